@@ -1,0 +1,3 @@
+//! `dsg`: arguments → use case → text or JSON.
+
+fn main() {}

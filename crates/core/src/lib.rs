@@ -1,0 +1,20 @@
+//! The pure part of DSG: no file system, no network, no process, no clock.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`path`] | names that may be tracked |
+//! | [`entry`] | what stands at a path |
+//! | [`manifest`] | the canonical text of a tree, and deltas of it |
+//! | [`snapshot`] | headers and the history chain |
+//! | [`repository`] | what engine and host say of a repository |
+//! | [`config`] | the shared configuration and the rules of tracking |
+//! | [`state`] | the three-way state of one path |
+//! | [`plan`] | what a sync would do: states, resolutions, moves, clashes, selection |
+//! | [`safety`] | what halts a sync before it starts |
+
+pub mod config;
+pub mod entry;
+pub mod manifest;
+pub mod path;
+pub mod repository;
+pub mod snapshot;

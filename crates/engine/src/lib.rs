@@ -1,0 +1,1 @@
+//! Where the project lives: scan, index, staging, transaction, settle, use cases.

@@ -1,0 +1,1 @@
+//! Where the repository lives: stores, the host side of a transaction, recovery.

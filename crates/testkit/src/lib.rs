@@ -1,0 +1,1 @@
+//! Fixtures, crash runner and hosts for tests.
