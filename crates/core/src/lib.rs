@@ -7,6 +7,8 @@
 //! | [`manifest`] | the canonical text of a tree, and deltas of it |
 //! | [`snapshot`] | headers and the history chain |
 //! | [`repository`] | what engine and host say of a repository |
+//! | [`failure`] | the one shape of an error |
+//! | [`monitor`] | events and the stop sign |
 //! | [`config`] | the shared configuration and the rules of tracking |
 //! | [`state`] | the three-way state of one path |
 //! | [`plan`] | what a sync would do: states, resolutions, moves, clashes, selection |
@@ -14,7 +16,9 @@
 
 pub mod config;
 pub mod entry;
+pub mod failure;
 pub mod manifest;
+pub mod monitor;
 pub mod path;
 pub mod repository;
 pub mod snapshot;
