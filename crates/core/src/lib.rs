@@ -22,3 +22,4 @@ pub mod monitor;
 pub mod path;
 pub mod repository;
 pub mod snapshot;
+pub mod state;
