@@ -3,7 +3,14 @@
 //! | module | owns |
 //! |---|---|
 //! | [`crash`] | named points at which tests end the process |
+//! | [`dir`] | a directory as the right to work beneath it; no link is ever followed |
+//! | [`error`] | a refused step, with the system's answer |
+//! | [`lock`] | a lock that lives as long as a process that holds it |
 //! | [`stat`] | what `stat` says of a file, and whether it is still the same |
 
 pub mod crash;
+pub mod dir;
+pub mod error;
+pub mod lock;
+mod remove;
 pub mod stat;
