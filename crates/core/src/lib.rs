@@ -9,17 +9,21 @@
 //! | [`repository`] | what engine and host say of a repository |
 //! | [`failure`] | the one shape of an error |
 //! | [`monitor`] | events and the stop sign |
+//! | [`address`] | where a repository is |
 //! | [`config`] | the shared configuration and the rules of tracking |
 //! | [`state`] | the three-way state of one path |
 //! | [`plan`] | what a sync would do: states, resolutions, moves, clashes, selection |
 //! | [`safety`] | what halts a sync before it starts |
 
+pub mod address;
 pub mod config;
 pub mod entry;
 pub mod failure;
 pub mod manifest;
 pub mod monitor;
 pub mod path;
+pub mod plan;
 pub mod repository;
+pub mod safety;
 pub mod snapshot;
 pub mod state;
