@@ -1,0 +1,95 @@
+# make run    build everything and start the window      make test   all tests
+# make check  formatting and lints                       make bench  measurements
+#
+# Each installs what it needs on Debian and Ubuntu, and says what is needed elsewhere.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+# rustup's usual place, for shells that were open before it was installed.
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+# Always the whole workspace: one set of features, so that nothing is compiled twice.
+CARGO_FLAGS := --workspace --locked
+
+UI_DIST := ui/dist/index.html
+UI_PACKAGES := ui/node_modules/.package-lock.json
+UI_SOURCES := $(shell find ui/src ui/public -type f 2>/dev/null) \
+	$(wildcard ui/*.html ui/*.js ui/*.ts ui/*.json)
+
+.PHONY: help
+help: ## Show what there is to make
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+.PHONY: run
+run: build ## Set up, build and start the window
+	@scripts/run.sh $(TARGET)/release/dsg-desktop $(TARGET)/release/dsg
+
+.PHONY: build
+build: setup-build $(UI_DIST) ## Set up and build the window and the command line
+	cargo build --release $(CARGO_FLAGS)
+
+.PHONY: test
+test: setup-test $(UI_DIST) test-ui test-rust ## Set up and run all tests
+
+.PHONY: test-ui
+test-ui: check-ui
+	npm --prefix ui test
+
+# The window's tests need a screen; the others do not mind one.
+.PHONY: test-rust
+test-rust: $(UI_DIST)
+	scripts/screen.sh cargo test $(CARGO_FLAGS)
+
+.PHONY: check
+check: setup-build $(UI_DIST) check-ui check-rust check-bindings ## Formatting, lints, types, drift
+
+.PHONY: check-ui
+check-ui: $(UI_PACKAGES)
+	npm --prefix ui run check
+
+.PHONY: check-rust
+check-rust: $(UI_DIST)
+	cargo fmt --all --check
+	cargo clippy $(CARGO_FLAGS) --all-targets -- -D warnings
+
+.PHONY: check-bindings
+check-bindings: $(UI_DIST)
+	cargo test $(CARGO_FLAGS) --lib --quiet bindings::
+
+.PHONY: bindings
+bindings: setup-build $(UI_DIST) ## Write ui/src/lib/bindings anew from the Rust declarations
+	DSG_WRITE_BINDINGS=1 cargo test $(CARGO_FLAGS) --lib --quiet bindings::
+
+.PHONY: format
+format: setup-build $(UI_PACKAGES) ## Format all sources
+	cargo fmt --all
+	npm --prefix ui run format
+
+.PHONY: bench
+bench: setup-bench $(UI_DIST) ## Measure, against other programs on this machine
+	cargo bench $(CARGO_FLAGS)
+
+.PHONY: clean
+clean: ## Remove everything that was built
+	rm -rf target gen ui/dist ui/node_modules
+
+.PHONY: setup-build setup-test setup-bench
+setup-build:
+	@scripts/setup.sh build
+setup-test:
+	@scripts/setup.sh build test
+setup-bench:
+	@scripts/setup.sh build bench
+
+# The window embeds the built user interface, so that comes before any cargo command.
+$(UI_PACKAGES): ui/package-lock.json | setup-build
+	npm --prefix ui ci --no-fund --no-audit
+	@touch $@
+
+$(UI_DIST): $(UI_PACKAGES) $(UI_SOURCES)
+	npm --prefix ui run build
+	@touch $@
