@@ -1,0 +1,103 @@
+//! What a use case gave, before it is words or JSON.
+
+use std::path::PathBuf;
+
+use dsg_core::address::Address;
+use dsg_core::entry::Entry;
+use dsg_core::path::RepoPath;
+use dsg_core::plan::Resolution;
+use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
+use dsg_engine::report::{
+    ChainCheck, CleanReport, CopyState, Difference, FileCheck, Status, SyncReport,
+};
+
+/// What a use case gave.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// `init`.
+    Made(Setup),
+    /// `clone`.
+    Cloned(Setup),
+    /// `status`.
+    Status(Status),
+    /// `sync`.
+    Synced(SyncReport),
+    /// `sync --dry-run`.
+    WouldSync(SyncReport),
+    /// `resolve`.
+    Resolved {
+        /// The paths decided.
+        paths: Vec<String>,
+        /// How.
+        resolution: Resolution,
+    },
+    /// `log`.
+    Log(Vec<SnapshotHeader>),
+    /// `diff`.
+    Diff {
+        /// From this snapshot; none: the head.
+        from: Option<SnapshotId>,
+        /// To this one; none: the folder.
+        to: Option<SnapshotId>,
+        /// What differs.
+        differences: Vec<Difference>,
+    },
+    /// `list-files`.
+    Files {
+        /// Of this snapshot; none: the head.
+        snapshot: Option<SnapshotId>,
+        /// What it holds.
+        files: Vec<(RepoPath, Entry)>,
+    },
+    /// `validate-file`.
+    File(FileCheck),
+    /// `validate-chain`.
+    Chain(ChainCheck),
+    /// `clean`.
+    Clean(CleanReport),
+    /// Text that was asked for as such.
+    Text(String),
+}
+
+/// What `init` and `clone` made.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    /// The project's root.
+    pub(crate) project: PathBuf,
+    /// The repository.
+    pub(crate) repository: Address,
+    /// What was synced at that.
+    pub(crate) report: SyncReport,
+}
+
+/// How the process shall end, when nothing failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// Well.
+    Done,
+    /// Well, but conflicts wait.
+    ConflictsPending,
+    /// A file is not what it should be.
+    Mismatch,
+}
+
+impl Answer {
+    /// How the process shall end.
+    pub(crate) fn ended(&self) -> Ended {
+        match self {
+            Self::Synced(report) | Self::WouldSync(report) if !report.conflicts.is_empty() => Ended::ConflictsPending,
+            Self::File(check) if !is_same(&check.local) || !is_same(&check.repository) => Ended::Mismatch,
+            _ => Ended::Done,
+        }
+    }
+
+    /// Whether it is what was asked for, and so is printed even when few words are wanted.
+    pub(crate) fn is_the_point(&self) -> bool {
+        !matches!(self, Self::Made(_) | Self::Cloned(_) | Self::Synced(_) | Self::Resolved { .. })
+    }
+}
+
+/// Whether a copy is what its manifest says.
+pub(crate) fn is_same(copy: &CopyState) -> bool {
+    matches!(copy, CopyState::Same)
+}

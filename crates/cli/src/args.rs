@@ -1,0 +1,191 @@
+//! What can be typed. Says nothing about what it means: see [`crate::request`].
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args as Group, Parser, Subcommand, ValueHint};
+
+use crate::request::Manners;
+
+/// Keeps a folder in sync with a repository: every sync is one snapshot, all or nothing.
+#[derive(Debug, Parser)]
+#[command(name = "dsg", version, propagate_version = false, arg_required_else_help = true)]
+#[command(after_help = "Exit status: 0 done · 1 failed, nothing changed · 2 usage or configuration · \
+    3 conflicts pending · 4 halted by a safety check · 5 repository in use · 6 repository not reachable · \
+    7 published, but unfinished here · 130 cancelled, nothing changed.")]
+pub(crate) struct Args {
+    /// Act as if started in this folder
+    #[arg(short = 'C', value_name = "DIR", global = true, value_hint = ValueHint::DirPath)]
+    pub(crate) directory: Option<PathBuf>,
+    /// Print one JSON document on stdout; words for people go to stderr
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say only what went wrong
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Say more: every path, causes of errors
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+impl Args {
+    /// How the answer shall be given.
+    pub(crate) fn manners(&self) -> Manners {
+        Manners { json: self.json, quiet: self.quiet, verbose: self.verbose }
+    }
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a new repository from this folder: its first snapshot, s1
+    Init(Init),
+    /// Make a new project from a repository
+    Clone(Clone),
+    /// Show what is pending, state by state
+    Status {
+        /// Do not ask the repository; compare with what was last known of it
+        #[arg(long)]
+        offline: bool,
+    },
+    /// Sync this folder and the repository, in one step
+    Sync(Sync),
+    /// Say how a conflict ends; the next sync does it
+    Resolve(Resolve),
+    /// List the snapshots, newest first
+    Log {
+        /// At most this many
+        #[arg(short = 'n', value_name = "N")]
+        limit: Option<usize>,
+    },
+    /// Compare two snapshots, or a snapshot (default: the newest) with this folder
+    Diff {
+        /// The older snapshot, e.g. s3
+        #[arg(value_name = "sA")]
+        from: Option<String>,
+        /// The newer snapshot; without it, this folder
+        #[arg(value_name = "sB")]
+        to: Option<String>,
+    },
+    /// List the files of a snapshot
+    ListFiles {
+        /// Which; the newest if not given
+        #[arg(long, value_name = "sN")]
+        snapshot: Option<String>,
+    },
+    /// Compare a file here, and in the repository, with what its snapshot says
+    ValidateFile {
+        /// The file, from the project's root
+        #[arg(value_hint = ValueHint::FilePath)]
+        path: String,
+    },
+    /// Prove the history: every snapshot follows from the one before
+    ValidateChain {
+        /// Read the content of every file too
+        #[arg(long)]
+        deep: bool,
+    },
+    /// Show what could be removed from .dsg: trash and leftovers
+    Clean {
+        /// Remove it
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Print the completions for a shell
+    #[command(hide = true)]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write one for each command into a folder
+    #[command(hide = true)]
+    Man {
+        /// The folder
+        #[arg(value_hint = ValueHint::DirPath)]
+        dir: Option<PathBuf>,
+    },
+}
+
+/// `init`.
+#[derive(Debug, Group)]
+pub(crate) struct Init {
+    /// The folder that the repository shall be, e.g. /data/repo1
+    #[arg(value_name = "ADDRESS", value_hint = ValueHint::DirPath)]
+    pub(crate) address: String,
+    /// The project's name; the folder's name if not given
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Names of folders that hold data, at any depth; '*' for everything
+    #[arg(long = "data-dir", value_name = "D", action = ArgAction::Append)]
+    pub(crate) data_dirs: Vec<String>,
+    /// Why
+    #[arg(short, long, value_name = "MSG", default_value = "", hide_default_value = true)]
+    pub(crate) message: String,
+}
+
+/// `clone`.
+#[derive(Debug, Group)]
+pub(crate) struct Clone {
+    /// The repository, e.g. /data/repo1
+    #[arg(value_name = "ADDRESS", value_hint = ValueHint::DirPath)]
+    pub(crate) address: String,
+    /// The new folder; named as the repository if not given
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+/// `sync`.
+#[derive(Debug, Group)]
+pub(crate) struct Sync {
+    /// Why
+    #[arg(short, long, value_name = "MSG", default_value = "", hide_default_value = true)]
+    pub(crate) message: String,
+    /// Only show what would be done
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Sync everything that is not in conflict
+    #[arg(long)]
+    pub(crate) except_conflicts: bool,
+    /// Rename files whose names cannot be tracked to legal names first
+    #[arg(long)]
+    pub(crate) normalize: bool,
+    /// Only this path and what lies below it
+    #[arg(long, value_name = "PATH", action = ArgAction::Append, value_hint = ValueHint::AnyPath)]
+    pub(crate) only: Vec<String>,
+    /// Go on although this safety check says no: empty-root, mass-delete, repo-id, rollback, drift,
+    /// space
+    #[arg(long, value_name = "NAME", action = ArgAction::Append)]
+    pub(crate) allow: Vec<String>,
+}
+
+/// `resolve`.
+#[derive(Debug, Group)]
+pub(crate) struct Resolve {
+    /// The paths in conflict, from the project's root
+    #[arg(value_name = "PATH", required = true, value_hint = ValueHint::FilePath)]
+    pub(crate) paths: Vec<String>,
+    /// How they end.
+    #[command(flatten)]
+    pub(crate) how: How,
+}
+
+/// How a conflict ends: exactly one of these.
+#[derive(Debug, Group)]
+#[group(required = true, multiple = false)]
+#[allow(clippy::struct_excessive_bools, reason = "four flags of which exactly one is set; request.rs makes one value")]
+pub(crate) struct How {
+    /// What is here goes to the repository
+    #[arg(long)]
+    pub(crate) local: bool,
+    /// What is in the repository comes here
+    #[arg(long)]
+    pub(crate) remote: bool,
+    /// The last synced version returns on both sides
+    #[arg(long)]
+    pub(crate) cached: bool,
+    /// Keep both: yours under a free name beside it
+    #[arg(long)]
+    pub(crate) both: bool,
+}

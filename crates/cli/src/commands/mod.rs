@@ -1,0 +1,45 @@
+//! One use case of the engine for each request. Nothing is printed here.
+
+mod generate;
+mod history;
+mod work;
+
+use dsg_core::failure::Outcome;
+use dsg_core::monitor::Monitor;
+use dsg_engine::project::Project;
+
+use crate::answer::{Answer, Setup};
+use crate::request::{Deed, Request};
+
+/// Does what is asked.
+///
+/// # Errors
+/// What the use case says.
+pub(crate) fn run(request: &Request, monitor: &Monitor) -> Outcome<Answer> {
+    let open = || Project::open(&Project::find(&request.start)?, monitor);
+    match &request.deed {
+        Deed::Init(options) => {
+            let (project, report) = Project::init(&request.start, options, monitor)?;
+            Ok(Answer::Made(setup(&project, report)))
+        }
+        Deed::Clone { address, dir } => {
+            let (project, report) = Project::clone_from(address, dir, monitor)?;
+            Ok(Answer::Cloned(setup(&project, report)))
+        }
+        Deed::Status { offline } => Ok(Answer::Status(open()?.status(*offline, monitor)?)),
+        Deed::Sync { options, dry_run } => work::sync(&mut open()?, &request.start, options, *dry_run, monitor),
+        Deed::Resolve { paths, resolution } => work::resolve(&mut open()?, &request.start, paths, *resolution, monitor),
+        Deed::Log { limit } => Ok(Answer::Log(open()?.log(None, *limit)?)),
+        Deed::Diff { from, to } => history::diff(&mut open()?, *from, *to, monitor),
+        Deed::ListFiles { snapshot } => history::list_files(&mut open()?, *snapshot),
+        Deed::ValidateFile { path } => history::validate_file(&mut open()?, &request.start, path, monitor),
+        Deed::ValidateChain { deep } => Ok(Answer::Chain(open()?.validate_chain(*deep, monitor)?)),
+        Deed::Clean { really } => Ok(Answer::Clean(open()?.clean(*really)?)),
+        Deed::Completions(shell) => Ok(generate::completions(*shell)),
+        Deed::Man(dir) => generate::manual(dir.as_deref()),
+    }
+}
+
+fn setup(project: &Project, report: dsg_engine::report::SyncReport) -> Setup {
+    Setup { project: project.root().to_owned(), repository: project.address().clone(), report }
+}

@@ -1,0 +1,34 @@
+//! Sync and what leads to it.
+
+use std::path::Path;
+
+use dsg_core::failure::{Code, Outcome};
+use dsg_core::monitor::Monitor;
+use dsg_core::plan::Resolution;
+use dsg_engine::project::Project;
+use dsg_engine::report::SyncOptions;
+
+use crate::answer::Answer;
+use crate::request::within;
+
+/// Syncs, or says what a sync would do.
+pub(crate) fn sync(project: &mut Project, start: &Path, options: &SyncOptions, dry_run: bool, monitor: &Monitor) -> Outcome<Answer> {
+    let only = options.only.iter().map(|path| within(project.root(), start, path));
+    let options = SyncOptions { only: only.collect::<Outcome<_>>()?, ..options.clone() };
+    if dry_run {
+        return Ok(Answer::WouldSync(project.preview(&options, monitor)?));
+    }
+    match project.sync(&options, monitor) {
+        Err(failure) if failure.code == Code::Conflicts && failure.hint.is_none() => {
+            Err(failure.hint("dsg resolve PATH --local, --remote, --cached or --both decides; dsg sync --except-conflicts syncs the rest."))
+        }
+        outcome => outcome.map(Answer::Synced),
+    }
+}
+
+/// Decides conflicts.
+pub(crate) fn resolve(project: &mut Project, start: &Path, paths: &[String], resolution: Resolution, monitor: &Monitor) -> Outcome<Answer> {
+    let paths = paths.iter().map(|path| within(project.root(), start, path)).collect::<Outcome<Vec<_>>>()?;
+    let paths = project.resolve(&paths, Some(resolution), monitor)?;
+    Ok(Answer::Resolved { paths, resolution })
+}

@@ -1,0 +1,266 @@
+//! One JSON document for each answer. The keys are a contract with scripts: they are added to, never
+//! renamed.
+
+use dsg_core::entry::Entry;
+use dsg_core::failure::Failure;
+use dsg_core::plan::Resolution;
+use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
+use dsg_engine::report::{
+    ChainCheck, CleanReport, CopyState, Counts, Difference, DifferenceKind, FileCheck, Status, StatusChange, SyncReport,
+};
+use serde_json::{Map, Value, json};
+
+use crate::answer::{Answer, Setup, is_same};
+
+/// The answer's document, with a line end.
+pub(crate) fn document(answer: &Answer) -> String {
+    line(&match answer {
+        Answer::Made(setup) | Answer::Cloned(setup) => self::setup(setup),
+        Answer::Status(status) => self::status(status),
+        Answer::Synced(report) => sync(report),
+        Answer::WouldSync(report) => with(sync(report), [("dry_run", json!(true))]),
+        Answer::Resolved { paths, resolution } => json!({"resolved": paths, "resolution": how(*resolution)}),
+        Answer::Log(headers) => json!({"snapshots": headers.iter().map(header).collect::<Vec<_>>()}),
+        Answer::Diff { from, to, differences } => json!({
+            "from": id(*from), "to": id(*to), "differences": differences.iter().map(difference).collect::<Vec<_>>(),
+        }),
+        Answer::Files { snapshot, files } => {
+            let files: Vec<_> = files.iter().map(|(path, entry)| with(json!({"path": path.as_str()}), members(entry))).collect();
+            json!({"snapshot": id(*snapshot), "files": files})
+        }
+        Answer::File(check) => file(check),
+        Answer::Chain(check) => chain(check),
+        Answer::Clean(report) => clean(report),
+        Answer::Text(text) => json!({"text": text}),
+    })
+}
+
+/// The document of an error.
+pub(crate) fn failure(failure: &Failure) -> String {
+    let mut error = json!({"code": failure.code.as_str(), "message": failure.message, "hint": failure.hint});
+    if let (Some(detail), Value::Object(error)) = (failure.detail(), &mut error) {
+        error.insert("detail".into(), json!(detail));
+    }
+    let mut document = json!({ "error": error });
+    if !failure.paths.is_empty() {
+        document = with(document, [("paths", json!(failure.paths))]);
+    }
+    line(&document)
+}
+
+fn line(document: &Value) -> String {
+    format!("{document}\n")
+}
+
+fn with<'a>(mut value: Value, members: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
+    if let Value::Object(object) = &mut value {
+        object.extend(members.into_iter().map(|(key, value)| (key.to_owned(), value)));
+    }
+    value
+}
+
+fn id(snapshot: Option<SnapshotId>) -> Value {
+    snapshot.map_or(Value::Null, |s| json!(s.to_string()))
+}
+
+fn setup(setup: &Setup) -> Value {
+    let place = json!({"project": setup.project.display().to_string(), "repository": setup.repository.to_string()});
+    let Value::Object(report) = sync(&setup.report) else { return place };
+    with(place, report.iter().map(|(key, value)| (key.as_str(), value.clone())))
+}
+
+fn status(status: &Status) -> Value {
+    let mut document = json!({
+        "project": status.project.display().to_string(),
+        "repository": status.address.to_string(),
+        "head": id(status.head),
+        "last_sync": id(status.last_sync),
+        "reachable": status.reachable.is_ok(),
+        "counts": counts(&status.counts),
+        "changes": status.changes.iter().map(change).collect::<Vec<_>>(),
+        "tracked": status.tracked,
+    });
+    if let Err(why) = &status.reachable {
+        document = with(document, [("unreachable", json!(why))]);
+    }
+    if let Some(why) = &status.unsettled {
+        document = with(document, [("unsettled", json!(why))]);
+    }
+    document
+}
+
+fn counts(counts: &Counts) -> Value {
+    json!({
+        "upload": counts.upload, "download": counts.download, "delete_local": counts.delete_local,
+        "delete_remote": counts.delete_remote, "move": counts.moved, "cache": counts.cache,
+        "conflict": counts.conflict, "blocked": counts.blocked,
+    })
+}
+
+fn change(change: &StatusChange) -> Value {
+    let document = json!({
+        "path": change.path, "state": change.state.as_str(), "action": change.action, "size": change.size,
+    });
+    let optional = [
+        ("old_path", change.old_path.as_ref().map(|p| json!(p))),
+        ("reason", change.reason.as_ref().map(|r| json!(r))),
+        ("resolution", change.resolution.map(|r| json!(how(r)))),
+        ("legal_name", change.legal_name.as_ref().map(|n| json!(n))),
+    ];
+    with(document, optional.into_iter().filter_map(|(key, value)| Some((key, value?))))
+}
+
+fn sync(report: &SyncReport) -> Value {
+    let skipped: Vec<_> = report.skipped.iter().map(|(path, reason)| json!({"path": path, "reason": reason})).collect();
+    let renamed: Vec<_> = report.renamed.iter().map(|(from, to)| json!({"from": from, "to": to})).collect();
+    json!({
+        "snapshot": id(report.snapshot),
+        "uploaded": report.uploaded,
+        "downloaded": report.downloaded,
+        "deleted_local": report.deleted_local,
+        "deleted_remote": report.deleted_remote,
+        "moved": report.moved,
+        "bytes_sent": report.bytes_sent,
+        "bytes_received": report.bytes_received,
+        "round_trips": report.round_trips,
+        "seconds": report.seconds,
+        "conflicts": report.conflicts,
+        "skipped": skipped,
+        "renamed": renamed,
+    })
+}
+
+fn how(resolution: Resolution) -> &'static str {
+    match resolution {
+        Resolution::Local => "local",
+        Resolution::Remote => "remote",
+        Resolution::Cached => "cached",
+        Resolution::Both => "both",
+    }
+}
+
+fn header(header: &SnapshotHeader) -> Value {
+    json!({
+        "id": header.id.to_string(), "parent": id(header.parent), "author": header.authorship.author,
+        "message": header.authorship.message, "time": header.authorship.time.to_string(),
+        "transaction": header.authorship.transaction, "entries": header.totals.entries, "bytes": header.totals.bytes,
+        "added": header.delta.added, "changed": header.delta.changed, "deleted": header.delta.deleted,
+        "manifest": header.manifest.to_string(), "chain": header.chain.to_string(),
+    })
+}
+
+fn members(entry: &Entry) -> Vec<(&'static str, Value)> {
+    match entry {
+        Entry::File(file) => vec![
+            ("type", json!("file")), ("size", json!(file.size)), ("mtime_ns", json!(file.mtime.0)),
+            ("exec", json!(file.exec)), ("hash", json!(file.hash.to_string())),
+        ],
+        Entry::Link(target) => vec![("type", json!("link")), ("target", json!(target.as_str()))],
+    }
+}
+
+fn entry(entry: &Entry) -> Value {
+    with(Value::Object(Map::new()), members(entry))
+}
+
+fn difference(difference: &Difference) -> Value {
+    let kind = match difference.kind {
+        DifferenceKind::Added => "added",
+        DifferenceKind::Changed => "changed",
+        DifferenceKind::Deleted => "deleted",
+        DifferenceKind::Moved => "moved",
+    };
+    let document = json!({
+        "path": difference.path, "kind": kind,
+        "before": difference.before.as_ref().map(entry), "after": difference.after.as_ref().map(entry),
+    });
+    with(document, difference.old_path.as_ref().map(|p| ("old_path", json!(p))))
+}
+
+fn file(check: &FileCheck) -> Value {
+    let copy = |copy: &CopyState| match copy {
+        CopyState::Same => json!({"state": "same"}),
+        CopyState::Missing => json!({"state": "missing"}),
+        CopyState::Different(hash) => json!({"state": "different", "hash": hash.to_string()}),
+    };
+    json!({
+        "path": check.path, "snapshot": check.snapshot.to_string(), "expected": entry(&check.expected),
+        "local": copy(&check.local), "repository": copy(&check.repository),
+        "valid": is_same(&check.local) && is_same(&check.repository),
+    })
+}
+
+fn chain(check: &ChainCheck) -> Value {
+    json!({
+        "snapshots": check.snapshots, "head": check.head.to_string(), "chain": check.chain.to_string(),
+        "deep": check.deep, "valid": true,
+    })
+}
+
+fn clean(report: &CleanReport) -> Value {
+    let items = report.items.iter().map(|i| json!({"path": i.path, "what": i.what, "files": i.files, "bytes": i.bytes}));
+    json!({"removed": report.removed, "items": items.collect::<Vec<_>>()})
+}
+
+#[cfg(test)]
+mod tests {
+    use dsg_core::failure::Code;
+
+    use super::*;
+    use crate::output::samples;
+
+    fn keys(value: &Value) -> Vec<&str> {
+        value.as_object().unwrap().keys().map(String::as_str).collect()
+    }
+
+    fn read(text: &str) -> Value {
+        assert_eq!(text.lines().count(), 1);
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn status_has_the_contracts_keys() {
+        let document = read(&document(&Answer::Status(samples::status())));
+        assert_eq!(keys(&document)[..7], ["project", "repository", "head", "last_sync", "reachable", "counts", "changes"]);
+        assert_eq!(
+            keys(&document["counts"]),
+            ["upload", "download", "delete_local", "delete_remote", "move", "cache", "conflict", "blocked"]
+        );
+        let of = |path: &str| document["changes"].as_array().unwrap().iter().find(|c| c["path"] == path).unwrap().clone();
+        assert_eq!(of("input/a.csv"), json!({"path": "input/a.csv", "state": "LCR.C_eq_R", "action": "upload", "size": 1234}));
+        assert_eq!(of("input/new.csv")["old_path"], "input/old.csv");
+        assert!(of("input/locked").get("reason").is_some());
+    }
+
+    #[test]
+    fn sync_has_the_contracts_keys() {
+        let document = read(&document(&Answer::Synced(samples::report())));
+        let contract = [
+            "snapshot", "uploaded", "downloaded", "deleted_local", "deleted_remote", "moved", "bytes_sent",
+            "bytes_received", "round_trips", "seconds", "conflicts", "skipped",
+        ];
+        assert_eq!(keys(&document)[..contract.len()], contract);
+        assert_eq!(document["snapshot"], "s5");
+        assert_eq!(document["skipped"], json!([{"path": "input/x", "reason": "it is being written"}]));
+        let nothing = read(&self::document(&Answer::Synced(SyncReport::default())));
+        assert_eq!(nothing["snapshot"], Value::Null);
+    }
+
+    #[test]
+    fn errors_have_one_shape_and_name_their_paths() {
+        let plain = read(&failure(&Failure::new(Code::Locked, "Busy.").hint("Wait.")));
+        assert_eq!(plain, json!({"error": {"code": "locked", "message": "Busy.", "hint": "Wait."}}));
+        let named = read(&failure(&Failure::new(Code::Conflicts, "Two.").about(["a", "b"])));
+        assert_eq!(named["paths"], json!(["a", "b"]));
+    }
+
+    #[test]
+    fn history_is_told_with_plain_values() {
+        let log = read(&document(&Answer::Log(vec![samples::header()])));
+        assert_eq!(log["snapshots"][0]["id"], "s4");
+        assert_eq!(log["snapshots"][0]["time"], "2026-03-01T10:20:00Z");
+        let files = read(&document(&samples::files()));
+        assert_eq!(files["files"][0]["type"], "file");
+        assert_eq!(files["files"][1], json!({"path": "input/latest", "type": "link", "target": "a.csv"}));
+    }
+}

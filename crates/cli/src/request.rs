@@ -1,0 +1,274 @@
+//! What was typed, understood: addresses, snapshots and safety names are values here, and folders
+//! are absolute. Nothing past this module sees text that may be wrong.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::path::{Component, Path, PathBuf};
+
+use dsg_core::address::{Address, AddressError};
+use dsg_core::failure::{Code, Failure, Outcome};
+use dsg_core::plan::Resolution;
+use dsg_core::safety::Allow;
+use dsg_core::snapshot::SnapshotId;
+use dsg_engine::project::InitOptions;
+use dsg_engine::report::SyncOptions;
+
+use crate::args::{Args, Command, How};
+
+/// How the answer shall be given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Manners {
+    /// One JSON document on stdout.
+    pub(crate) json: bool,
+    /// Only what went wrong.
+    pub(crate) quiet: bool,
+    /// More words.
+    pub(crate) verbose: bool,
+}
+
+impl Manners {
+    /// For arguments that cannot be parsed: whether JSON was asked for.
+    pub(crate) fn guess(typed: &[OsString]) -> Self {
+        let before_dashes = typed.iter().take_while(|a| *a != "--");
+        Self { json: before_dashes.into_iter().any(|a| a == "--json"), ..Self::default() }
+    }
+}
+
+/// What is asked.
+#[derive(Debug)]
+pub(crate) struct Request {
+    /// The folder to act in, absolute.
+    pub(crate) start: PathBuf,
+    /// What to do.
+    pub(crate) deed: Deed,
+}
+
+/// What to do.
+#[derive(Debug)]
+pub(crate) enum Deed {
+    /// Make a repository from the folder.
+    Init(InitOptions),
+    /// Make a project from a repository.
+    Clone {
+        /// The repository.
+        address: Address,
+        /// The new folder, absolute.
+        dir: PathBuf,
+    },
+    /// Show what is pending.
+    Status {
+        /// Without asking the repository.
+        offline: bool,
+    },
+    /// Sync.
+    Sync {
+        /// What of it, and how.
+        options: SyncOptions,
+        /// Only show it.
+        dry_run: bool,
+    },
+    /// Decide conflicts.
+    Resolve {
+        /// Which.
+        paths: Vec<String>,
+        /// How.
+        resolution: Resolution,
+    },
+    /// List snapshots.
+    Log {
+        /// How many.
+        limit: Option<usize>,
+    },
+    /// Compare.
+    Diff {
+        /// The older one; the head if none.
+        from: Option<SnapshotId>,
+        /// The newer one; the folder if none.
+        to: Option<SnapshotId>,
+    },
+    /// List files.
+    ListFiles {
+        /// Of which snapshot; the head if none.
+        snapshot: Option<SnapshotId>,
+    },
+    /// Check one file.
+    ValidateFile {
+        /// Which.
+        path: String,
+    },
+    /// Check the history.
+    ValidateChain {
+        /// With contents.
+        deep: bool,
+    },
+    /// Tidy `.dsg`.
+    Clean {
+        /// Not only show it.
+        really: bool,
+    },
+    /// Completions of a shell.
+    Completions(clap_complete::Shell),
+    /// Manual pages: printed, or written into a folder.
+    Man(Option<PathBuf>),
+}
+
+impl Request {
+    /// Understands what was typed.
+    ///
+    /// # Errors
+    /// [`Code::Usage`]: an address, a snapshot or a safety check that does not exist.
+    pub(crate) fn of(args: Args) -> Outcome<Self> {
+        let here = std::env::current_dir().map_err(|e| Failure::io("find", "the current folder", e))?;
+        let start = args.directory.map_or_else(|| here.clone(), |dir| tidy(&here.join(dir)));
+        Ok(Self { deed: deed(args.command, &start)?, start })
+    }
+}
+
+fn deed(command: Command, start: &Path) -> Outcome<Deed> {
+    Ok(match command {
+        Command::Init(init) => Deed::Init(InitOptions {
+            address: address(&init.address, start)?,
+            name: init.name,
+            data_dirs: init.data_dirs,
+            message: init.message,
+        }),
+        Command::Clone(clone) => {
+            let address = address(&clone.address, start)?;
+            let dir = tidy(&start.join(clone.dir.unwrap_or_else(|| address.name().into())));
+            Deed::Clone { address, dir }
+        }
+        Command::Status { offline } => Deed::Status { offline },
+        Command::Sync(sync) => {
+            let allow = sync.allow.iter().map(|name| name.parse::<Allow>().map_err(|why| usage(format!("--allow: {why}."))));
+            let options = SyncOptions {
+                message: sync.message,
+                only: sync.only,
+                except_conflicts: sync.except_conflicts,
+                normalize: sync.normalize,
+                allow: allow.collect::<Outcome<BTreeSet<_>>>()?,
+            };
+            Deed::Sync { options, dry_run: sync.dry_run }
+        }
+        Command::Resolve(resolve) => Deed::Resolve { paths: resolve.paths, resolution: resolution(&resolve.how) },
+        Command::Log { limit } => Deed::Log { limit },
+        Command::Diff { from, to } => Deed::Diff { from: snapshot(from)?, to: snapshot(to)? },
+        Command::ListFiles { snapshot: id } => Deed::ListFiles { snapshot: snapshot(id)? },
+        Command::ValidateFile { path } => Deed::ValidateFile { path },
+        Command::ValidateChain { deep } => Deed::ValidateChain { deep },
+        Command::Clean { yes } => Deed::Clean { really: yes },
+        Command::Completions { shell } => Deed::Completions(shell),
+        Command::Man { dir } => Deed::Man(dir.map(|dir| tidy(&start.join(dir)))),
+    })
+}
+
+/// An address; a path that is not absolute is one from `start`.
+fn address(text: &str, start: &Path) -> Outcome<Address> {
+    let wrong = |e: &AddressError| usage(format!("The address cannot be used: {e}."));
+    match text.parse() {
+        Ok(Address::Local(path)) => Ok(Address::Local(tidy(&path))),
+        Err(AddressError::Relative(_)) => {
+            let path = tidy(&start.join(text));
+            let text = path.to_str().ok_or_else(|| usage(format!("{} is not valid UTF-8.", path.display())))?;
+            text.parse().map_err(|e| wrong(&e))
+        }
+        Err(e) => Err(wrong(&e)),
+    }
+}
+
+fn snapshot(text: Option<String>) -> Outcome<Option<SnapshotId>> {
+    text.map(|t| t.parse().map_err(|e| usage(format!("{e}.")))).transpose()
+}
+
+fn resolution(how: &How) -> Resolution {
+    match how {
+        How { remote: true, .. } => Resolution::Remote,
+        How { cached: true, .. } => Resolution::Cached,
+        How { both: true, .. } => Resolution::Both,
+        How { .. } => Resolution::Local,
+    }
+}
+
+/// The path from the project's root that `typed` means: as typed, unless it is absolute or starts
+/// with `./` or `../`, which are from where one stands.
+///
+/// # Errors
+/// [`Code::Usage`]: it lies outside the project.
+pub(crate) fn within(root: &Path, start: &Path, typed: &str) -> Outcome<String> {
+    let placed = matches!(typed, "." | "..") || typed.starts_with('/') || typed.starts_with("./") || typed.starts_with("../");
+    if !placed {
+        return Ok(typed.trim_end_matches('/').to_owned());
+    }
+    let path = tidy(&start.join(typed));
+    let inside = path.strip_prefix(root).ok().and_then(Path::to_str);
+    match inside {
+        Some(inside) => Ok(inside.to_owned()),
+        None => Err(usage(format!("{typed} is not in the project {}.", root.display()))),
+    }
+}
+
+/// Without `.`, `..` and doubled slashes, as text; links are not looked at.
+fn tidy(path: &Path) -> PathBuf {
+    let mut tidy = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                tidy.pop();
+            }
+            other => tidy.push(other),
+        }
+    }
+    tidy
+}
+
+fn usage(message: String) -> Failure {
+    Failure::new(Code::Usage, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    fn understand(line: &str) -> Outcome<Request> {
+        Request::of(Args::try_parse_from(line.split(' ')).unwrap())
+    }
+
+    #[test]
+    fn relative_addresses_and_folders_are_from_the_chosen_folder() {
+        let request = understand("dsg -C /a/b/../c clone ./repo").unwrap();
+        assert_eq!(request.start, Path::new("/a/c"));
+        let Deed::Clone { address, dir } = request.deed else { panic!() };
+        assert_eq!((address.to_string().as_str(), dir.as_path()), ("/a/c/repo", Path::new("/a/c/repo")));
+        let Deed::Init(init) = understand("dsg init ../r -C /a/p").unwrap().deed else { panic!() };
+        assert_eq!(init.address.to_string(), "/a/r");
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_as_usage() {
+        for line in ["dsg init ssh://host/x", "dsg init rclone:a:b", "dsg diff 3", "dsg sync --allow everything", "dsg list-files --snapshot s0"] {
+            assert_eq!(understand(line).err().map(|f| f.code), Some(Code::Usage), "{line}");
+        }
+        for line in ["dsg resolve a", "dsg resolve a --local --both", "dsg resolve --local", "dsg blame a", "dsg -q -v status", "dsg"] {
+            assert!(Args::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn paths_are_from_the_root_unless_they_say_otherwise() {
+        let (root, start) = (Path::new("/p"), Path::new("/p/input"));
+        for (typed, meant) in [("input/a", "input/a"), ("./a", "input/a"), ("../b", "b"), ("/p/c/d", "c/d"), ("input/", "input"), (".", "input")] {
+            assert_eq!(within(root, start, typed).unwrap(), meant);
+        }
+        assert!(within(root, start, "../../x").is_err());
+    }
+
+    #[test]
+    fn each_resolution_is_one_flag() {
+        for (flag, expected) in [("local", Resolution::Local), ("remote", Resolution::Remote), ("cached", Resolution::Cached), ("both", Resolution::Both)] {
+            let Deed::Resolve { resolution, .. } = understand(&format!("dsg resolve a --{flag}")).unwrap().deed else { panic!() };
+            assert_eq!(resolution, expected);
+        }
+    }
+}
