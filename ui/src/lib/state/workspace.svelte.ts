@@ -1,0 +1,91 @@
+import type { ApiError, Event, Progress, ProjectSummary } from '../bindings/api';
+import { toApiError } from '../errors';
+import type { Platform } from '../platform';
+import { Project } from './project.svelte';
+
+/** Which form is open over the window, and the folder that it starts with. */
+export type Form = { kind: 'open' | 'create' | 'clone'; path: string };
+
+/** The registered projects, the chosen one, and the one place where events come in. */
+export class Workspace {
+  projects = $state.raw<ProjectSummary[]>([]);
+  loaded = $state(false);
+  error = $state.raw<ApiError | null>(null);
+  form = $state.raw<Form | null>(null);
+
+  /** The chosen project with its changes and history. */
+  project = $state.raw<Project | null>(null);
+  /** The chosen project as the sidebar knows it. */
+  readonly summary = $derived(this.projects.find((project) => project.id === this.project?.id));
+
+  readonly #projects = new Map<string, Project>();
+  readonly #tickets = new Map<string, (progress: Progress) => void>();
+
+  constructor(readonly platform: Platform) {}
+
+  /** Listens first, then asks: nothing that happens in between is missed. */
+  async start(): Promise<() => void> {
+    const stop = await this.platform.listen((event) => this.handle(event));
+    await this.reload();
+    return stop;
+  }
+
+  async reload(): Promise<void> {
+    try {
+      this.projects = await this.platform.call('projects_list', null);
+      this.error = null;
+      if (!this.summary) {
+        const first = this.projects[0];
+        if (first) this.choose(first.id);
+        else this.project = null;
+      }
+    } catch (cause) {
+      this.error = toApiError(cause);
+    } finally {
+      this.loaded = true;
+    }
+  }
+
+  choose(id: string): void {
+    let project = this.#projects.get(id);
+    if (!project) {
+      project = new Project(this.platform, id);
+      this.#projects.set(id, project);
+      project.load();
+    }
+    this.project = project;
+  }
+
+  openForm(kind: Form['kind'], path = ''): void {
+    this.form = { kind, path };
+  }
+
+  closeForm(): void {
+    this.form = null;
+  }
+
+  async forget(id: string): Promise<void> {
+    await this.platform.call('project_forget', { id });
+    this.#projects.delete(id);
+    await this.reload();
+  }
+
+  /** Hears the progress of an operation that has no project yet. */
+  watchTicket(ticket: string, handler: (progress: Progress) => void): void {
+    this.#tickets.set(ticket, handler);
+  }
+
+  forgetTicket(ticket: string): void {
+    this.#tickets.delete(ticket);
+  }
+
+  handle(event: Event): void {
+    if (event.kind === 'projects_changed') {
+      void this.reload();
+      return;
+    }
+    const ticket = this.#tickets.get(event.id);
+    if (ticket && event.kind === 'progress') ticket(event);
+    else this.#projects.get(event.id)?.handle(event);
+  }
+}

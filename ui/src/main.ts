@@ -1,0 +1,9 @@
+import './lib/design/base.css';
+
+import { mount } from 'svelte';
+
+import App from './App.svelte';
+import { tauriPlatform } from './lib/platform/tauri';
+
+const target = document.getElementById('app');
+if (target) mount(App, { target, props: { platform: tauriPlatform } });
