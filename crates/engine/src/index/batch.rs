@@ -28,7 +28,7 @@ impl Batch<'_> {
     /// A setting, as this transaction sees it.
     ///
     /// # Errors
-    /// SQLite's.
+    /// The database's.
     pub fn meta(&self, key: &str) -> Outcome<Option<String>> {
         read::meta(self.connection, key).map_err(|e| sqlite(self.path, e))
     }
@@ -36,7 +36,7 @@ impl Batch<'_> {
     /// Sets a setting, or removes it.
     ///
     /// # Errors
-    /// SQLite's.
+    /// The database's.
     pub fn set_meta(&self, key: &str, value: Option<&str>) -> Outcome<()> {
         match value {
             Some(value) => self.run(
@@ -52,7 +52,7 @@ impl Batch<'_> {
     /// look, so that nothing is read anew when it comes back unchanged.
     ///
     /// # Errors
-    /// SQLite's.
+    /// The database's.
     pub fn set_local(&self, path: &RepoPath, local: &Local, seen: Option<&Seen>) -> Outcome<()> {
         match local {
             Local::Present(entry) => self.run(
@@ -103,7 +103,7 @@ impl Batch<'_> {
     /// Sets C: what both sides have agreed on, in which snapshot.
     ///
     /// # Errors
-    /// SQLite's.
+    /// The database's.
     pub fn set_cache(&self, path: &RepoPath, cache: Option<(&Entry, SnapshotId)>) -> Outcome<()> {
         match cache {
             Some((entry, snapshot)) => self.run(
@@ -126,7 +126,7 @@ impl Batch<'_> {
     /// `rules` do not track is excluded from the start: it must never count as deleted here.
     ///
     /// # Errors
-    /// SQLite's.
+    /// The database's.
     pub fn set_remote(
         &self,
         path: &RepoPath,
@@ -156,7 +156,7 @@ impl Batch<'_> {
     /// Sets R from a delta.
     ///
     /// # Errors
-    /// The delta's, or SQLite's.
+    /// The delta's, or the database's.
     pub fn apply_remote(
         &self,
         delta: impl IntoIterator<Item = Outcome<Change>>,
@@ -172,7 +172,7 @@ impl Batch<'_> {
     /// Sets R from a whole manifest, sorted by path: what is not in it is no longer there.
     ///
     /// # Errors
-    /// The manifest's, or SQLite's.
+    /// The manifest's, or the database's.
     pub fn replace_remote(
         &self,
         manifest: impl IntoIterator<Item = Outcome<Change>>,
@@ -202,7 +202,7 @@ impl Batch<'_> {
     /// Lists a blocked path; `scan` is the number of the scan that found it.
     ///
     /// # Errors
-    /// SQLite's.
+    /// The database's.
     pub(crate) fn add_problem(&self, problem: &Problem, scan: i64) -> Outcome<()> {
         self.run(
             "INSERT OR REPLACE INTO problem (path, kind, sentence, offer, scan) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -224,7 +224,7 @@ impl Batch<'_> {
     /// Remembers how a person wants a conflict resolved, or forgets it.
     ///
     /// # Errors
-    /// SQLite's.
+    /// The database's.
     pub fn set_resolution(&self, path: &RepoPath, kind: Option<&str>) -> Outcome<()> {
         match kind {
             Some(kind) => self.run(
@@ -238,7 +238,7 @@ impl Batch<'_> {
     /// Forgets all chosen resolutions.
     ///
     /// # Errors
-    /// SQLite's.
+    /// The database's.
     pub fn clear_resolutions(&self) -> Outcome<()> {
         self.run("DELETE FROM resolution", [])
     }
@@ -268,7 +268,7 @@ impl Batch<'_> {
     /// from the next scan on. For a person who says that it will not come back.
     ///
     /// # Errors
-    /// SQLite's.
+    /// The database's.
     pub fn forget_mount(&self, path: &str) -> Outcome<()> {
         if path.is_empty() {
             return Ok(());
@@ -303,7 +303,7 @@ impl Batch<'_> {
     }
 }
 
-/// SQLite has no unsigned numbers; neither sizes nor snapshots reach the difference.
+/// `SQLite` has no unsigned numbers; neither sizes nor snapshots reach the difference.
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -1,6 +1,6 @@
 //! `.dsg/state.db`: what this checkout knows of each path, one row per path.
 //!
-//! Owns the SQLite file: its schema, the packing of rows, the three-way columns L (the local scan),
+//! Owns the `SQLite` file: its schema, the packing of rows, the three-way columns L (the local scan),
 //! C (the entry of the last sync, with its snapshot) and R (the repository's head), the list of
 //! problems, chosen resolutions, and a key-value table for the rest of the checkout's settings. No
 //! SQL is written outside this crate's `index` and `record`.
@@ -32,7 +32,7 @@ const APPLICATION_ID: i64 = 0x4453_4773;
 /// The schema that this program writes, and the newest that it reads.
 const VERSION: i64 = 1;
 
-/// Rows that a status must show. The text stands in the index and in queries alike: SQLite uses a
+/// Rows that a status must show. The text stands in the index and in queries alike: `SQLite` uses a
 /// partial index only for a condition that it recognises.
 const NOT_IN_SYNC: &str = "(l IS NOT c OR c IS NOT r OR state >= 2)";
 
@@ -89,7 +89,7 @@ impl Index {
     /// Makes the state of a new checkout at `path` (`…/.dsg/state.db`).
     ///
     /// # Errors
-    /// [`Code::Exists`] if something stands there; else what the file system or SQLite says.
+    /// [`Code::Exists`] if something stands there; else what the file system or the database says.
     pub fn create(path: &Path) -> Outcome<Self> {
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
         match rustix::fs::openat(CWD, path, flags, Mode::from_raw_mode(0o644)) {
@@ -195,7 +195,7 @@ impl Index {
     /// Runs `work` in one transaction: everything it writes is kept, or nothing is.
     ///
     /// # Errors
-    /// What `work` gives, and SQLite's on commit.
+    /// What `work` gives, and the database's on commit.
     pub fn batch<T>(&mut self, work: impl FnOnce(&Batch<'_>) -> Outcome<T>) -> Outcome<T> {
         let begun = self.connection.transaction_with_behavior(TransactionBehavior::Immediate);
         let tx = begun.map_err(|e| sqlite(&self.path, e))?;
@@ -217,7 +217,7 @@ impl Index {
         &self.connection
     }
 
-    /// SQLite's error as a failure that names the file and the way out.
+    /// The database's error as a failure that names the file and the way out.
     pub(crate) fn trouble(&self, error: rusqlite::Error) -> Failure {
         sqlite(&self.path, error)
     }
@@ -241,7 +241,7 @@ impl Index {
     }
 }
 
-/// Turns SQLite's error into a failure.
+/// Turns the database's error into a failure.
 pub(crate) fn sqlite(path: &Path, error: rusqlite::Error) -> Failure {
     use rusqlite::Error as E;
     let shown = path.display();

@@ -87,7 +87,7 @@ impl Index {
     /// A setting of this checkout.
     ///
     /// # Errors
-    /// SQLite's.
+    /// The database's.
     pub fn meta(&self, key: &str) -> Outcome<Option<String>> {
         meta(&self.connection, key).map_err(|e| self.trouble(e))
     }
@@ -95,7 +95,7 @@ impl Index {
     /// The row of one path.
     ///
     /// # Errors
-    /// SQLite's, or a damaged row.
+    /// The database's, or a damaged row.
     pub fn row(&self, path: &RepoPath) -> Outcome<Option<Row>> {
         let sql = format!("SELECT {COLUMNS} FROM entry WHERE path = ?1");
         let read = || -> rusqlite::Result<_> {
@@ -108,7 +108,7 @@ impl Index {
     /// Every path that is not in sync, in order: changed on a side, unknown, or excluded.
     ///
     /// # Errors
-    /// SQLite's, a damaged row, or what `each` gives.
+    /// The database's, a damaged row, or what `each` gives.
     pub fn pending(&self, each: &mut dyn FnMut(Row) -> Outcome<()>) -> Outcome<()> {
         let sql = format!(
             "SELECT {COLUMNS} FROM entry INDEXED BY entry_pending \
@@ -120,7 +120,7 @@ impl Index {
     /// How many paths are not in sync.
     ///
     /// # Errors
-    /// SQLite's.
+    /// The database's.
     pub fn pending_count(&self) -> Outcome<u64> {
         let sql =
             format!("SELECT count(*) FROM entry INDEXED BY entry_pending WHERE {NOT_IN_SYNC}");
@@ -130,7 +130,7 @@ impl Index {
     /// The row at `dir` and all below it, in order; all rows if it is empty.
     ///
     /// # Errors
-    /// SQLite's, a damaged row, or what `each` gives.
+    /// The database's, a damaged row, or what `each` gives.
     pub fn rows_within(&self, dir: &str, each: &mut dyn FnMut(Row) -> Outcome<()>) -> Outcome<()> {
         let sql = format!(
             "SELECT {COLUMNS} FROM entry WHERE path > ?1 AND path < ?2 ORDER BY path LIMIT {PAGE}"
@@ -149,7 +149,7 @@ impl Index {
     /// Sums over all rows; reads all of them.
     ///
     /// # Errors
-    /// SQLite's.
+    /// The database's.
     pub fn counts(&self) -> Outcome<Counts> {
         let sql = "SELECT count(c), count(CASE WHEN state = 1 THEN 1 END), \
                    coalesce(sum(CASE WHEN state = 1 THEN l_size END), 0), count(r) FROM entry";
@@ -167,7 +167,7 @@ impl Index {
     /// Blocked files and folders, in order.
     ///
     /// # Errors
-    /// SQLite's.
+    /// The database's.
     pub fn problems(&self) -> Outcome<Vec<Problem>> {
         let read = || -> rusqlite::Result<_> {
             let sql = "SELECT path, kind, sentence, offer FROM problem ORDER BY path";
@@ -189,7 +189,7 @@ impl Index {
     /// Chosen resolutions of conflicts, as `(path, kind)`.
     ///
     /// # Errors
-    /// SQLite's.
+    /// The database's.
     pub fn resolutions(&self) -> Outcome<Vec<(String, String)>> {
         let read = || -> rusqlite::Result<_> {
             let sql = "SELECT path, kind FROM resolution ORDER BY path";
@@ -339,7 +339,7 @@ pub(super) fn remote_page(
     read().map_err(|e| sqlite(file, e))
 }
 
-/// SQLite has no unsigned numbers.
+/// `SQLite` has no unsigned numbers.
 fn unsigned(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<u64> {
     u64::try_from(row.get::<_, i64>(column)?).map_err(|_| broken(column))
 }
