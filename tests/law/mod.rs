@@ -7,32 +7,32 @@ use std::{env, fs};
 
 use serde_json::Value;
 
-pub type Checked = Result<(), Box<dyn Error>>;
+pub(crate) type Checked = Result<(), Box<dyn Error>>;
 
 /// A text of this project; its path begins at the project's root.
 #[derive(Clone)]
-pub struct Source {
-    pub path: String,
-    pub text: String,
+pub(crate) struct Source {
+    pub(crate) path: String,
+    pub(crate) text: String,
 }
 
 /// What a package imports another for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum For {
+pub(crate) enum For {
     Itself,
     Tests,
     Build,
 }
 
 /// A package of the workspace, and what it imports directly.
-pub struct Package {
-    pub name: String,
-    pub manifest: String,
-    pub imports: Vec<(String, For)>,
+pub(crate) struct Package {
+    pub(crate) name: String,
+    pub(crate) manifest: String,
+    pub(crate) imports: Vec<(String, For)>,
 }
 
 /// Fails with all breaches at once.
-pub fn none(breaches: &[String]) -> Checked {
+pub(crate) fn none(breaches: &[String]) -> Checked {
     if breaches.is_empty() {
         Ok(())
     } else {
@@ -41,7 +41,7 @@ pub fn none(breaches: &[String]) -> Checked {
 }
 
 /// The packages of the workspace, as cargo sees them.
-pub fn packages() -> Result<Vec<Package>, Box<dyn Error>> {
+pub(crate) fn packages() -> Result<Vec<Package>, Box<dyn Error>> {
     let answer = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--no-deps", "--manifest-path"])
         .arg(root().join("Cargo.toml"))
@@ -76,12 +76,12 @@ fn package(value: &Value) -> Option<Package> {
 }
 
 /// One text.
-pub fn text(path: &str) -> Result<String, Box<dyn Error>> {
+pub(crate) fn text(path: &str) -> Result<String, Box<dyn Error>> {
     fs::read_to_string(root().join(path)).map_err(|e| format!("{path}: {e}").into())
 }
 
 /// Every text below these folders whose name ends so, in order.
-pub fn sources(folders: &[&str], endings: &[&str]) -> Result<Vec<Source>, Box<dyn Error>> {
+pub(crate) fn sources(folders: &[&str], endings: &[&str]) -> Result<Vec<Source>, Box<dyn Error>> {
     let mut found = Vec::new();
     let mut left: Vec<String> = folders.iter().map(|&f| f.to_owned()).collect();
     while let Some(folder) = left.pop() {
