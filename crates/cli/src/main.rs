@@ -106,6 +106,7 @@ fn print_help(error: &clap::Error) -> Result<Ended, Failure> {
 
 fn usage(error: &clap::Error) -> Failure {
     let text = error.to_string();
-    let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-    Failure::new(Code::Usage, first).hint("dsg --help lists what can be typed.")
+    let what = text.split("\n\nUsage").next().unwrap_or_default().trim_start_matches("error: ");
+    let what = what.split_whitespace().collect::<Vec<_>>().join(" ");
+    Failure::new(Code::Usage, what).hint("dsg --help lists what can be typed.")
 }

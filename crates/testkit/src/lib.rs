@@ -1,1 +1,24 @@
-//! Fixtures, crash runner and hosts for tests.
+//! What DSG's tests are made of. Everything goes through the real `dsg` program; nothing here knows
+//! how it works inside, except where it keeps its files.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`lab`] | a place with a repository and checkouts, gone when dropped |
+//! | [`run`] | running `dsg`: in a cleared environment, to its end, to a crash or to a halt |
+//! | [`tree`] | what a folder holds, as a value |
+//! | [`world`] | what all sides hold, and whether that is all before or all after |
+//! | [`keeping`] | what a repository and a project must never be found without |
+//! | [`disk`] | small file systems of their own, for full disks and power cuts |
+//! | [`dice`] | numbers that repeat with their seed |
+//!
+//! Only tests depend on it, so it fails by panicking, with everything that is known.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test tool fails by panicking")]
+
+pub mod dice;
+pub mod disk;
+pub mod keeping;
+pub mod lab;
+pub mod run;
+pub mod tree;
+pub mod world;

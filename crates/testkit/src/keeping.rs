@@ -1,0 +1,67 @@
+//! What a repository and a project must never be found without, whatever happened to them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::lab::{Checkout, Lab};
+use crate::tree::{Node, Scope, Tree};
+
+/// Checks a repository at rest, through a checkout of it: the live tree is the head's manifest, the
+/// whole history proves itself, no transaction is left, nobody holds the lock.
+#[track_caller]
+pub fn assert_repository(lab: &Lab, checkout: &Checkout) {
+    assert_live_tree(lab, checkout);
+    checkout.dsg(&["validate-chain", "--deep"]).ok();
+    let side = lab.sidecar();
+    assert!(!side.join("journal.json").exists(), "a journal is left in {}", side.display());
+    let staged = Tree::of(&side.join("staging"), Scope::Everything);
+    assert!(staged.0.is_empty(), "left in the repository's staging: {staged:?}");
+    let staged = Tree::of(&checkout.at(".dsg/staging"), Scope::Everything);
+    assert!(staged.0.is_empty(), "left in the project's staging: {staged:?}");
+    assert_unlocked(&side.join("lock"));
+}
+
+/// Checks that the live tree is what the head's manifest says.
+#[track_caller]
+pub fn assert_live_tree(lab: &Lab, checkout: &Checkout) {
+    assert_eq!(manifest(checkout, &[]), shape(&lab.repo_tree()), "the live tree is not the head's manifest");
+}
+
+/// What a snapshot holds, through `dsg list-files`.
+#[track_caller]
+pub fn manifest(checkout: &Checkout, args: &[&str]) -> BTreeMap<String, String> {
+    let document = checkout.dsg(&[&["list-files"], args].concat()).ok().json();
+    let files = document["files"].as_array().expect("files").iter();
+    let one = |f: &serde_json::Value| {
+        let path = f["path"].as_str().expect("a path").to_owned();
+        let what = match f["type"].as_str() {
+            Some("link") => format!("-> {}", f["target"].as_str().unwrap_or_default()),
+            _ => format!("{} {} {}", f["hash"].as_str().unwrap_or_default(), f["size"], f["exec"]),
+        };
+        (path, what)
+    };
+    files.map(one).collect()
+}
+
+fn shape(tree: &Tree) -> BTreeMap<String, String> {
+    let one = |(path, node): (&String, &Node)| {
+        let what = match node {
+            Node::File { sha256, size, exec } => format!("{} {size} {exec}", dsg_core::entry::Hash(*sha256)),
+            Node::Link(target) => format!("-> {target}"),
+            other => format!("{other:?}"),
+        };
+        (path.clone(), what)
+    };
+    tree.0.iter().map(one).collect()
+}
+
+/// Checks that no living process holds the lock.
+#[track_caller]
+pub fn assert_unlocked(lock: &Path) {
+    if let Ok(file) = std::fs::File::open(lock) {
+        let free = flock(&file, FlockOperation::NonBlockingLockExclusive);
+        assert!(free.is_ok(), "{} is locked", lock.display());
+    }
+}

@@ -1,0 +1,82 @@
+//! What all sides hold, and the one question asked of it after a crash: is it all as before, or all
+//! as after?
+//!
+//! The folder and the repository are read from disk. The cache is seen through `dsg status`: with L
+//! and R known, the states that it gives are C.
+
+use std::collections::BTreeMap;
+
+use crate::lab::{Checkout, Lab, Pending};
+use crate::tree::Tree;
+
+/// What all sides hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct World {
+    /// What people see in the repository.
+    pub repository: Tree,
+    /// The checkouts by name: what is on disk, and what is pending (none: no project there).
+    pub checkouts: BTreeMap<String, (Tree, Option<Pending>)>,
+}
+
+/// Which of two worlds it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// As if nothing had been begun.
+    Before,
+    /// As if all had gone well.
+    After,
+}
+
+impl World {
+    /// Opens each checkout (which is when recovery happens) and looks.
+    ///
+    /// # Panics
+    /// A checkout is there but cannot be opened.
+    #[track_caller]
+    pub fn observe(lab: &Lab, checkouts: &[&Checkout]) -> Self {
+        let mut seen = BTreeMap::new();
+        for checkout in checkouts {
+            let done = checkout.dsg(&["status"]);
+            let pending = match done.code() {
+                Some(0) => Some(Pending::of(&done.json())),
+                _ if matches!(done.json()["error"]["code"].as_str(), Some("not-a-project")) => None,
+                _ => panic!("cannot be opened: {done:?}"),
+            };
+            seen.insert(checkout.dir.display().to_string(), pending);
+        }
+        // Only now: opening one checkout may settle what concerns the repository.
+        let checkouts = checkouts.iter().map(|checkout| {
+            let name = checkout.dir.display().to_string();
+            let pending = seen.remove(&name).flatten();
+            (name, (checkout.tree(), pending))
+        });
+        Self { checkouts: checkouts.collect(), repository: lab.repo_tree() }
+    }
+
+    /// Which of both it is.
+    ///
+    /// # Errors
+    /// Neither: what differs from each.
+    pub fn which(&self, before: &Self, after: &Self) -> Result<Side, String> {
+        if self == after {
+            Ok(Side::After)
+        } else if self == before {
+            Ok(Side::Before)
+        } else {
+            Err(format!("neither before:\n{}\nnor after:\n{}", self.differences(before), self.differences(after)))
+        }
+    }
+
+    fn differences(&self, other: &Self) -> String {
+        let mut lines: Vec<String> =
+            self.repository.differences(&other.repository).into_iter().map(|d| format!("  R {d}")).collect();
+        for (name, (tree, pending)) in &self.checkouts {
+            let Some((other_tree, other_pending)) = other.checkouts.get(name) else { continue };
+            lines.extend(tree.differences(other_tree).into_iter().map(|d| format!("  L {d}")));
+            if pending != other_pending {
+                lines.push(format!("  C {pending:?}\n    / {other_pending:?}"));
+            }
+        }
+        lines.join("\n")
+    }
+}
