@@ -5,6 +5,7 @@ import type {
   Group,
   ListChanges,
   ProjectSummary,
+  ResolveConflicts,
   SnapshotRow,
   SyncReport,
 } from '../src/lib/bindings/api';
@@ -97,6 +98,14 @@ export function changesPage(
         : null,
     ...more,
   };
+}
+
+/** Carries a decision into the rows, as new rows: answers are never the same objects twice. */
+export function resolve(rows: ChangeRow[], { paths, resolution }: ResolveConflicts): null {
+  rows.forEach((one, index) => {
+    if (paths.includes(one.path)) rows[index] = { ...one, resolution };
+  });
+  return null;
 }
 
 /** A snapshot of some hours ago. */

@@ -34,6 +34,7 @@ export function counted(value: number, one: string, many = `${one}s`): string {
 }
 
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
+const brief = new Intl.RelativeTimeFormat('en', { numeric: 'auto', style: 'narrow' });
 const STEPS: [Intl.RelativeTimeFormatUnit, number, number][] = [
   ['minute', 60, 3600],
   ['hour', 3600, 86_400],
@@ -42,13 +43,18 @@ const STEPS: [Intl.RelativeTimeFormatUnit, number, number][] = [
 const date = new Intl.DateTimeFormat('en', { day: 'numeric', month: 'short', year: 'numeric' });
 
 /** `5 minutes ago`; the date when it is more than a week ago. */
-export function ago(time: string, now = new Date()): string {
+export function ago(time: string, now = new Date(), format = relative): string {
   const seconds = (now.getTime() - new Date(time).getTime()) / 1000;
   if (Math.abs(seconds) < 60) return 'just now';
   for (const [unit, size, below] of STEPS) {
-    if (Math.abs(seconds) < below) return relative.format(-Math.trunc(seconds / size), unit);
+    if (Math.abs(seconds) < below) return format.format(-Math.trunc(seconds / size), unit);
   }
   return date.format(new Date(time));
+}
+
+/** `5m ago`, for narrow columns. */
+export function briefAgo(time: string, now = new Date()): string {
+  return ago(time, now, brief);
 }
 
 const full = new Intl.DateTimeFormat('en', { dateStyle: 'full', timeStyle: 'medium' });

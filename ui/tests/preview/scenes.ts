@@ -1,6 +1,15 @@
 import type { ChangeRow, ProjectSummary } from '../../src/lib/bindings/api';
 import { FakePlatform, apiError } from '../fake';
-import { changesPage, conflict, folder, project, report, row, snapshot } from '../fixtures';
+import {
+  changesPage,
+  conflict,
+  folder,
+  project,
+  report,
+  resolve,
+  row,
+  snapshot,
+} from '../fixtures';
 
 interface Scene {
   platform: FakePlatform;
@@ -119,10 +128,7 @@ function app(rows: ChangeRow[], list: ProjectSummary[]): FakePlatform {
           here: index === 1,
         }),
       ),
-    conflict_resolve: ({ paths, resolution }) => {
-      for (const one of rows) if (paths.includes(one.path)) one.resolution = resolution;
-      return null;
-    },
+    conflict_resolve: (request) => resolve(rows, request),
     project_inspect_folder: () => folder({ path: '/home/ana/coast' }),
     project_open: () => {
       throw apiError('not-a-project', '/home/ana/coast is not a DSG project', {

@@ -1,0 +1,293 @@
+import { render, screen, waitFor, within } from '@testing-library/svelte';
+import userEvent from '@testing-library/user-event';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+
+import App from '../src/App.svelte';
+import type { ChangeRow } from '../src/lib/bindings/api';
+import { FakePlatform, apiError } from './fake';
+import { changesPage, conflict, folder, project, report, resolve, row, snapshot } from './fixtures';
+
+const user = userEvent.setup({ pointerEventsCheck: 0 });
+
+beforeEach(() => {
+  // The test browser lays nothing out; the list needs a height to show rows.
+  vi.spyOn(HTMLElement.prototype, 'clientHeight', 'get').mockReturnValue(600);
+});
+
+function open(rows: ChangeRow[] = [row('input/a.csv')], projects = [project()]) {
+  const platform = new FakePlatform({
+    projects_list: () => projects,
+    changes_list: (request) => changesPage(rows, request),
+    history_list: () => [snapshot(42), snapshot(41, { message: 'Older one', here: true })],
+    conflict_resolve: (request) => resolve(rows, request),
+    sync_start: () => null,
+    sync_cancel: () => null,
+    rescan: () => null,
+    project_inspect_folder: () => folder(),
+    pick_folder: () => '/home/ana/coast',
+  });
+  render(App, { platform });
+  return platform;
+}
+
+const button = (name: string | RegExp) => screen.findByRole('button', { name });
+
+describe('first start', () => {
+  it('offers the three ways to begin', async () => {
+    open([], []);
+    await button(/Open a folder/);
+    await button(/Create a repository/);
+    await button(/Get a copy/);
+  });
+
+  it('says what is missing instead of asking Rust', async () => {
+    const platform = open([], []);
+    await user.click(await button(/Get a copy/));
+    await user.click(await button('Get a copy'));
+    await screen.findByText('Say where the repository is.');
+    await screen.findByText('Choose a folder.');
+    expect(platform.requests('project_clone')).toEqual([]);
+  });
+
+  it('offers to create a repository from a folder that is no project', async () => {
+    const platform = open([], []);
+    platform.answers.project_open = () => {
+      throw apiError('not-a-project', 'This is no project');
+    };
+    await user.click(await button(/Open a folder/));
+    await user.click(await button('Browse…'));
+    await user.click(await button('Open'));
+    await user.click(await button('Create a repository from it…'));
+    await screen.findByRole('heading', { name: 'Create a repository' });
+    await waitFor(() =>
+      expect(platform.requests('project_inspect_folder')).toEqual([{ path: '/home/ana/coast' }]),
+    );
+  });
+
+  it('creates a repository from what was chosen', async () => {
+    const platform = open([], []);
+    platform.answers.project_create = () => project();
+    await user.click(await button(/Create a repository/));
+    await user.click(await button('Browse…'));
+    await screen.findByText('s1 will hold 120 files · 2.4 GB');
+    await user.click(screen.getByRole('checkbox', { name: 'scratch' }));
+    await screen.findByText('s1 will hold 128 files · 2.4 GB');
+    await user.type(screen.getByLabelText('Repository address'), 'server:/data/coast');
+    platform.answers.projects_list = () => [project()];
+    await user.click(await button('Create repository'));
+    await screen.findByRole('heading', { name: 'Coast survey' });
+    expect(platform.requests('project_create')).toMatchObject([
+      {
+        path: '/home/ana/coast',
+        address: 'server:/data/coast',
+        name: 'coast',
+        dataDirs: ['input', 'scratch'],
+        message: 'First snapshot',
+      },
+    ]);
+    expect(screen.queryByRole('dialog')).toBeNull();
+  });
+
+  it('takes everything when none of the usual folders is there, and says so', async () => {
+    const platform = open([], []);
+    platform.answers.project_inspect_folder = () => folder({ defaultDataDirsFound: [] });
+    await user.click(await button(/Create a repository/));
+    await user.click(await button('Browse…'));
+    await screen.findByText(/None of the usual data folders/);
+    await screen.findByText('s1 will hold 129 files · 2.4 GB');
+  });
+});
+
+describe('changes', () => {
+  it('shows word, path, sentence and size of a change', async () => {
+    open([row('input/a.csv', { sentence: 'New here.', size: 2_300_000 })]);
+    const line = await screen.findByRole('row');
+    for (const text of ['Upload', 'input/', 'a.csv', 'New here.', '2.3 MB'])
+      within(line).getByText(text);
+  });
+
+  it('says on the button what it will do, and does it with Ctrl+Enter', async () => {
+    const platform = open([row('a'), row('b')]);
+    const sync = await button('Sync 2 files · 2.0 kB → s43');
+    expect(sync).toHaveProperty('disabled', false);
+    await user.type(screen.getByLabelText('Message of the snapshot'), 'About buoys');
+    await user.keyboard('{Control>}{Enter}{/Control}');
+    expect(platform.requests('sync_start')).toMatchObject([
+      { message: 'About buoys', exceptConflicts: false, selection: { kind: 'all_but', paths: [] } },
+    ]);
+  });
+
+  it('leaves a row out with its box and with Space', async () => {
+    open([row('a'), row('b')]);
+    await user.click(await screen.findByRole('checkbox', { name: 'Include a in the sync' }));
+    await button('Sync 1 file · 1.0 kB → s43');
+    screen.getByRole('grid').focus();
+    await user.keyboard('{ArrowDown} ');
+    await button('Nothing is selected');
+  });
+
+  it('waits for decisions, offers everything else, and takes a decision back', async () => {
+    const platform = open([conflict('c'), row('a')]);
+    const sync = await button('Sync 1 file · 1.0 kB → s43');
+    expect(sync).toHaveProperty('disabled', true);
+    await screen.findByText('1 conflict waits for a decision');
+    await user.click(await button('Take theirs'));
+    await screen.findByText('Theirs is taken');
+    expect(await button('Sync 2 files · 2.0 kB → s43')).toHaveProperty('disabled', false);
+    await user.click(await button('Undo'));
+    await user.click(await button('Sync everything else'));
+    expect(platform.requests('sync_start')).toMatchObject([{ exceptConflicts: true }]);
+  });
+
+  it.each([
+    ['>', 'local'],
+    ['<', 'remote'],
+  ])('decides a conflict with %s', async (key, resolution) => {
+    const platform = open([conflict('c')]);
+    (await screen.findByRole('grid')).focus();
+    await user.keyboard(key);
+    expect(platform.requests('conflict_resolve')).toEqual([{ id: 'p1', paths: ['c'], resolution }]);
+  });
+
+  it('draws only the rows in view of a long list', async () => {
+    open(Array.from({ length: 5000 }, (_, i) => row(`f${i}`)));
+    expect((await screen.findByRole('grid')).getAttribute('aria-rowcount')).toBe('5000');
+    expect(screen.getAllByRole('row').length).toBeLessThan(40);
+  });
+
+  it('says that all is in sync when nothing is pending', async () => {
+    open([row('x', { group: 'ignored' })]);
+    await screen.findByText('Everything is in sync');
+  });
+
+  it('says why the list is empty, and shows everything again', async () => {
+    open([row('a')]);
+    await user.click(await button(/^Outgoing/));
+    await screen.findByText(/groups that are switched off/);
+    await user.click(await button('Show everything'));
+    await screen.findByRole('row');
+  });
+});
+
+describe('a sync', () => {
+  const running = {
+    kind: 'progress',
+    id: 'p1',
+    phase: 'staging',
+    filesDone: 5,
+    filesTotal: 10,
+    bytesDone: 500,
+    bytesTotal: 2000,
+    path: 'input/a.csv',
+    bytesPerSecond: 1000,
+    cancellable: true,
+  } as const;
+
+  it('shows how far it is, and can be cancelled until it publishes', async () => {
+    const platform = open();
+    await button(/^Sync 1 file/);
+    platform.emit(running);
+    await screen.findByText('5 of 10 files');
+    await screen.findByText('1.0 kB/s');
+    expect(screen.getByRole('progressbar').getAttribute('aria-valuenow')).toBe('25');
+    platform.emit({ ...running, phase: 'settling', cancellable: false });
+    await screen.findByText('Finishing…');
+    expect(await button('Cancel')).toHaveProperty('disabled', true);
+    platform.emit(running);
+    await user.click(await button('Cancel'));
+    expect(platform.requests('sync_cancel')).toEqual([{ id: 'p1' }]);
+    await button('Cancelling…');
+  });
+
+  it('tells what it did, and what it left out', async () => {
+    const platform = open();
+    await button(/^Sync 1 file/);
+    platform.emit({
+      kind: 'sync_finished',
+      id: 'p1',
+      report: report({ skipped: [{ path: 'live.db', reason: 'it changed while it was read' }] }),
+    });
+    await screen.findByText('Published s43 in 1.5 s');
+    await screen.findByText('3 uploaded · 3.0 kB sent');
+    await screen.findByText('it changed while it was read');
+    await user.click(await button('Close'));
+    await waitFor(() => expect(screen.queryByText('Published s43 in 1.5 s')).toBeNull());
+  });
+
+  it('shows a failure with its hint, and copies its details', async () => {
+    const platform = open();
+    await button(/^Sync 1 file/);
+    const error = apiError('offline', 'No answer', { hint: 'Is it on?', detail: 'EHOSTUNREACH' });
+    platform.emit({ kind: 'sync_failed', id: 'p1', error, allow: null });
+    await screen.findByText('Is it on?');
+    await user.click(await button('Copy details'));
+    await button('Copied');
+    expect(platform.copied).toContain('EHOSTUNREACH');
+  });
+
+  it('offers to pass over a safety check by name', async () => {
+    const platform = open();
+    await user.click(await button(/^Sync 1 file/));
+    const error = apiError('mass-delete', 'Much would be deleted');
+    platform.emit({ kind: 'sync_failed', id: 'p1', error, allow: 'mass-delete' });
+    await user.click(await button('Sync anyway'));
+    expect(platform.requests('sync_start').at(-1)?.allow).toEqual(['mass-delete']);
+  });
+});
+
+describe('the frame', () => {
+  it('names status in words, repository, guarantee and watch state', async () => {
+    const watch = { kind: 'off', reason: 'too many folders' } as const;
+    open([], [project({ status: { kind: 'syncing', percent: 41.9 }, watch })]);
+    await screen.findByText('Syncing 41 %');
+    await screen.findByText('ssh://data.example.org/tank/coast-survey');
+    await screen.findByText('ZFS · atomic');
+    await screen.findByText('Last sync 25 minutes ago');
+    await screen.findByText('Not watching: too many folders');
+  });
+
+  it('goes to the history and back by keyboard', async () => {
+    open();
+    await screen.findByRole('row');
+    await user.keyboard('{Control>}2{/Control}');
+    expect(screen.getByRole('tab', { name: 'History' }).getAttribute('aria-selected')).toBe('true');
+    await screen.findByText('Older one');
+    await screen.findByText('You are here');
+    await user.keyboard('{Control>}1{/Control}');
+    expect(screen.getByRole('tab', { name: 'Changes' }).getAttribute('aria-selected')).toBe('true');
+  });
+
+  it('looks again with Ctrl+R and goes to the filter with Ctrl+F', async () => {
+    const platform = open();
+    await screen.findByRole('row');
+    await user.keyboard('{Control>}r{/Control}');
+    expect(platform.requests('rescan')).toEqual([{ id: 'p1' }]);
+    await user.keyboard('{Control>}f{/Control}');
+    expect(document.activeElement).toBe(screen.getByLabelText('Filter by path'));
+  });
+
+  it('takes a project off the list only after asking', async () => {
+    const platform = open();
+    platform.answers.project_forget = () => null;
+    await user.click(await button('More about Coast survey'));
+    await user.click(await screen.findByRole('menuitem', { name: 'Remove from list…' }));
+    expect(platform.requests('project_forget')).toEqual([]);
+    platform.answers.projects_list = () => [];
+    await user.click(await button('Remove from list'));
+    expect(platform.requests('project_forget')).toEqual([{ id: 'p1' }]);
+    await screen.findByText('Keep your data under version');
+  });
+
+  it('says it when the projects cannot be read, and tries again', async () => {
+    const platform = new FakePlatform({
+      projects_list: () => {
+        throw apiError('damaged', 'The list is damaged');
+      },
+    });
+    render(App, { platform });
+    await screen.findByText('The list is damaged');
+    platform.answers.projects_list = () => [];
+    await user.click(await button('Try again'));
+    await screen.findByText('Keep your data under version');
+  });
+});
