@@ -374,6 +374,16 @@ impl Dir {
         sys::syncfs(&self.fd).map_err(|e| FsError::new("make durable", &self.path, e))
     }
 
+    /// Whether this user may create and remove names in this directory.
+    ///
+    /// # Errors
+    /// Not: no permission, or the file system is read-only.
+    pub fn check_writable(&self) -> FsResult<()> {
+        use rustix::fs::{Access, AtFlags, accessat};
+        accessat(&self.fd, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)
+            .map_err(|e| FsError::new("write in the folder", &self.path, e))
+    }
+
     /// Room on this file system.
     ///
     /// # Errors
