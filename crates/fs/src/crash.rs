@@ -3,7 +3,8 @@
 //!
 //! The name of the point to die at comes in `DSG_CRASH_AT` (`name`, or `name#3` for the third time
 //! it is passed). At the one in `DSG_STOP_AT` the process stops itself (`SIGSTOP`) until the test
-//! lets it go on (`SIGCONT`). Release builds contain none of this.
+//! lets it go on (`SIGCONT`). `DSG_TRACE_POINTS` names a file to which each passed point's name is
+//! appended, so that a test knows which there are. Release builds contain none of this.
 
 /// A place between two steps of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +16,7 @@ impl CrashPoint {
     pub fn pass(self) {
         static CRASH: armed::Armed = armed::Armed::new("DSG_CRASH_AT");
         static STOP: armed::Armed = armed::Armed::new("DSG_STOP_AT");
+        armed::trace(self);
         if STOP.is_here(self) {
             // Failing to stop shows in the test that waits for it.
             let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
@@ -34,6 +36,19 @@ impl CrashPoint {
 mod armed {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
+
+    /// Appends the point's name to the trace, if there is one.
+    pub(super) fn trace(point: super::CrashPoint) {
+        static TRACE: OnceLock<Option<std::fs::File>> = OnceLock::new();
+        let trace = TRACE.get_or_init(|| {
+            let path = std::env::var_os("DSG_TRACE_POINTS")?;
+            std::fs::OpenOptions::new().create(true).append(true).open(path).ok()
+        });
+        if let Some(mut file) = trace.as_ref() {
+            // A point that is missing from the trace shows in the test that looks for it.
+            let _ = std::io::Write::write_all(&mut file, format!("{}\n", point.0).as_bytes());
+        }
+    }
 
     /// One point, chosen by an environment variable, and how often it was passed.
     pub(super) struct Armed {
