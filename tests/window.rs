@@ -1,0 +1,56 @@
+//! The real window, driven as a person would: the application as it is built, on a screen of
+//! its own.
+#![cfg(target_os = "linux")]
+
+#[path = "window/harness.rs"]
+mod harness;
+
+use fantoccini::Locator;
+use harness::{Outcome, Session, Setup, Theme};
+
+#[tokio::test]
+async fn first_start_offers_three_ways_to_begin() -> Outcome {
+    let session = Session::start(&Setup::default()).await?;
+    session.text("Keep your data under version").await?;
+    for way in ["Open a folder…", "Create a repository…", "Get a copy…"] {
+        session.button(way).await?;
+    }
+    assert!(session.app_dir().is_dir(), "its data is where DSG_APP_DIR says");
+    session.picture("first-start-light").await?;
+
+    // A form opens, takes the focus, asks Rust, shows what Rust answers, and closes again.
+    session.button("Open a folder…").await?.click().await?;
+    let field = session.window().wait().for_element(Locator::Id("folder")).await?;
+    field.send_keys("/nowhere").await?;
+    session.picture("open-form-light").await?;
+    session.window().find(Locator::Css("[type=submit]")).await?.click().await?;
+    session.window().wait().for_element(Locator::Css("[role=alert]")).await?;
+    session.picture("open-form-error-light").await?;
+    session.close().await
+}
+
+#[tokio::test]
+async fn the_window_follows_a_dark_desktop() -> Outcome {
+    let session = Session::start(&Setup { theme: Theme::Dark, size: (900, 600) }).await?;
+    session.button("Open a folder…").await?;
+    let dark = session.script("return matchMedia('(prefers-color-scheme: dark)').matches").await?;
+    assert_eq!(dark, true);
+    let ground = session.script("return getComputedStyle(document.body).backgroundColor").await?;
+    assert_eq!(ground, "rgb(27, 29, 31)");
+    session.picture("first-start-dark").await?;
+    session.close().await
+}
+
+#[tokio::test]
+async fn the_web_side_may_call_nothing_but_the_contract() -> Outcome {
+    let session = Session::start(&Setup::default()).await?;
+    session.button("Open a folder…").await?;
+    let script = "const done = arguments[0];
+        window.__TAURI_INTERNALS__
+            .invoke('plugin:window|set_title', { label: 'main', value: 'x' })
+            .then(() => done('allowed'), (error) => done(String(error)));";
+    let answer = session.window().execute_async(script, Vec::new()).await?;
+    let answer = answer.as_str().unwrap_or_default();
+    assert!(answer.contains("not allowed"), "{answer}");
+    session.close().await
+}

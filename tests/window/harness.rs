@@ -1,0 +1,214 @@
+//! Starts the real application on a screen of its own and drives it by WebDriver.
+//!
+//! Everything a session starts (screen, message bus, driver, application) is a child in a
+//! process group of its own, and ends with the [`Session`], also when a test fails.
+//! Needs `Xvfb`, `dbus-daemon` and `WebKitWebDriver`.
+
+use std::error::Error;
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use std::{fs, io};
+
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use rustix::process::{Pid, Signal, kill_process_group};
+use serde_json::json;
+use tempfile::TempDir;
+
+/// What a step of a scenario gives.
+pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The desktop's colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Theme {
+    Light,
+    Dark,
+}
+
+/// How the application is to be started.
+pub(crate) struct Setup {
+    pub(crate) theme: Theme,
+    pub(crate) size: (u32, u32),
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { theme: Theme::Light, size: (1280, 800) }
+    }
+}
+
+/// A child that ends, with all that it started, when this is dropped.
+struct Group(Child);
+
+impl Group {
+    fn start(command: &mut Command) -> Outcome<Self> {
+        let name = command.get_program().to_string_lossy().into_owned();
+        let child = command.process_group(0).stdin(Stdio::null()).spawn();
+        Ok(Self(child.map_err(|error| format!("cannot start {name}: {error}"))?))
+    }
+
+    /// The first line that the child writes.
+    fn first_line(&mut self) -> Outcome<String> {
+        let mut output = self.0.stdout.take().ok_or("its output is not read")?;
+        let mut line = String::new();
+        BufReader::new(&mut output).read_line(&mut line)?;
+        // Drained on, so that the child never waits for a reader.
+        std::thread::spawn(move || io::copy(&mut output, &mut io::sink()));
+        let line = line.trim();
+        if line.is_empty() {
+            return Err(format!("process {} ended without a word", self.0.id()).into());
+        }
+        Ok(line.to_owned())
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        drop(self.0.wait());
+    }
+}
+
+/// The application, running, and the way to its window.
+pub(crate) struct Session {
+    client: Client,
+    dir: TempDir,
+    // Ended in this order.
+    _driver: Group,
+    _bus: Group,
+    _screen: Group,
+}
+
+impl Session {
+    /// Starts the application with empty data and waits until its window is there.
+    pub(crate) async fn start(setup: &Setup) -> Outcome<Self> {
+        let dir = tempfile::tempdir()?;
+        let (width, height) = setup.size;
+        let mut screen = Group::start(
+            Command::new("Xvfb")
+                .args(["-displayfd", "1", "-nolisten", "tcp", "-screen", "0"])
+                .arg(format!("{width}x{height}x24"))
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null()),
+        )?;
+        let display = format!(":{}", screen.first_line()?);
+        let mut bus = Group::start(
+            Command::new("dbus-daemon")
+                .args(["--session", "--nofork", "--nopidfile", "--print-address=1"])
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null()),
+        )?;
+        let address = bus.first_line()?;
+
+        let runtime = dir.path().join("runtime");
+        fs::create_dir(&runtime)?;
+        fs::set_permissions(&runtime, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+        let log = fs::File::create(dir.path().join("driver.log"))?;
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let driver = Group::start(
+            Command::new("WebKitWebDriver")
+                .arg(format!("--port={port}"))
+                .env("TAURI_WEBVIEW_AUTOMATION", "true")
+                .env("DISPLAY", display)
+                .env("DBUS_SESSION_BUS_ADDRESS", address)
+                .env("XDG_RUNTIME_DIR", &runtime)
+                .env("HOME", dir.path())
+                .env("DSG_APP_DIR", dir.path().join("app"))
+                .env(
+                    "GTK_THEME",
+                    if setup.theme == Theme::Dark { "Adwaita:dark" } else { "Adwaita" },
+                )
+                .env_remove("WAYLAND_DISPLAY")
+                .stdout(Stdio::from(log.try_clone()?))
+                .stderr(Stdio::from(log)),
+        )?;
+        let client = match connect(port).await {
+            Ok(client) => client,
+            Err(error) => return Err(format!("{error}\n{}", read_log(dir.path())).into()),
+        };
+        client.set_window_rect(0, 0, width, height).await?;
+        Ok(Self { client, dir, _driver: driver, _bus: bus, _screen: screen })
+    }
+
+    /// The window, for whatever the harness has no word for.
+    pub(crate) fn window(&self) -> &Client {
+        &self.client
+    }
+
+    /// Where the application keeps its own data.
+    pub(crate) fn app_dir(&self) -> PathBuf {
+        self.dir.path().join("app")
+    }
+
+    /// Waits until a button of this name can be seen.
+    pub(crate) async fn button(&self, name: &str) -> Outcome<fantoccini::elements::Element> {
+        let path = format!("//button[contains(normalize-space(.), {name:?})]");
+        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::XPath(&path)).await;
+        found.map_err(|error| format!("no button {name:?}: {error}").into())
+    }
+
+    /// Waits until this text can be seen.
+    pub(crate) async fn text(&self, text: &str) -> Outcome {
+        let path = format!("//*[contains(normalize-space(text()), {text:?})]");
+        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::XPath(&path)).await;
+        found.map(drop).map_err(|error| format!("no text {text:?}: {error}").into())
+    }
+
+    /// Runs a script in the window and gives what it returns.
+    pub(crate) async fn script(&self, script: &str) -> Outcome<serde_json::Value> {
+        Ok(self.client.execute(script, Vec::new()).await?)
+    }
+
+    /// Keeps a picture of the window in the target directory.
+    pub(crate) async fn picture(&self, name: &str) -> Outcome<PathBuf> {
+        // Without two frames in between, the picture may be an old one.
+        let wait = "const done = arguments[0];
+            requestAnimationFrame(() => requestAnimationFrame(() => done(null)));";
+        self.client.execute_async(wait, Vec::new()).await?;
+        let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("window");
+        fs::create_dir_all(&pictures)?;
+        let file = pictures.join(format!("{name}.png"));
+        fs::write(&file, self.client.screenshot().await?)?;
+        Ok(file)
+    }
+
+    /// Ends the application as the driver does it; dropping the session ends it anyway.
+    pub(crate) async fn close(self) -> Outcome {
+        Ok(self.client.clone().close().await?)
+    }
+}
+
+/// Starts the application through the driver, as soon as the driver listens.
+async fn connect(port: u16) -> Outcome<Client> {
+    let options = json!({ "binary": env!("CARGO_BIN_EXE_dsg-desktop"), "args": [] });
+    let mut capabilities = serde_json::Map::new();
+    capabilities.insert("webkitgtk:browserOptions".into(), options);
+    let url = format!("http://127.0.0.1:{port}");
+    let listening = async {
+        while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, listening).await.map_err(|_| "the driver does not listen")?;
+    let mut builder = ClientBuilder::new(HttpConnector::new());
+    builder.capabilities(capabilities);
+    let connected = tokio::time::timeout(PATIENCE * 3, builder.connect(&url)).await;
+    Ok(connected.map_err(|_| "the window did not appear")??)
+}
+
+/// What driver and application wrote.
+fn read_log(dir: &Path) -> String {
+    let mut log = String::new();
+    if let Ok(mut file) = fs::File::open(dir.join("driver.log")) {
+        drop(file.read_to_string(&mut log));
+    }
+    log
+}
