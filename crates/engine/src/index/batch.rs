@@ -105,21 +105,24 @@ impl Batch<'_> {
     /// # Errors
     /// The database's.
     pub fn set_cache(&self, path: &RepoPath, cache: Option<(&Entry, SnapshotId)>) -> Outcome<()> {
-        match cache {
-            Some((entry, snapshot)) => self.run(
-                "INSERT INTO entry (path, state, c, c_mtime, c_snapshot) VALUES (?1, 0, ?2, ?3, ?4) \
-                 ON CONFLICT (path) DO UPDATE SET c = excluded.c, c_mtime = excluded.c_mtime, \
-                 c_snapshot = excluded.c_snapshot",
-                params![path.as_str(), row::identity(entry), row::mtime(entry), signed(snapshot.number())],
-            ),
-            None => {
-                self.run(
-                    "UPDATE entry SET c = NULL, c_mtime = NULL, c_snapshot = NULL WHERE path = ?1",
-                    [path.as_str()],
-                )?;
-                self.bury(path)
-            }
-        }
+        let Some((entry, snapshot)) = cache else {
+            self.run(
+                "UPDATE entry SET c = NULL, c_mtime = NULL, c_snapshot = NULL WHERE path = ?1",
+                [path.as_str()],
+            )?;
+            return self.bury(path);
+        };
+        self.run(
+            "INSERT INTO entry (path, state, c, c_mtime, c_snapshot) VALUES (?1, 0, ?2, ?3, ?4) \
+             ON CONFLICT (path) DO UPDATE SET c = excluded.c, c_mtime = excluded.c_mtime, \
+             c_snapshot = excluded.c_snapshot",
+            params![
+                path.as_str(),
+                row::identity(entry),
+                row::mtime(entry),
+                signed(snapshot.number())
+            ],
+        )
     }
 
     /// Sets R: what stands in the repository's head. A path that is new to this checkout and that
@@ -133,24 +136,20 @@ impl Batch<'_> {
         remote: Option<&Entry>,
         rules: &SharedConfig,
     ) -> Outcome<()> {
-        match remote {
-            Some(entry) => {
-                let tracked = rules.file(path) == Tracking::Tracked;
-                let state = if tracked { Standing::Absent } else { Standing::Excluded };
-                self.run(
-                    "INSERT INTO entry (path, state, r, r_mtime) VALUES (?1, ?2, ?3, ?4) \
-                     ON CONFLICT (path) DO UPDATE SET r = excluded.r, r_mtime = excluded.r_mtime",
-                    params![path.as_str(), state.to_sql(), row::identity(entry), row::mtime(entry)],
-                )
-            }
-            None => {
-                self.run(
-                    "UPDATE entry SET r = NULL, r_mtime = NULL WHERE path = ?1",
-                    [path.as_str()],
-                )?;
-                self.bury(path)
-            }
-        }
+        let Some(entry) = remote else {
+            self.run(
+                "UPDATE entry SET r = NULL, r_mtime = NULL WHERE path = ?1",
+                [path.as_str()],
+            )?;
+            return self.bury(path);
+        };
+        let tracked = rules.file(path) == Tracking::Tracked;
+        let state = if tracked { Standing::Absent } else { Standing::Excluded };
+        self.run(
+            "INSERT INTO entry (path, state, r, r_mtime) VALUES (?1, ?2, ?3, ?4) \
+             ON CONFLICT (path) DO UPDATE SET r = excluded.r, r_mtime = excluded.r_mtime",
+            params![path.as_str(), state.to_sql(), row::identity(entry), row::mtime(entry)],
+        )
     }
 
     /// Sets R from a delta.

@@ -138,10 +138,10 @@ impl Index {
         if dir.is_empty() {
             return self.paged(&sql, "", END, each);
         }
-        if let Ok(path) = RepoPath::parse(dir) {
-            if let Some(row) = self.row(&path)? {
-                each(row)?;
-            }
+        if let Ok(path) = RepoPath::parse(dir)
+            && let Some(row) = self.row(&path)?
+        {
+            each(row)?;
         }
         self.paged(&sql, &format!("{dir}/"), &format!("{dir}0"), each)
     }
@@ -235,6 +235,17 @@ impl Index {
         read().map_err(|e| self.trouble(e))
     }
 
+    /// Why exactly this path is blocked, if it is.
+    pub(crate) fn problem_kind(&self, path: &str) -> Outcome<Option<ProblemKind>> {
+        let read = || -> rusqlite::Result<Option<String>> {
+            let mut query =
+                self.connection.prepare_cached("SELECT kind FROM problem WHERE path = ?1")?;
+            query.query_row([path], |row| row.get(0)).optional()
+        };
+        let kind = read().map_err(|e| self.trouble(e))?;
+        Ok(kind.as_deref().and_then(ProblemKind::parse))
+    }
+
     /// File systems that parts of the project lie on.
     pub(crate) fn devices(&self) -> Vec<Device> {
         self.devices.borrow().clone()
@@ -292,7 +303,9 @@ impl Index {
     }
 
     fn decode_known(&self, row: &rusqlite::Row<'_>) -> rusqlite::Result<Known> {
+        let packed = row.get_ref(2)?.as_blob_or_null()?;
         Ok(Known {
+            slot: packed.and_then(row::slot).unwrap_or(u32::MAX),
             path: parse_path(row.get_ref(0)?)?,
             standing: Standing::from_sql(row.get(1)?).ok_or_else(|| broken(1))?,
             note: row.get(3)?,

@@ -88,6 +88,9 @@ pub struct Known {
     pub note: Option<String>,
     /// The last look at which it was there; it outlives `Unknown` and `Excluded`.
     pub seen: Option<Seen>,
+    /// Names the file system of that look: its device number may have changed since, and the one
+    /// in `seen` be out of date.
+    pub slot: u32,
     /// Both sides once agreed on it.
     pub cached: bool,
     /// The repository's head has it.
@@ -163,6 +166,11 @@ pub(super) fn pack(seen: &Seen, slot: u32) -> [u8; PACKED] {
     put(&s.uid.to_le_bytes());
     put(&s.nlink.to_le_bytes());
     bytes
+}
+
+/// The slot of a packed look.
+pub(super) fn slot(bytes: &[u8]) -> Option<u32> {
+    Some(u32::from_le_bytes(*bytes.get(1..)?.first_chunk()?))
 }
 
 /// Unpacks a look; `device` gives a slot's present device number.

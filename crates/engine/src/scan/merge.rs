@@ -1,0 +1,546 @@
+//! The merge: steps of the walk against rows of the index, both in the order of paths.
+
+use std::cmp::Ordering;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+
+use dsg_core::config::Tracking;
+use dsg_core::entry::{Entry, FileEntry, LinkTarget};
+use dsg_core::failure::Outcome;
+use dsg_core::path::{RepoPath, case_key};
+use dsg_core::state::Local;
+use dsg_fs::hash::Reading;
+use dsg_fs::stat::{Kind, Stat};
+use dsg_fs::walk::{Twin, Walk, What};
+
+use super::{Blocked, EmptyDataDir, Scan, ScanSummary, Write, enters, problem};
+use crate::index::{Index, Known, Problem, ProblemKind, Seen, Standing};
+
+/// Files between two reports to the monitor.
+const REPORT: u64 = 500;
+/// In a larger folder a single new file is not compared with its neighbours by case: that would
+/// cost what the folder holds. The next whole scan does it.
+const NEIGHBOURS: usize = 20_000;
+
+/// Rows of a range, read page by page.
+pub(super) struct Rows {
+    page: std::vec::IntoIter<Known>,
+    after: String,
+    before: Option<String>,
+    over: bool,
+}
+
+impl Rows {
+    pub(super) fn all() -> Self {
+        Self { page: Vec::new().into_iter(), after: String::new(), before: None, over: false }
+    }
+
+    fn below(dir: &str) -> Self {
+        Self { after: format!("{dir}/"), before: Some(format!("{dir}0")), ..Self::all() }
+    }
+
+    fn next(&mut self, index: &Index) -> Outcome<Option<Known>> {
+        if let Some(row) = self.page.next() {
+            return Ok(Some(row));
+        }
+        if self.over {
+            return Ok(None);
+        }
+        let page = index.known_page(&self.after, self.before.as_deref())?;
+        if let Some(last) = page.last() {
+            self.after = last.path.as_str().to_owned();
+        } else {
+            self.over = true;
+        }
+        self.page = page.into_iter();
+        Ok(self.page.next())
+    }
+}
+
+/// Counts per data folder, to see which one has become empty.
+#[derive(Default)]
+pub(super) struct Groups {
+    top: Group,
+    current: Group,
+    empty: Vec<EmptyDataDir>,
+}
+
+#[derive(Default)]
+struct Group {
+    dir: String,
+    cached: u64,
+    there: u64,
+}
+
+impl Groups {
+    /// Takes a path in order: whether it was synced, and whether it may still be there.
+    fn note(
+        &mut self,
+        data_dirs: &std::collections::BTreeSet<String>,
+        path: &str,
+        cached: bool,
+        there: bool,
+    ) {
+        let inside = |dir: &str| {
+            !dir.is_empty() && path.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/'))
+        };
+        if !inside(&self.current.dir) {
+            let all = data_dirs.contains("*");
+            let mut end = 0;
+            let dir = path.split('/').find_map(|component| {
+                end += component.len() + usize::from(end > 0);
+                ((all || data_dirs.contains(component)) && end < path.len()).then_some(&path[..end])
+            });
+            let Some(dir) = dir else {
+                self.top.cached += u64::from(cached);
+                self.top.there += u64::from(there);
+                return;
+            };
+            let next = Group { dir: dir.to_owned(), ..Group::default() };
+            let last = std::mem::replace(&mut self.current, next);
+            self.close(last);
+        }
+        self.current.cached += u64::from(cached);
+        self.current.there += u64::from(there);
+    }
+
+    fn close(&mut self, group: Group) {
+        if group.cached > 0 && group.there == 0 {
+            self.empty.push(EmptyDataDir { path: group.dir, cached: group.cached });
+        }
+    }
+
+    pub(super) fn finish(&mut self, summary: &mut ScanSummary) {
+        let (current, top) = (std::mem::take(&mut self.current), std::mem::take(&mut self.top));
+        self.close(current);
+        self.close(top);
+        summary.empty_data_dirs.append(&mut self.empty);
+    }
+}
+
+impl Scan<'_> {
+    pub(super) fn merge(&mut self, walk: Option<Walk>, mut rows: Rows) -> Outcome<()> {
+        let mut row = rows.next(self.index)?;
+        let mut walk = walk;
+        let mut key = Vec::new();
+        let mut count = 0_u32;
+        while let Some(step) = walk.as_mut().and_then(Walk::next) {
+            count = count.wrapping_add(1);
+            if count.is_multiple_of(64) {
+                self.monitor.check()?;
+                self.take_readings(false)?;
+                self.write_some()?;
+            }
+            key.clear();
+            key.extend(step.path().as_bytes());
+            if step.is_dir() {
+                key.push(b'/');
+            }
+            let mut own = None;
+            while let Some(next) = row.take() {
+                match next.path.as_bytes().cmp(&key) {
+                    Ordering::Less => self.unseen(next)?,
+                    Ordering::Equal => own = Some(next),
+                    Ordering::Greater => {
+                        row = Some(next);
+                        break;
+                    }
+                }
+                row = rows.next(self.index)?;
+            }
+            self.seen(step.path(), &step.what, step.twins.as_deref(), own)?;
+        }
+        while let Some(next) = row {
+            count = count.wrapping_add(1);
+            if count.is_multiple_of(64) {
+                self.monitor.check()?;
+                self.write_some()?;
+            }
+            self.unseen(next)?;
+            row = rows.next(self.index)?;
+        }
+        Ok(())
+    }
+
+    /// Looks at one path that somebody named, with all below if it is a folder.
+    pub(super) fn one(&mut self, path: &str) -> Outcome<()> {
+        self.blocked = None;
+        let mut entered = true;
+        let mut parent_dev = self.root.own_stat()?.dev;
+        for (at, _) in path.match_indices('/') {
+            let dir = &path[..at];
+            entered &= enters(&self.rules, dir);
+            if self.index.problem_kind(dir)? == Some(ProblemKind::Case) {
+                self.block(dir, "It lies in a folder that has a twin in other letter case.".into());
+            }
+            match self.root.stat(dir) {
+                Ok(Some(stat)) if stat.kind == Kind::Dir => {
+                    if !self.tread(dir, stat.dev, parent_dev)? {
+                        self.block(dir, problem::unmounted());
+                    }
+                    parent_dev = stat.dev;
+                }
+                Ok(_) => entered = false,
+                Err(e) if e.is_escape() => entered = false,
+                Err(error) => {
+                    self.hole(dir, &error, true, None)?;
+                    entered = false;
+                }
+            }
+        }
+        let found = if entered { self.look(path) } else { Ok(None) };
+        let row = self.index.known(path)?;
+        let mut walk = None;
+        match found {
+            Ok(Some(stat)) if stat.kind == Kind::Dir => {
+                if let Some(row) = row {
+                    self.unseen(row)?;
+                }
+                if enters(&self.rules, path) {
+                    let twins = self.neighbours(path)?;
+                    self.seen(
+                        OsStr::new(path),
+                        &What::Dir { stat, parent_dev },
+                        twins.as_deref(),
+                        None,
+                    )?;
+                    walk = Some(self.walk(path)?);
+                }
+            }
+            Ok(Some(stat)) if self.rules.file(path) == Tracking::Tracked => {
+                let shared = row.as_ref().is_some_and(|r| r.cached || r.remote);
+                let twins = if shared { None } else { self.neighbours(path)? };
+                self.seen(OsStr::new(path), &What::Leaf(stat), twins.as_deref(), row)?;
+            }
+            Ok(_) => {
+                if let Some(row) = row {
+                    self.unseen(row)?;
+                }
+            }
+            Err(error) => {
+                self.hole(path, &error, true, row)?;
+            }
+        }
+        self.merge(walk, Rows::below(path))
+    }
+
+    fn look(&self, path: &str) -> Result<Option<Stat>, dsg_fs::error::FsError> {
+        match self.root.stat(path) {
+            Err(e) if e.is_escape() => Ok(None),
+            other => other,
+        }
+    }
+
+    /// The names beside `path` that differ from it by case only, and itself.
+    fn neighbours(&self, path: &str) -> Outcome<Option<Vec<Twin>>> {
+        let Ok(path) = RepoPath::parse(path) else { return Ok(None) };
+        if self.index.is_shared(&path)? {
+            return Ok(None);
+        }
+        let (dir, stem) = match path.rsplit_once('/') {
+            Some((dir, _)) => (self.root.open_beneath(dir), format!("{dir}/")),
+            None => (self.root.try_clone(), String::new()),
+        };
+        let Ok(names) = dir.and_then(|dir| dir.list()) else { return Ok(None) };
+        if names.len() > NEIGHBOURS {
+            return Ok(None);
+        }
+        let own = case_key(&path);
+        let twins: Vec<Twin> = names
+            .iter()
+            .filter_map(|n| {
+                let whole = RepoPath::parse(&format!("{stem}{}", n.name.to_str()?)).ok()?;
+                let dir = n.kind == Some(Kind::Dir);
+                let taken = if dir {
+                    enters(&self.rules, &whole)
+                } else {
+                    self.rules.file(&whole) == Tracking::Tracked
+                };
+                let twin = taken && case_key(&whole) == own;
+                twin.then(|| Twin { name: whole.name().to_owned(), dir })
+            })
+            .collect();
+        Ok((twins.len() > 1).then_some(twins))
+    }
+
+    fn block(&mut self, dir: &str, reason: String) {
+        if self.blocked.is_none() {
+            self.blocked = Some(Blocked { dir: dir.to_owned(), reason });
+        }
+    }
+
+    /// Why nothing can be known of `path`, if a folder above it is blocked.
+    fn blocked_reason(&mut self, path: &str) -> Option<String> {
+        let blocked = self.blocked.as_ref()?;
+        match path.strip_prefix(blocked.dir.as_str()) {
+            Some(rest) if rest.starts_with('/') => Some(blocked.reason.clone()),
+            // In order, a folder's own entries come together; what else comes after it is past.
+            _ => {
+                if path > blocked.dir.as_str() {
+                    self.blocked = None;
+                }
+                None
+            }
+        }
+    }
+
+    /// A path that the walk gave.
+    fn seen(
+        &mut self,
+        os_path: &OsStr,
+        what: &What,
+        twins: Option<&[Twin]>,
+        row: Option<Known>,
+    ) -> Outcome<()> {
+        let path = os_path.to_string_lossy();
+        let path = path.as_ref();
+        if self.blocked_reason(path).is_some() {
+            return row.map_or(Ok(()), |row| self.unseen(row));
+        }
+        let stat = match what {
+            What::Leaf(stat) => stat,
+            What::Hole { error, dir } => return self.hole(path, error, *dir, row),
+            What::Dir { stat, parent_dev } => {
+                if !self.tread(path, stat.dev, *parent_dev)? {
+                    self.block(path, problem::unmounted());
+                } else if let Some(sentence) = self.loses(path, twins)? {
+                    self.block(path, sentence.clone());
+                    let kind = ProblemKind::Case;
+                    self.problem(Problem { path: path.to_owned(), kind, sentence, offer: None });
+                }
+                return Ok(());
+            }
+        };
+        let legal = match RepoPath::from_bytes(os_path.as_bytes()) {
+            Ok(legal) => legal,
+            Err(error) => {
+                self.illegal_name(path, &error);
+                return Ok(());
+            }
+        };
+        self.groups.note(&self.rules.data_dirs, path, row.as_ref().is_some_and(|r| r.cached), true);
+        if stat.kind == Kind::Special {
+            self.unknown(legal, ProblemKind::Special, problem::special());
+            return Ok(());
+        }
+        if let Some(sentence) = self.loses(path, twins)? {
+            self.unknown(legal, ProblemKind::Case, sentence);
+            return Ok(());
+        }
+        self.present(legal, stat, row.as_ref())
+    }
+
+    /// A tracked file or link that is there.
+    fn present(&mut self, path: RepoPath, stat: &Stat, row: Option<&Known>) -> Outcome<()> {
+        if let Some((row, seen)) = row.and_then(|row| Some((row, row.seen?))) {
+            let same = self.ground.device(row.slot) == Some(stat.dev)
+                && Stat { dev: stat.dev, ..seen.stat }.unchanged(stat);
+            if same && !seen.racy {
+                self.count(stat);
+                if row.standing != Standing::Present {
+                    self.writes.push(Write::Revive(path));
+                }
+                return Ok(());
+            }
+        }
+        if stat.kind == Kind::Link {
+            let target = match self.root.read_link(path.as_str()) {
+                Ok(target) => target,
+                Err(e) if e.is_absent() || e.is_escape() => return Ok(()),
+                Err(error) => return self.hole(path.clone().as_str(), &error, false, None),
+            };
+            let text = target.to_str().unwrap_or_default();
+            match LinkTarget::parse(&path, text) {
+                Ok(target) => {
+                    self.count(stat);
+                    // A link's target never changes: another one is another inode.
+                    let seen = Seen { stat: *stat, racy: false };
+                    let local = Local::Present(Entry::Link(target));
+                    self.writes.push(Write::Local(path, local, Some(seen)));
+                }
+                Err(error) => self.unknown(path, ProblemKind::Link, problem::bad_link(&error)),
+            }
+            return Ok(());
+        }
+        while self.pool.is_full() {
+            self.take_readings(true)?;
+        }
+        self.pool.give(path);
+        Ok(())
+    }
+
+    /// A row whose path the walk did not give.
+    fn unseen(&mut self, row: Known) -> Outcome<()> {
+        let tracked = self.rules.file(&row.path) == Tracking::Tracked;
+        let blocked = self.blocked_reason(&row.path);
+        if !tracked {
+            if row.standing != Standing::Excluded {
+                self.writes.push(Write::Local(row.path, Local::Excluded, None));
+            }
+            return Ok(());
+        }
+        let missing = || self.ground.is_missing(&row.path).then(problem::unmounted);
+        if let Some(reason) = blocked.or_else(missing) {
+            self.groups.note(&self.rules.data_dirs, &row.path, row.cached, true);
+            if row.standing != Standing::Unknown || row.note.as_deref() != Some(reason.as_str()) {
+                self.writes.push(Write::Local(row.path, Local::Unknown(reason), None));
+            }
+            return Ok(());
+        }
+        if row.standing != Standing::Absent {
+            // A listing may miss a name that is renamed meanwhile: ask for this very one.
+            match self.look(&row.path) {
+                Ok(Some(stat)) if stat.kind != Kind::Dir => {
+                    let path = row.path.clone();
+                    return self.seen(
+                        OsStr::new(path.as_str()),
+                        &What::Leaf(stat),
+                        None,
+                        Some(row),
+                    );
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    let path = row.path.clone();
+                    return self.hole(&path, &error, false, Some(row));
+                }
+            }
+            self.summary.vanished += 1;
+            self.writes.push(Write::Local(row.path.clone(), Local::Absent, None));
+        }
+        self.groups.note(&self.rules.data_dirs, &row.path, row.cached, false);
+        Ok(())
+    }
+
+    /// Something that cannot be looked at.
+    fn hole(
+        &mut self,
+        path: &str,
+        error: &dsg_fs::error::FsError,
+        dir: bool,
+        row: Option<Known>,
+    ) -> Outcome<()> {
+        let (kind, sentence) = problem::unreadable(error);
+        if dir {
+            self.block(path, sentence.clone());
+            // Outside the data folders, only what was synced makes it worth a word.
+            let matters = self.rules.directory(path) == Tracking::Tracked;
+            if matters || self.index.is_shared(path)? {
+                let sentence = sentence.clone();
+                self.problem(Problem { path: path.to_owned(), kind, sentence, offer: None });
+            }
+        }
+        let legal = match row {
+            Some(row) => {
+                self.groups.note(&self.rules.data_dirs, path, row.cached, true);
+                Some(row.path)
+            }
+            None => RepoPath::parse(path).ok().filter(|_| !dir),
+        };
+        match legal {
+            Some(path) if dir => {
+                self.writes.push(Write::Local(path, Local::Unknown(sentence), None))
+            }
+            Some(path) => self.unknown(path, kind, sentence),
+            None if dir => {}
+            None => self.problem(Problem { path: path.to_owned(), kind, sentence, offer: None }),
+        }
+        Ok(())
+    }
+
+    fn illegal_name(&mut self, path: &str, error: &dsg_core::path::PathError) {
+        let inside = |dir: &String| {
+            path.strip_prefix(dir.as_str()).is_some_and(|rest| rest.starts_with('/'))
+        };
+        if self.illegal.as_ref().is_some_and(inside) {
+            return;
+        }
+        let problem = problem::illegal_name(path, error);
+        self.illegal = (problem.path != path).then(|| problem.path.clone());
+        self.problem(problem);
+    }
+
+    /// Why `path` must stand back behind another of its twins: those that were synced stay, else
+    /// the first one.
+    fn loses(&self, path: &str, twins: Option<&[Twin]>) -> Outcome<Option<String>> {
+        let Some(twins) = twins else { return Ok(None) };
+        let (stem, name) = path.rsplit_once('/').map_or(("", path), |(dir, name)| (dir, name));
+        let whole = |twin: &Twin| {
+            if stem.is_empty() { twin.name.clone() } else { format!("{stem}/{}", twin.name) }
+        };
+        if self.index.is_shared(path)? {
+            return Ok(None);
+        }
+        let mut first: Option<&str> = None;
+        for twin in twins {
+            if self.index.is_shared(&whole(twin))? {
+                return Ok(Some(problem::case(name, &twin.name)));
+            }
+            if first.is_none_or(|first| twin.name.as_str() < first) {
+                first = Some(&twin.name);
+            }
+        }
+        Ok(first.filter(|first| *first != name).map(|first| problem::case(name, first)))
+    }
+
+    fn count(&mut self, stat: &Stat) {
+        self.summary.files += 1;
+        if stat.kind == Kind::File {
+            self.summary.bytes += stat.size;
+        }
+        self.told += 1;
+        if self.told >= REPORT {
+            self.monitor.advanced(self.told, 0);
+            self.told = 0;
+        }
+    }
+
+    pub(super) fn finish_hashing(&mut self) -> Outcome<()> {
+        self.take_readings(true)?;
+        while self.pool.is_busy() {
+            self.take_readings(true)?;
+        }
+        self.monitor.advanced(self.told, 0);
+        self.told = 0;
+        Ok(())
+    }
+
+    /// Takes what was read so far; with `wait`, at least one if any is under way.
+    fn take_readings(&mut self, wait: bool) -> Outcome<()> {
+        let mut wait = wait;
+        while let Some(read) = self.pool.take(wait) {
+            wait = false;
+            match read.reading? {
+                Reading::Stable(hashed) => {
+                    let stat = hashed.stat;
+                    self.count(&stat);
+                    self.summary.hashed_files += 1;
+                    self.summary.hashed_bytes += stat.size;
+                    let mut seen = Seen::new(stat, read.when);
+                    seen.racy |= hashed.maybe_dirty;
+                    let entry = FileEntry {
+                        size: stat.size,
+                        mtime: stat.mtime,
+                        exec: stat.exec(),
+                        hash: hashed.hash,
+                    };
+                    let local = Local::Present(Entry::File(entry));
+                    self.writes.push(Write::Local(read.path, local, Some(seen)));
+                }
+                Reading::Changing => {
+                    self.unknown(read.path, ProblemKind::Changing, problem::changing());
+                }
+                Reading::Failed(error) if error.is_absent() => {
+                    self.summary.vanished += 1;
+                    self.writes.push(Write::Local(read.path, Local::Absent, None));
+                }
+                Reading::Failed(error) => {
+                    let (kind, sentence) = problem::unreadable(&error);
+                    self.unknown(read.path, kind, sentence);
+                }
+            }
+            self.write_some()?;
+        }
+        Ok(())
+    }
+}
