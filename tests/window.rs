@@ -26,6 +26,8 @@ async fn first_start_offers_three_ways_to_begin() -> Outcome {
     session.window().find(Locator::Css("[type=submit]")).await?.click().await?;
     session.window().wait().for_element(Locator::Css("[role=alert]")).await?;
     session.picture("open-form-error-light").await?;
+    session.button("Copy details").await?.click().await?;
+    session.button("Copied").await?;
     session.close().await
 }
 

@@ -87,7 +87,10 @@ fn typescript_bindings_match_the_rust_declarations() -> Outcome {
             fs::write(kept.join(file), wanted)?;
         } else {
             let found = fs::read_to_string(kept.join(file)).unwrap_or_default();
-            assert!(found == wanted, "ui/src/lib/bindings/{file} is out of date: run make bindings");
+            assert!(
+                found == wanted,
+                "ui/src/lib/bindings/{file} is out of date: run make bindings"
+            );
         }
     }
     Ok(())

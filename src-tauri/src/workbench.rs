@@ -34,7 +34,12 @@ fn unavailable<T>() -> Result<T, ApiError> {
 }
 
 /// The commands; see the contract for what each does.
-#[allow(missing_docs, clippy::needless_pass_by_value, reason = "documented in contract.rs")]
+#[allow(
+    missing_docs,
+    clippy::missing_errors_doc,
+    clippy::needless_pass_by_value,
+    reason = "documented in contract.rs"
+)]
 impl Workbench {
     // Nothing can be registered without the engine, so the list is empty, and truly so.
     #[allow(clippy::unnecessary_wraps)]

@@ -1,4 +1,4 @@
-//! Starts the real application on a screen of its own and drives it by WebDriver.
+//! Starts the real application on a screen of its own and drives it by `WebDriver`.
 //!
 //! Everything a session starts (screen, message bus, driver, application) is a child in a
 //! process group of its own, and ends with the [`Session`], also when a test fails.
