@@ -83,7 +83,7 @@ pub(crate) enum Command {
     },
     /// Prove the history: every snapshot follows from the one before
     ValidateChain {
-        /// Read the content of every file too
+        /// Rebuild and prove the list of files of every snapshot too
         #[arg(long)]
         deep: bool,
     },

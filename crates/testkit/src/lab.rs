@@ -15,6 +15,7 @@ use crate::tree::{Scope, Tree};
 pub struct Lab {
     place: TempDir,
     binary: PathBuf,
+    checkouts: PathBuf,
     /// Where the repository is, or will be.
     pub repo: PathBuf,
 }
@@ -26,13 +27,20 @@ impl Lab {
         std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o755)).expect("chmod");
         let repo = place.path().join("srv/repo");
         std::fs::create_dir(place.path().join("srv")).expect("a folder");
-        Self { place, binary: binary.into(), repo }
+        Self { checkouts: place.path().to_owned(), place, binary: binary.into(), repo }
     }
 
     /// The repository is to be there instead.
     #[must_use]
     pub fn with_repo(mut self, repo: impl Into<PathBuf>) -> Self {
         self.repo = repo.into();
+        self
+    }
+
+    /// The checkouts are to be below that folder instead.
+    #[must_use]
+    pub fn with_checkouts(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.checkouts = dir.into();
         self
     }
 
@@ -54,7 +62,7 @@ impl Lab {
 
     /// A checkout in the place, whose folder is made; its author is NAME@example.org.
     pub fn checkout(&self, name: &str) -> Checkout {
-        self.checkout_at(name, self.path().join(name))
+        self.checkout_at(name, self.checkouts.join(name))
     }
 
     /// A checkout elsewhere.

@@ -159,8 +159,8 @@ impl Done {
     }
 
     /// Checks the exit status.
-    #[must_use = "or call `ok`"]
     #[track_caller]
+    #[allow(clippy::return_self_not_must_use, reason = "the check alone is often all that is wanted")]
     pub fn expect(self, code: i32) -> Self {
         assert_eq!(self.code(), Some(code), "{self:?}");
         self

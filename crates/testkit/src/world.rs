@@ -35,18 +35,18 @@ impl World {
     #[track_caller]
     pub fn observe(lab: &Lab, checkouts: &[&Checkout]) -> Self {
         let mut seen = BTreeMap::new();
-        for checkout in checkouts {
+        for checkout in checkouts.iter().filter(|c| c.dir.exists()) {
             let done = checkout.dsg(&["status"]);
             let pending = match done.code() {
                 Some(0) => Some(Pending::of(&done.json())),
-                _ if matches!(done.json()["error"]["code"].as_str(), Some("not-a-project")) => None,
+                _ if done.json()["error"]["code"] == "not-a-project" => None,
                 _ => panic!("cannot be opened: {done:?}"),
             };
-            seen.insert(checkout.dir.display().to_string(), pending);
+            seen.insert(name(checkout), pending);
         }
         // Only now: opening one checkout may settle what concerns the repository.
         let checkouts = checkouts.iter().map(|checkout| {
-            let name = checkout.dir.display().to_string();
+            let name = name(checkout);
             let pending = seen.remove(&name).flatten();
             (name, (checkout.tree(), pending))
         });
@@ -79,4 +79,9 @@ impl World {
         }
         lines.join("\n")
     }
+}
+
+/// The folder's name: the same in every lab.
+fn name(checkout: &Checkout) -> String {
+    checkout.dir.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
 }

@@ -78,7 +78,6 @@ fn status(status: &Status) -> Value {
         "reachable": status.reachable.is_ok(),
         "counts": counts(&status.counts),
         "changes": status.changes.iter().map(change).collect::<Vec<_>>(),
-        "tracked": status.tracked,
     });
     if let Err(why) = &status.reachable {
         document = with(document, [("unreachable", json!(why))]);

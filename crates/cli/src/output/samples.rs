@@ -47,7 +47,6 @@ pub(crate) fn status() -> Status {
         unsettled: None,
         counts: Counts::of(&changes),
         changes,
-        tracked: 12,
     }
 }
 

@@ -265,7 +265,7 @@ fn file(check: &FileCheck, style: &Style) -> String {
 }
 
 fn chain(check: &ChainCheck, style: &Style) -> String {
-    let depth = if check.deep { "; every file's content was read and is as recorded" } else { "" };
+    let depth = if check.deep { ", and every list of files is as recorded" } else { "" };
     format!(
         "{} {} up to {}: each follows from the one before{depth}.\n",
         style.paint(Tone::Good, "✓"),
@@ -342,7 +342,7 @@ Next: decide the conflict, or dsg sync --except-conflicts for the rest.
         let text = of(&Answer::Status(status.clone()), &plain());
         assert_eq!(
             text,
-            "Project     /home/ann/p1\nRepository  /data/repo1  s4\n\nEverything is in sync (12 files).\n"
+            "Project     /home/ann/p1\nRepository  /data/repo1  s4\n\nEverything is in sync.\n"
         );
         status.reachable = Err("The folder is not there.".into());
         assert!(of(&Answer::Status(status), &plain()).contains("not reached: The folder is not there."));

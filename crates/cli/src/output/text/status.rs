@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use dsg_engine::report::{Status, StatusChange};
 
-use super::super::{Style, Tone, count, quoted, shown, size};
+use super::super::{Style, Tone, quoted, shown, size};
 
 /// How many paths of a group are named, unless more words are wanted.
 const NAMED: usize = 50;
@@ -151,7 +151,7 @@ fn next(status: &Status) -> String {
         (0, false) if status.counts.blocked > 0 => {
             "Nothing else is pending; what is blocked waits until its reason is gone.".to_owned()
         }
-        (0, false) => format!("Everything is in sync ({}).", count(status.tracked, "file", "files")),
+        (0, false) => "Everything is in sync.".to_owned(),
         (0, true) => "Next: dsg sync -m \"why\"".to_owned(),
         (1, true) => "Next: decide the conflict, or dsg sync --except-conflicts for the rest.".to_owned(),
         (_, true) => "Next: decide the conflicts, or dsg sync --except-conflicts for the rest.".to_owned(),

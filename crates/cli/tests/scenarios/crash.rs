@@ -1,0 +1,128 @@
+//! Dying at every named point of every kind of transaction: afterwards all of L, C and R are as
+//! before, or all as after, and the same command again ends in sync.
+
+use std::any::Any;
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+
+use dsg_testkit::keeping::assert_repository;
+use dsg_testkit::world::{Side, World};
+
+use crate::lab;
+use crate::scenes::{SCENES, Scene};
+
+/// Every point there is.
+fn points() -> BTreeSet<&'static str> {
+    dsg_host::crash::ALL.iter().chain(dsg_engine::crash::ALL).map(|p| p.0).collect()
+}
+
+/// What a scene leads to when nothing fails, and the points on the way with how often they are
+/// passed.
+pub(crate) struct Course {
+    pub(crate) before: World,
+    pub(crate) after: World,
+    pub(crate) passed: BTreeMap<String, u64>,
+}
+
+/// Runs a scene undisturbed.
+pub(crate) fn course(scene: &Scene) -> Course {
+    let lab = lab();
+    let checkouts = (scene.prepare)(&lab);
+    let before = Scene::world(&lab, &checkouts);
+    let trace = lab.path().join("trace");
+    (scene.act)(&Scene::actor(&checkouts).with("DSG_TRACE_POINTS", &trace)).ok();
+    let after = Scene::world(&lab, &checkouts);
+    assert_ne!(before, after, "{}: nothing happened", scene.name);
+    assert_repository(&lab, Scene::actor(&checkouts));
+    let mut passed = BTreeMap::new();
+    for point in std::fs::read_to_string(&trace).unwrap_or_default().lines() {
+        *passed.entry(point.to_owned()).or_default() += 1;
+    }
+    Course { before, after, passed }
+}
+
+/// Dies at one place, looks, does it again.
+fn die(scene: &Scene, course: &Course, place: &str) -> Result<Side, String> {
+    let lab = lab();
+    let checkouts = (scene.prepare)(&lab);
+    let actor = Scene::actor(&checkouts);
+    let done = (scene.act)(&actor.with("DSG_CRASH_AT", place));
+    if !done.crashed() {
+        return Err(format!("it did not die: {done:?}"));
+    }
+    let world = Scene::world(&lab, &checkouts);
+    let side = world.which(&course.before, &course.after)?;
+    let again = match side {
+        Side::Before => (scene.act)(actor),
+        Side::After => actor.try_sync(&[]),
+    };
+    if again.code() != Some(0) {
+        return Err(format!("{side:?}; again: {again:?}"));
+    }
+    let end = Scene::world(&lab, &checkouts);
+    end.which(&course.after, &course.after).map_err(|e| format!("{side:?}; after doing it again {e}"))?;
+    assert_repository(&lab, actor);
+    Ok(side)
+}
+
+/// The places at which a scene is cut off: each point's first and last pass.
+pub(crate) fn places(course: &Course) -> Vec<String> {
+    let of = |(point, passes): (&String, &u64)| {
+        let last = (*passes > 1).then(|| format!("{point}#{passes}"));
+        [Some(point.clone()), last].into_iter().flatten().collect::<Vec<_>>()
+    };
+    course.passed.iter().flat_map(of).collect()
+}
+
+/// A named piece of work.
+type Job = (String, Box<dyn FnOnce() -> Result<(), String> + Send>);
+
+/// Runs work on both processors; each failure, or panic, becomes a line.
+fn all(jobs: Vec<Job>) -> Vec<String> {
+    let queue = Mutex::new(jobs);
+    let failures = Mutex::new(Vec::new());
+    let work = || {
+        loop {
+            let Some((name, job)) = queue.lock().expect("the queue").pop() else { return };
+            if let Err(why) = catch_unwind(AssertUnwindSafe(job)).unwrap_or_else(|panic| Err(words(&*panic))) {
+                failures.lock().expect("the failures").push(format!("=== {name}: {why}"));
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(work);
+        work();
+    });
+    failures.into_inner().expect("the failures")
+}
+
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked").to_owned()
+}
+
+#[test]
+fn dying_anywhere_leaves_all_before_or_all_after() {
+    let courses: Vec<(&'static Scene, Arc<Course>)> = SCENES.iter().map(|scene| (scene, Arc::new(course(scene)))).collect();
+    let reached: BTreeSet<String> = courses.iter().flat_map(|(_, c)| c.passed.keys().cloned()).collect();
+    let mut jobs: Vec<Job> = Vec::new();
+    for (scene, course) in courses {
+        for place in places(&course) {
+            let (course, name) = (Arc::clone(&course), format!("{} at {place}", scene.name));
+            jobs.push((name, Box::new(move || die(scene, &course, &place).map(|_| ()))));
+        }
+    }
+    println!("{} deaths", jobs.len());
+    let mut failures = all(jobs);
+    let never: Vec<_> = points().into_iter().filter(|p| !reached.contains(*p) && !ELSEWHERE.contains(p)).collect();
+    let unlisted: Vec<_> = reached.iter().filter(|p| !points().contains(p.as_str())).collect();
+    if !never.is_empty() || !unlisted.is_empty() {
+        failures.push(format!("=== never reached: {never:?}; not listed in ALL: {unlisted:?}"));
+    }
+    failures.sort();
+    assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
+}
+
+/// Points that no scene passes; the tests beside reach them.
+const ELSEWHERE: [&str; 0] = [];
