@@ -97,15 +97,14 @@ pub fn check(plan: &Plan, facts: &Facts, allowed: &BTreeSet<Allow>) -> Result<()
             )?;
         }
     }
-    if let Some((needed, free)) = facts.local_space {
-        if needed.saturating_add(SPACE_RESERVE) > free {
-            halt(
-                Allow::Space,
-                Code::SpaceHalt,
-                format!("{needed} bytes are to come, {free} bytes are free on this disk."),
-                "Free some space.",
-            )?;
-        }
+    let too_much = |(needed, free): &(u64, u64)| needed.saturating_add(SPACE_RESERVE) > *free;
+    if let Some((needed, free)) = facts.local_space.filter(too_much) {
+        halt(
+            Allow::Space,
+            Code::SpaceHalt,
+            format!("{needed} bytes are to come, {free} bytes are free on this disk."),
+            "Free some space.",
+        )?;
     }
     Ok(())
 }

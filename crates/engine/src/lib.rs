@@ -2,6 +2,29 @@
 //!
 //! | module | owns |
 //! |---|---|
+//! | [`project`] | an open checkout, and every use case of it |
+//! | [`report`] | what the use cases give back |
+//! | [`endpoint`] | all that is known of a repository |
 //! | [`index`] | `.dsg/state.db`: what this checkout knows of each path |
+//! | [`scan`] | what is in the folder now, against what the index knows |
+//! | `transaction` | one sync as a chain of types |
+//! | `record` | the sealed record of a transaction |
+//! | `incoming` | staging of what comes here |
+//! | `settle` | carrying out a published plan in the folder |
+//! | `areas` | staging and trash, per file system |
+//! | [`config_file`], [`author`] | `.dsgconfig.yml`; who makes a snapshot |
+//! | [`crash`] | named points at which tests end the process |
 
+mod areas;
+pub mod author;
+pub mod config_file;
+pub mod crash;
+pub mod endpoint;
+mod incoming;
 pub mod index;
+pub mod project;
+mod record;
+pub mod report;
+pub mod scan;
+mod settle;
+mod transaction;

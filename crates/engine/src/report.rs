@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use dsg_core::address::Address;
+use dsg_core::entry::{Entry, Hash};
 use dsg_core::plan::{Action, Item, Plan, Resolution};
 use dsg_core::repository::RepositoryInfo;
 use dsg_core::safety::Allow;
@@ -31,8 +32,6 @@ pub struct Status {
     pub changes: Vec<StatusChange>,
     /// How many of which.
     pub counts: Counts,
-    /// Files tracked here.
-    pub tracked: u64,
 }
 
 /// One path that is not in sync.
@@ -77,7 +76,7 @@ impl StatusChange {
             old_path,
             state: item.state,
             action: item.action.as_str(),
-            size: entry.map(dsg_core::entry::Entry::size),
+            size: entry.map(Entry::size),
             reason,
             resolution: item.resolution,
             legal_name: None,
@@ -191,7 +190,7 @@ impl SyncReport {
                 }
                 Action::Restore => {
                     let cached = item.at.cached();
-                    let is = |side: Option<&dsg_core::entry::Entry>| matches!((side, cached), (Some(a), Some(b)) if a.same(b));
+                    let is = |side: Option<&Entry>| matches!((side, cached), (Some(a), Some(b)) if a.same(b));
                     report.downloaded += u64::from(!is(item.at.local.entry()));
                     report.uploaded += u64::from(!is(item.at.remote.as_ref()));
                 }
@@ -202,4 +201,93 @@ impl SyncReport {
         }
         report
     }
+}
+
+/// How a path differs between two trees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DifferenceKind {
+    /// Only the later tree has it.
+    Added,
+    /// Both have it, with different content, kind or exec bit.
+    Changed,
+    /// Only the earlier tree has it.
+    Deleted,
+    /// The later tree has it under another name.
+    Moved,
+}
+
+/// One path that differs between two trees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// Where, in the later tree unless it was deleted.
+    pub path: String,
+    /// For a move: where in the earlier tree.
+    pub old_path: Option<String>,
+    /// How.
+    pub kind: DifferenceKind,
+    /// What the earlier tree has.
+    pub before: Option<Entry>,
+    /// What the later tree has.
+    pub after: Option<Entry>,
+}
+
+/// Whether a copy is what the manifest says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CopyState {
+    /// It is.
+    Same,
+    /// It is not there.
+    Missing,
+    /// It has this SHA-256, or another exec bit or kind.
+    Different(Hash),
+}
+
+/// A file compared with the manifest, here and in the repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileCheck {
+    /// Which.
+    pub path: String,
+    /// The snapshot whose manifest counts.
+    pub snapshot: SnapshotId,
+    /// What that manifest says.
+    pub expected: Entry,
+    /// The copy in this folder.
+    pub local: CopyState,
+    /// The copy in the repository.
+    pub repository: CopyState,
+}
+
+/// A history that proved itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChainCheck {
+    /// How many snapshots it has.
+    pub snapshots: u64,
+    /// The newest.
+    pub head: SnapshotId,
+    /// Its chain value: citing it cites the whole history.
+    pub chain: Hash,
+    /// Whether every manifest was rebuilt and proved, too.
+    pub deep: bool,
+}
+
+/// What can be, or was, cleaned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CleanReport {
+    /// Whether it is gone.
+    pub removed: bool,
+    /// What it is.
+    pub items: Vec<CleanItem>,
+}
+
+/// One folder that can go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CleanItem {
+    /// Relative to the project's root.
+    pub path: String,
+    /// What it holds, for people.
+    pub what: String,
+    /// Files in it.
+    pub files: u64,
+    /// Bytes of these.
+    pub bytes: u64,
 }

@@ -66,7 +66,12 @@ impl Stat {
 }
 
 impl From<rustix::fs::Stat> for Stat {
-    #[allow(clippy::cast_sign_loss, clippy::unnecessary_cast, clippy::useless_conversion)] // The field types differ between platforms.
+    #[allow(
+        clippy::cast_sign_loss,
+        clippy::cast_possible_wrap,
+        clippy::unnecessary_cast,
+        reason = "the field types differ between platforms"
+    )]
     fn from(s: rustix::fs::Stat) -> Self {
         let ns = |secs: i64, nanos: i64| Mtime(secs.saturating_mul(1_000_000_000).saturating_add(nanos));
         Self {

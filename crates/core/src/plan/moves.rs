@@ -13,10 +13,9 @@ pub(super) fn pair(items: &mut Vec<Item>) {
     for side in [Action::DeleteRemote, Action::DeleteLocal] {
         let mut sources: HashMap<(Hash, bool), Vec<usize>> = HashMap::new();
         for (index, item) in items.iter().enumerate().rev() {
-            if item.action == side && matches!(item.state, State::CrEq | State::LcEq) {
-                if let Some(key) = key(item.at.cached()) {
-                    sources.entry(key).or_default().push(index);
-                }
+            let may_move = item.action == side && matches!(item.state, State::CrEq | State::LcEq);
+            if let Some(key) = key(item.at.cached()).filter(|_| may_move) {
+                sources.entry(key).or_default().push(index);
             }
         }
         for same_name in [true, false] {

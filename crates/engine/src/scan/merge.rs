@@ -7,117 +7,18 @@ use std::os::unix::ffi::OsStrExt as _;
 use dsg_core::config::Tracking;
 use dsg_core::entry::{Entry, FileEntry, LinkTarget};
 use dsg_core::failure::Outcome;
-use dsg_core::path::{RepoPath, case_key};
+use dsg_core::path::RepoPath;
 use dsg_core::state::Local;
 use dsg_fs::hash::Reading;
 use dsg_fs::stat::{Kind, Stat};
 use dsg_fs::walk::{Twin, Walk, What};
 
-use super::{Blocked, EmptyDataDir, Scan, ScanSummary, Write, enters, problem};
-use crate::index::{Index, Known, Problem, ProblemKind, Seen, Standing};
+use super::rows::Rows;
+use super::{Blocked, Scan, Write, problem};
+use crate::index::{Known, Problem, ProblemKind, Seen, Standing};
 
 /// Files between two reports to the monitor.
 const REPORT: u64 = 500;
-/// In a larger folder a single new file is not compared with its neighbours by case: that would
-/// cost what the folder holds. The next whole scan does it.
-const NEIGHBOURS: usize = 20_000;
-
-/// Rows of a range, read page by page.
-pub(super) struct Rows {
-    page: std::vec::IntoIter<Known>,
-    after: String,
-    before: Option<String>,
-    over: bool,
-}
-
-impl Rows {
-    pub(super) fn all() -> Self {
-        Self { page: Vec::new().into_iter(), after: String::new(), before: None, over: false }
-    }
-
-    fn below(dir: &str) -> Self {
-        Self { after: format!("{dir}/"), before: Some(format!("{dir}0")), ..Self::all() }
-    }
-
-    fn next(&mut self, index: &Index) -> Outcome<Option<Known>> {
-        if let Some(row) = self.page.next() {
-            return Ok(Some(row));
-        }
-        if self.over {
-            return Ok(None);
-        }
-        let page = index.known_page(&self.after, self.before.as_deref())?;
-        if let Some(last) = page.last() {
-            self.after = last.path.as_str().to_owned();
-        } else {
-            self.over = true;
-        }
-        self.page = page.into_iter();
-        Ok(self.page.next())
-    }
-}
-
-/// Counts per data folder, to see which one has become empty.
-#[derive(Default)]
-pub(super) struct Groups {
-    top: Group,
-    current: Group,
-    empty: Vec<EmptyDataDir>,
-}
-
-#[derive(Default)]
-struct Group {
-    dir: String,
-    cached: u64,
-    there: u64,
-}
-
-impl Groups {
-    /// Takes a path in order: whether it was synced, and whether it may still be there.
-    fn note(
-        &mut self,
-        data_dirs: &std::collections::BTreeSet<String>,
-        path: &str,
-        cached: bool,
-        there: bool,
-    ) {
-        let inside = |dir: &str| {
-            !dir.is_empty() && path.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/'))
-        };
-        if !inside(&self.current.dir) {
-            let all = data_dirs.contains("*");
-            let mut end = 0;
-            let dir = path.split('/').find_map(|component| {
-                end += component.len() + usize::from(end > 0);
-                ((all || data_dirs.contains(component)) && end < path.len()).then_some(&path[..end])
-            });
-            let Some(dir) = dir else {
-                self.top.cached += u64::from(cached);
-                self.top.there += u64::from(there);
-                return;
-            };
-            let next = Group { dir: dir.to_owned(), ..Group::default() };
-            let last = std::mem::replace(&mut self.current, next);
-            self.close(last);
-        }
-        self.current.cached += u64::from(cached);
-        self.current.there += u64::from(there);
-    }
-
-    fn close(&mut self, group: Group) {
-        if group.cached > 0 && group.there == 0 {
-            self.empty.push(EmptyDataDir { path: group.dir, cached: group.cached });
-        }
-    }
-
-    pub(super) fn finish(&mut self, summary: &mut ScanSummary) {
-        let (current, top) = (std::mem::take(&mut self.current), std::mem::take(&mut self.top));
-        self.close(current);
-        self.close(top);
-        summary.empty_data_dirs.append(&mut self.empty);
-    }
-}
-
 impl Scan<'_> {
     pub(super) fn merge(&mut self, walk: Option<Walk>, mut rows: Rows) -> Outcome<()> {
         let mut row = rows.next(self.index)?;
@@ -162,108 +63,14 @@ impl Scan<'_> {
         Ok(())
     }
 
-    /// Looks at one path that somebody named, with all below if it is a folder.
-    pub(super) fn one(&mut self, path: &str) -> Outcome<()> {
-        self.blocked = None;
-        let mut entered = true;
-        let mut parent_dev = self.root.own_stat()?.dev;
-        for (at, _) in path.match_indices('/') {
-            let dir = &path[..at];
-            entered &= enters(&self.rules, dir);
-            if self.index.problem_kind(dir)? == Some(ProblemKind::Case) {
-                self.block(dir, "It lies in a folder that has a twin in other letter case.".into());
-            }
-            match self.root.stat(dir) {
-                Ok(Some(stat)) if stat.kind == Kind::Dir => {
-                    if !self.tread(dir, stat.dev, parent_dev)? {
-                        self.block(dir, problem::unmounted());
-                    }
-                    parent_dev = stat.dev;
-                }
-                Ok(_) => entered = false,
-                Err(e) if e.is_escape() => entered = false,
-                Err(error) => {
-                    self.hole(dir, &error, true, None)?;
-                    entered = false;
-                }
-            }
-        }
-        let found = if entered { self.look(path) } else { Ok(None) };
-        let row = self.index.known(path)?;
-        let mut walk = None;
-        match found {
-            Ok(Some(stat)) if stat.kind == Kind::Dir => {
-                if let Some(row) = row {
-                    self.unseen(row)?;
-                }
-                if enters(&self.rules, path) {
-                    let twins = self.neighbours(path)?;
-                    self.seen(
-                        OsStr::new(path),
-                        &What::Dir { stat, parent_dev },
-                        twins.as_deref(),
-                        None,
-                    )?;
-                    walk = Some(self.walk(path)?);
-                }
-            }
-            Ok(Some(stat)) if self.rules.file(path) == Tracking::Tracked => {
-                let shared = row.as_ref().is_some_and(|r| r.cached || r.remote);
-                let twins = if shared { None } else { self.neighbours(path)? };
-                self.seen(OsStr::new(path), &What::Leaf(stat), twins.as_deref(), row)?;
-            }
-            Ok(_) => {
-                if let Some(row) = row {
-                    self.unseen(row)?;
-                }
-            }
-            Err(error) => {
-                self.hole(path, &error, true, row)?;
-            }
-        }
-        self.merge(walk, Rows::below(path))
-    }
-
-    fn look(&self, path: &str) -> Result<Option<Stat>, dsg_fs::error::FsError> {
+    pub(super) fn look(&self, path: &str) -> Result<Option<Stat>, dsg_fs::error::FsError> {
         match self.root.stat(path) {
             Err(e) if e.is_escape() => Ok(None),
             other => other,
         }
     }
 
-    /// The names beside `path` that differ from it by case only, and itself.
-    fn neighbours(&self, path: &str) -> Outcome<Option<Vec<Twin>>> {
-        let Ok(path) = RepoPath::parse(path) else { return Ok(None) };
-        if self.index.is_shared(&path)? {
-            return Ok(None);
-        }
-        let (dir, stem) = match path.rsplit_once('/') {
-            Some((dir, _)) => (self.root.open_beneath(dir), format!("{dir}/")),
-            None => (self.root.try_clone(), String::new()),
-        };
-        let Ok(names) = dir.and_then(|dir| dir.list()) else { return Ok(None) };
-        if names.len() > NEIGHBOURS {
-            return Ok(None);
-        }
-        let own = case_key(&path);
-        let twins: Vec<Twin> = names
-            .iter()
-            .filter_map(|n| {
-                let whole = RepoPath::parse(&format!("{stem}{}", n.name.to_str()?)).ok()?;
-                let dir = n.kind == Some(Kind::Dir);
-                let taken = if dir {
-                    enters(&self.rules, &whole)
-                } else {
-                    self.rules.file(&whole) == Tracking::Tracked
-                };
-                let twin = taken && case_key(&whole) == own;
-                twin.then(|| Twin { name: whole.name().to_owned(), dir })
-            })
-            .collect();
-        Ok((twins.len() > 1).then_some(twins))
-    }
-
-    fn block(&mut self, dir: &str, reason: String) {
+    pub(super) fn block(&mut self, dir: &str, reason: String) {
         if self.blocked.is_none() {
             self.blocked = Some(Blocked { dir: dir.to_owned(), reason });
         }
@@ -285,7 +92,7 @@ impl Scan<'_> {
     }
 
     /// A path that the walk gave.
-    fn seen(
+    pub(super) fn seen(
         &mut self,
         os_path: &OsStr,
         what: &What,
@@ -370,7 +177,7 @@ impl Scan<'_> {
     }
 
     /// A row whose path the walk did not give.
-    fn unseen(&mut self, row: Known) -> Outcome<()> {
+    pub(super) fn unseen(&mut self, row: Known) -> Outcome<()> {
         let tracked = self.rules.file(&row.path) == Tracking::Tracked;
         let blocked = self.blocked_reason(&row.path);
         if !tracked {
@@ -413,7 +220,7 @@ impl Scan<'_> {
     }
 
     /// Something that cannot be looked at.
-    fn hole(
+    pub(super) fn hole(
         &mut self,
         path: &str,
         error: &dsg_fs::error::FsError,

@@ -10,9 +10,12 @@
 
 mod ground;
 mod merge;
+mod one;
 mod pool;
 mod problem;
+mod rows;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,6 +32,7 @@ use dsg_fs::walk::Take;
 use crate::index::{Index, Problem, ProblemKind, Seen};
 use ground::Ground;
 use pool::Pool;
+use rows::{Groups, Rows};
 
 /// Rows that are written in one transaction.
 const BATCH: usize = 4096;
@@ -71,7 +75,7 @@ pub struct ScanSummary {
 /// A data folder that is empty or gone, although files of it were synced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EmptyDataDir {
-    /// Its path; empty for files at the project's root, where `*` is the data folder.
+    /// Its path; `.` for the whole project.
     pub path: String,
     /// Synced paths in it.
     pub cached: u64,
@@ -132,7 +136,7 @@ pub fn scan_at(
         illegal: None,
         writes: Vec::new(),
         written: Instant::now(),
-        groups: merge::Groups::default(),
+        groups: Groups::default(),
         told: 0,
         summary: ScanSummary::default(),
     };
@@ -197,7 +201,7 @@ struct Scan<'a> {
     pool: Pool,
     writes: Vec<Write>,
     written: Instant,
-    groups: merge::Groups,
+    groups: Groups,
     /// Files that the monitor was not told of yet.
     told: u64,
     summary: ScanSummary,
@@ -212,7 +216,7 @@ struct Blocked {
 impl Scan<'_> {
     fn all(&mut self) -> Outcome<()> {
         let walk = self.walk("")?;
-        self.merge(Some(walk), merge::Rows::all())?;
+        self.merge(Some(walk), Rows::all())?;
         self.finish_hashing()?;
         self.write()?;
         self.groups.finish(&mut self.summary);
@@ -228,18 +232,9 @@ impl Scan<'_> {
         if sorted.first() == Some(&"") {
             return self.all();
         }
-        let mut last: Option<&str> = None;
-        let within = |path: &str, dir: &str| {
-            path.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/'))
-        };
-        sorted.retain(|path| {
-            // Sorted by bytes, a folder comes before what is in it, but not always just before.
-            if last.is_some_and(|dir| within(path, dir)) {
-                return false;
-            }
-            last = Some(path);
-            true
-        });
+        let named: BTreeSet<&str> = sorted.iter().copied().collect();
+        let inside = |path: &str| path.match_indices('/').any(|(at, _)| named.contains(&path[..at]));
+        sorted.retain(|path| !inside(path));
         for path in &sorted {
             self.monitor.check()?;
             self.one(path)?;

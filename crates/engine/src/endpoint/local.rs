@@ -1,0 +1,164 @@
+//! A repository in a folder of this computer: the host's code, in this process.
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use dsg_core::failure::{Code, Failure, Outcome};
+use dsg_core::manifest::Change;
+use dsg_core::monitor::Monitor;
+use dsg_core::path::RepoPath;
+use dsg_core::repository::{self, Publication, RepositoryInfo, Upload};
+use dsg_core::snapshot::{Authorship, SnapshotHeader, SnapshotId};
+use dsg_host::tree::{Refusal, Staging, Supply, TreeStore};
+
+use super::{Endpoint, Receive, RemoteTransaction};
+
+/// A tree repository, reached directly.
+pub(super) struct LocalEndpoint {
+    store: TreeStore,
+    info: RepositoryInfo,
+    asked: AtomicU64,
+}
+
+impl LocalEndpoint {
+    pub(super) fn open(path: &Path) -> Outcome<Self> {
+        TreeStore::open(path).map(Self::of)
+    }
+
+    pub(super) fn create(path: &Path) -> Outcome<Self> {
+        TreeStore::create(path, None).map(Self::of)
+    }
+
+    fn of(store: TreeStore) -> Self {
+        Self { info: store.info(), store, asked: AtomicU64::new(1) }
+    }
+
+    /// The store, for one question.
+    fn ask(&self) -> &TreeStore {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        &self.store
+    }
+}
+
+impl Endpoint for LocalEndpoint {
+    fn info(&self) -> &RepositoryInfo {
+        &self.info
+    }
+
+    fn head(&self) -> Outcome<Option<SnapshotHeader>> {
+        match self.ask().head() {
+            Ok(header) => Ok(Some(header)),
+            Err(failure) if failure.code == Code::NoRepository => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    fn header(&self, id: SnapshotId) -> Outcome<SnapshotHeader> {
+        self.ask().header(id)
+    }
+
+    fn headers(&self, before: Option<SnapshotId>, limit: usize) -> Outcome<Vec<SnapshotHeader>> {
+        self.ask().headers(before, limit)
+    }
+
+    fn changes_since(
+        &self,
+        since: Option<SnapshotId>,
+        each: &mut dyn FnMut(Change) -> Outcome<()>,
+    ) -> Outcome<SnapshotHeader> {
+        self.ask().changes_since(since, each)
+    }
+
+    fn manifest(&self, id: SnapshotId, each: &mut dyn FnMut(Change) -> Outcome<()>) -> Outcome<SnapshotHeader> {
+        self.ask().manifest_at(id, each)
+    }
+
+    fn begin(&self, base: Option<SnapshotId>, transaction: &str) -> Outcome<Box<dyn RemoteTransaction>> {
+        Ok(Box::new(LocalTransaction(self.ask().begin(base, transaction)?)))
+    }
+
+    fn outcome(&self, transaction: &str) -> Outcome<repository::Outcome> {
+        self.ask().outcome(transaction)?.ok_or_else(|| {
+            Failure::new(Code::Locked, "The repository is still deciding on the last sync of this folder.")
+                .hint("Try again in a moment.")
+        })
+    }
+
+    fn fetch(&self, snapshot: SnapshotId, paths: &[RepoPath], receiver: &dyn Receive, monitor: &Monitor) -> Outcome<()> {
+        let reader = self.ask().snapshot(snapshot)?;
+        let next = AtomicUsize::new(0);
+        let failed: Mutex<Option<Failure>> = Mutex::new(None);
+        let one = |index: usize, path: &RepoPath| -> Outcome<()> {
+            monitor.check()?;
+            let (mut file, stat) = reader.read(path)?;
+            receiver.receive(index, &mut file, stat.private())
+        };
+        let work = || {
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let Some(path) = paths.get(index) else { return };
+                if let Err(failure) = one(index, path) {
+                    next.store(paths.len(), Ordering::Relaxed);
+                    if let Ok(mut first) = failed.lock() {
+                        first.get_or_insert(failure);
+                    }
+                    return;
+                }
+            }
+        };
+        let workers = std::thread::available_parallelism().map_or(2, usize::from).min(8).min(paths.len());
+        std::thread::scope(|scope| {
+            for _ in 0..workers {
+                scope.spawn(work);
+            }
+        });
+        failed.into_inner().ok().flatten().map_or(Ok(()), Err)
+    }
+
+    fn adopt_drift(&self, authorship: Authorship, monitor: &Monitor) -> Outcome<SnapshotHeader> {
+        self.ask().adopt_drift(authorship, monitor)
+    }
+
+    fn prepare_next(&self, monitor: &Monitor) -> Outcome<()> {
+        self.ask().prestage(monitor)
+    }
+
+    fn verify_history(&self, deep: bool, monitor: &Monitor) -> Outcome<(u64, SnapshotHeader)> {
+        let store = self.ask();
+        let faults = store.validate_chain(deep, monitor)?;
+        if let Some(first) = faults.first() {
+            let message = format!("{} of {}: {}", first.snapshot, self.info.id, first.what);
+            return Err(Failure::new(Code::RepositoryDamaged, message)
+                .hint("Restore the repository's records from a backup; files and later snapshots may still be good.")
+                .about(faults.iter().map(|f| format!("{}: {}", f.snapshot, f.what))));
+        }
+        let head = store.head()?;
+        Ok((head.id.number(), head))
+    }
+
+    fn round_trips(&self) -> u64 {
+        self.asked.load(Ordering::Relaxed)
+    }
+}
+
+struct LocalTransaction(Staging);
+
+impl RemoteTransaction for LocalTransaction {
+    fn stage(
+        &mut self,
+        uploads: &[Upload],
+        source: &dyn Supply,
+        monitor: &Monitor,
+    ) -> Outcome<Vec<Result<(), Refusal>>> {
+        self.0.stage(uploads, source, monitor)
+    }
+
+    fn publish(self: Box<Self>, publication: &Publication, monitor: &Monitor) -> Outcome<SnapshotHeader> {
+        self.0.publish(publication, monitor)
+    }
+
+    fn abort(self: Box<Self>) -> Outcome<()> {
+        self.0.abort()
+    }
+}

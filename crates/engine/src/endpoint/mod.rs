@@ -1,0 +1,169 @@
+//! All that the engine knows of a repository.
+//!
+//! One trait, bulk-oriented: a call is at most one round trip, however many files it concerns.
+//! Everything blocks; the caller owns the threads.
+
+mod local;
+
+use std::io::Read;
+
+use dsg_core::address::Address;
+use dsg_core::entry::FileEntry;
+use dsg_core::failure::{Failure, Outcome};
+use dsg_core::manifest::Change;
+use dsg_core::monitor::Monitor;
+use dsg_core::path::RepoPath;
+use dsg_core::repository::{self, Publication, RepositoryInfo, Upload};
+use dsg_core::snapshot::{Authorship, SnapshotHeader, SnapshotId};
+
+pub use dsg_host::tree::{Refusal, Supply};
+
+/// A repository, wherever it is.
+pub trait Endpoint: Send + Sync {
+    /// Its unchanging facts.
+    fn info(&self) -> &RepositoryInfo;
+
+    /// The newest snapshot; `None` before the first.
+    ///
+    /// # Errors
+    /// It cannot be reached or read.
+    fn head(&self) -> Outcome<Option<SnapshotHeader>>;
+
+    /// One snapshot's header.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`](dsg_core::failure::Code::NotFound), or it cannot be read.
+    fn header(&self, id: SnapshotId) -> Outcome<SnapshotHeader>;
+
+    /// Headers before `before` (or from the head on), newest first.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    fn headers(&self, before: Option<SnapshotId>, limit: usize) -> Outcome<Vec<SnapshotHeader>>;
+
+    /// What the head has that `since` had not (`None`: everything), sorted by path, proved
+    /// against the head's header. Gives that header.
+    ///
+    /// # Errors
+    /// The records cannot be read or do not prove themselves; what `each` gives.
+    fn changes_since(
+        &self,
+        since: Option<SnapshotId>,
+        each: &mut dyn FnMut(Change) -> Outcome<()>,
+    ) -> Outcome<SnapshotHeader>;
+
+    /// The whole manifest of a snapshot, sorted by path.
+    ///
+    /// # Errors
+    /// As [`Endpoint::changes_since`].
+    fn manifest(&self, id: SnapshotId, each: &mut dyn FnMut(Change) -> Outcome<()>) -> Outcome<SnapshotHeader>;
+
+    /// Opens a transaction against this head. Nothing is locked and nothing is visible.
+    ///
+    /// # Errors
+    /// Staging is not possible there.
+    fn begin(&self, base: Option<SnapshotId>, transaction: &str) -> Outcome<Box<dyn RemoteTransaction>>;
+
+    /// How a transaction ended. Asking settles it: one that was not published never will be.
+    ///
+    /// # Errors
+    /// The repository cannot be asked now.
+    fn outcome(&self, transaction: &str) -> Outcome<repository::Outcome>;
+
+    /// Reads files of a snapshot and hands each to `receiver`, several at a time.
+    ///
+    /// # Errors
+    /// Content cannot be read, or what the receiver gives.
+    fn fetch(&self, snapshot: SnapshotId, paths: &[RepoPath], receiver: &dyn Receive, monitor: &Monitor) -> Outcome<()>;
+
+    /// Makes what was changed on the host, outside DSG, a snapshot of its own; gives the head,
+    /// new or not.
+    ///
+    /// # Errors
+    /// The changed files cannot be read, or somebody is publishing.
+    fn adopt_drift(&self, authorship: Authorship, monitor: &Monitor) -> Outcome<SnapshotHeader>;
+
+    /// Prepares the next publish, at leisure.
+    ///
+    /// # Errors
+    /// It could not be prepared; the next publish takes longer.
+    fn prepare_next(&self, monitor: &Monitor) -> Outcome<()>;
+
+    /// Proves the history: every header's chain, and with `deep` every manifest. Gives the number
+    /// of snapshots and the head.
+    ///
+    /// # Errors
+    /// What does not prove itself.
+    fn verify_history(&self, deep: bool, monitor: &Monitor) -> Outcome<(u64, SnapshotHeader)>;
+
+    /// How many questions waited for an answer so far.
+    fn round_trips(&self) -> u64;
+}
+
+/// The host's side of one transaction.
+pub trait RemoteTransaction: Send {
+    /// Stages content; for each upload, in order, whether it is there or why it is left out.
+    ///
+    /// # Errors
+    /// Nothing more can be staged: no space, no connection, stopped.
+    fn stage(&mut self, uploads: &[Upload], source: &dyn Supply, monitor: &Monitor) -> Outcome<Vec<Result<(), Refusal>>>;
+
+    /// The one step that decides.
+    ///
+    /// # Errors
+    /// Nothing changed: the head moved, the tree drifted, somebody else publishes, no space. If
+    /// the answer was lost the failure is [`Code::Unreachable`](dsg_core::failure::Code): ask for
+    /// the outcome.
+    fn publish(self: Box<Self>, publication: &Publication, monitor: &Monitor) -> Outcome<SnapshotHeader>;
+
+    /// Gives up; what was staged goes, or waits for the next try.
+    ///
+    /// # Errors
+    /// The host cannot be reached; it cleans up by itself later.
+    fn abort(self: Box<Self>) -> Outcome<()>;
+}
+
+/// Takes fetched content; called from several threads.
+pub trait Receive: Sync {
+    /// Takes the content of the `index`-th path asked for. `private`: neither group nor others
+    /// may read it there.
+    ///
+    /// # Errors
+    /// It could not be kept, or is not what the manifest says.
+    fn receive(&self, index: usize, content: &mut dyn Read, private: bool) -> Outcome<()>;
+}
+
+/// Reaches an existing repository.
+///
+/// # Errors
+/// There is none, or it cannot be reached.
+pub fn open(address: &Address) -> Outcome<Box<dyn Endpoint>> {
+    match address {
+        Address::Local(path) => Ok(Box::new(local::LocalEndpoint::open(path)?)),
+    }
+}
+
+/// Prepares a new repository; nothing stands there before its first publish.
+///
+/// # Errors
+/// Something stands there already, or the place cannot hold a repository.
+pub fn create(address: &Address) -> Outcome<Box<dyn Endpoint>> {
+    match address {
+        Address::Local(path) => Ok(Box::new(local::LocalEndpoint::create(path)?)),
+    }
+}
+
+/// An upload of a file as the plan saw it.
+pub(crate) fn upload(file: FileEntry, private: bool) -> Upload {
+    Upload { file, private }
+}
+
+/// The failure for content that is not what it should be.
+pub(crate) fn mismatch(path: &RepoPath, snapshot: SnapshotId) -> Failure {
+    Failure::new(
+        dsg_core::failure::Code::HashMismatch,
+        format!("{path} in the repository is not what {snapshot} recorded: its content was changed on the host."),
+    )
+    .hint("Run dsg sync --allow drift to take the host's version as a snapshot of its own.")
+    .about([path.to_string()])
+}

@@ -1,0 +1,263 @@
+//! A new repository from a folder, and a new folder from a repository.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use dsg_core::address::Address;
+use dsg_core::config::{DEFAULT_DATA_DIRS, SharedConfig};
+use dsg_core::failure::{Code, Failure, Outcome};
+use dsg_core::monitor::{Event, Monitor, Phase};
+use dsg_fs::dir::Dir;
+
+use super::head::Configs;
+use super::sync::Ground;
+use super::{Project, STATE};
+use crate::areas::DOT_DSG;
+use crate::config_file;
+use crate::crash;
+use crate::endpoint;
+use crate::index::Index;
+use crate::report::{SyncOptions, SyncReport};
+use crate::scan::{ScanSummary, Scope, scan};
+
+/// What a person asks of an init.
+#[derive(Clone, Debug)]
+pub struct InitOptions {
+    /// Where the repository will be.
+    pub address: Address,
+    /// The project's name; the folder's if none is given.
+    pub name: Option<String>,
+    /// The data folders; if none are given the defaults that are there, else everything.
+    pub data_dirs: Vec<String>,
+    /// The first snapshot's message.
+    pub message: String,
+}
+
+impl Project {
+    /// Makes a repository from the folder `root`, and its first snapshot.
+    ///
+    /// # Errors
+    /// Nothing is made and the folder is as it was, unless it is [`Code::Unsettled`].
+    pub fn init(root: &Path, options: &InitOptions, monitor: &Monitor) -> Outcome<(Self, SyncReport)> {
+        let begun = Instant::now();
+        let root = std::fs::canonicalize(root).map_err(|e| Failure::io("open", root, e))?;
+        keep_apart(&root, &options.address)?;
+        let mut project = Self::begin(&root, &options.address, "init")?;
+        if let Some(resumed) = project.resume(monitor)? {
+            return Ok((project, resumed));
+        }
+        let lock = project.lock("init", monitor)?;
+        let made = project.first_sync(options, monitor);
+        drop(lock);
+        project.concluded(made, begun)
+    }
+
+    fn first_sync(&mut self, options: &InitOptions, monitor: &Monitor) -> Outcome<SyncReport> {
+        crash::CREATED.pass();
+        let seen = config_file::read(&self.root)?;
+        let merged = first_config(&self.root, options, seen.as_ref(), monitor)?;
+        let summary = scan(&self.root, &merged, &mut self.index, Scope::All, monitor)?;
+        let endpoint = endpoint::create(&self.address)?;
+        let info = serde_json::to_string(endpoint.info()).unwrap_or_default();
+        self.index.batch(|batch| batch.set_meta("repository", Some(&info)))?;
+        let ground = Ground { head: None, configs: Configs { seen, merged, remote_differs: true }, summary };
+        let sync = SyncOptions { message: options.message.clone(), ..SyncOptions::default() };
+        let mut report = self.carry_out(&*endpoint, ground, &sync, monitor)?;
+        report.round_trips = endpoint.round_trips();
+        Ok(report)
+    }
+
+    /// Makes the folder `dir` from a repository.
+    ///
+    /// # Errors
+    /// Nothing is made, unless it is [`Code::Unsettled`].
+    pub fn clone_from(address: &Address, dir: &Path, monitor: &Monitor) -> Outcome<(Self, SyncReport)> {
+        let begun = Instant::now();
+        let endpoint = endpoint::open(address)?;
+        let made_dir = prepare_folder(dir)?;
+        let root = std::fs::canonicalize(dir).map_err(|e| Failure::io("open", dir, e))?;
+        let cloned = Self::clone_into(&root, address, &*endpoint, begun, monitor);
+        if made_dir && cloned.as_ref().is_err_and(|f| f.code != Code::Unsettled) {
+            // Only goes if nothing is in it.
+            let _ = std::fs::remove_dir(&root);
+        }
+        cloned
+    }
+
+    fn clone_into(
+        root: &Path,
+        address: &Address,
+        endpoint: &dyn endpoint::Endpoint,
+        begun: Instant,
+        monitor: &Monitor,
+    ) -> Outcome<(Self, SyncReport)> {
+        keep_apart(root, address)?;
+        let mut project = Self::begin(root, address, "clone")?;
+        if let Some(resumed) = project.resume(monitor)? {
+            return Ok((project, resumed));
+        }
+        let lock = project.lock("clone", monitor)?;
+        let made = project.first_download(endpoint, monitor).map(|mut report| {
+            report.round_trips = endpoint.round_trips();
+            report
+        });
+        drop(lock);
+        project.concluded(made, begun)
+    }
+
+    /// What was not decided leaves no trace.
+    fn concluded(self, made: Outcome<SyncReport>, begun: Instant) -> Outcome<(Self, SyncReport)> {
+        match made {
+            Ok(mut report) => {
+                report.seconds = begun.elapsed().as_secs_f64();
+                Ok((self, report))
+            }
+            Err(failure) if self.is_sealed() => Err(failure),
+            Err(failure) => Err(self.undo(failure)),
+        }
+    }
+
+    fn first_download(&mut self, endpoint: &dyn endpoint::Endpoint, monitor: &Monitor) -> Outcome<SyncReport> {
+        crash::CREATED.pass();
+        monitor.phase(Phase::Comparing, None, None);
+        let head = self.refresh_head(endpoint, &BTreeSet::new())?;
+        let configs = self.configs(head.as_ref())?;
+        let ground = Ground { head, configs, summary: ScanSummary::default() };
+        self.carry_out(endpoint, ground, &SyncOptions::default(), monitor)
+    }
+
+    /// Makes `.dsg`, or finds what an earlier try left.
+    fn begin(root: &Path, address: &Address, phase: &str) -> Outcome<Self> {
+        let dir = Dir::open(root)?;
+        let state = root.join(DOT_DSG).join(STATE);
+        if state.exists() {
+            match Index::open(&state) {
+                Ok(index) if index.meta("address")?.is_some() => {
+                    let project = Self::with_index(root.to_owned(), dir, index)?;
+                    let unfinished = project.index.meta("phase")?;
+                    if project.address == *address && unfinished.as_deref() == Some(phase) {
+                        return Ok(project);
+                    }
+                    return Err(Failure::new(
+                        Code::Exists,
+                        format!("{} is a project already, of {}.", root.display(), project.address),
+                    )
+                    .hint("Work with it as it is (dsg status), or choose another folder."));
+                }
+                // Cut off before its address was written: nothing else can be in it.
+                Ok(_) => {}
+                Err(failure) if !is_unborn(&state) => return Err(failure),
+                Err(_) => {}
+            }
+            remove_state(&dir)?;
+        }
+        dir.ensure_dirs(DOT_DSG, Some(0o700))?;
+        let mut index = Index::create(&state)?;
+        index.batch(|batch| {
+            batch.set_meta("address", Some(&address.to_string()))?;
+            batch.set_meta("phase", Some(phase))
+        })?;
+        Self::with_index(root.to_owned(), dir, index)
+    }
+
+    /// Ends what an earlier try, cut off here, had decided. `None`: nothing was decided.
+    fn resume(&mut self, monitor: &Monitor) -> Outcome<Option<SyncReport>> {
+        let _lock = self.lock("recovery", monitor)?;
+        if let Some(failure) = self.recover(monitor)? {
+            return Err(failure);
+        }
+        if self.index.meta("phase")?.is_some() {
+            return Ok(None);
+        }
+        Ok(Some(SyncReport { snapshot: self.last_sync()?, ..SyncReport::default() }))
+    }
+
+    /// Whether the transaction that makes this project was sealed or is done.
+    fn is_sealed(&self) -> bool {
+        !matches!(self.index.meta("phase"), Ok(Some(_))) || !matches!(crate::record::load(&self.index), Ok(None))
+    }
+
+    /// Removes what a try made here that came to nothing.
+    fn undo(self, failure: Failure) -> Failure {
+        let Self { dir, index, .. } = self;
+        drop(index);
+        match remove_state(&dir) {
+            Ok(()) => failure,
+            Err(left) => Failure::new(failure.code, format!("{} And {}", failure.message, left.message)).because(failure),
+        }
+    }
+}
+
+/// Whether a database was cut off while it was made, before anything was in it.
+fn is_unborn(state: &Path) -> bool {
+    std::fs::metadata(state).is_ok_and(|m| m.len() == 0)
+}
+
+/// Removes `.dsg` of a project that never came to be. A trash in it stays.
+fn remove_state(dir: &Dir) -> Outcome<()> {
+    let dot = dir.open_beneath(DOT_DSG)?;
+    for name in [STATE, "state.db-wal", "state.db-shm", "state.db-journal", "staging", "lock"] {
+        dot.remove_tree(name)?;
+    }
+    match dir.remove_dir(DOT_DSG) {
+        Err(e) if !e.is_present() => Err(e.into()),
+        _ => Ok(()),
+    }
+}
+
+/// The folder for a clone: new, or empty. Gives whether it was made.
+fn prepare_folder(dir: &Path) -> Outcome<bool> {
+    match std::fs::create_dir(dir) {
+        Ok(()) => return Ok(true),
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
+        Err(e) => return Err(Failure::io("create the folder", dir, e)),
+    }
+    let foreign = std::fs::read_dir(dir)
+        .map_err(|e| Failure::io("read the folder", dir, e))?
+        .filter_map(Result::ok)
+        .find(|e| e.file_name() != DOT_DSG && e.file_name() != "lost+found");
+    // What an earlier clone placed here is finished by its record, not by this check.
+    if foreign.is_some() && !dir.join(DOT_DSG).join(STATE).exists() {
+        return Err(Failure::new(Code::Exists, format!("{} is not empty.", dir.display()))
+            .hint("Choose a new or empty folder for the copy."));
+    }
+    Ok(false)
+}
+
+/// A repository inside its project, or a project inside its repository, would sync itself.
+fn keep_apart(root: &Path, address: &Address) -> Outcome<()> {
+    let Some(repository) = address.local() else { return Ok(()) };
+    let known: PathBuf = repository.ancestors().find_map(|a| {
+        let rest = repository.strip_prefix(a).ok()?;
+        Some(std::fs::canonicalize(a).ok()?.join(rest))
+    }).unwrap_or_else(|| repository.to_owned());
+    if known.starts_with(root) || root.starts_with(&known) {
+        return Err(Failure::new(
+            Code::Usage,
+            format!("The repository {} and the project {} lie in one another.", known.display(), root.display()),
+        )
+        .hint("Choose a place for the repository outside the project's folder."));
+    }
+    Ok(())
+}
+
+fn first_config(root: &Path, options: &InitOptions, seen: Option<&SharedConfig>, monitor: &Monitor) -> Outcome<SharedConfig> {
+    let folder = root.file_name().map_or_else(|| "project".to_owned(), |n| n.to_string_lossy().into_owned());
+    let mut config = seen.cloned().unwrap_or_else(|| SharedConfig::new(folder));
+    if let Some(name) = &options.name {
+        config.name.clone_from(name);
+    }
+    if !options.data_dirs.is_empty() {
+        config.data_dirs = options.data_dirs.iter().map(|d| d.trim_end_matches('/').to_owned()).collect();
+    } else if seen.is_none() && !DEFAULT_DATA_DIRS.iter().any(|d| root.join(d).is_dir()) {
+        config.data_dirs = ["*".to_owned()].into();
+        monitor.event(Event::Notice(format!(
+            "None of {} is a folder here, so everything in {} is tracked. Change data_dirs in {} to track less.",
+            DEFAULT_DATA_DIRS.join(", "), root.display(), config_file::NAME
+        )));
+    }
+    config.checked().map_err(|e| {
+        Failure::new(Code::Config, format!("The configuration cannot be used: {e}.")).hint("Correct the value and try again.")
+    })
+}

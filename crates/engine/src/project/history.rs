@@ -1,0 +1,231 @@
+//! Snapshots, lists and differences, and whether files and history are what they should be.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::sync::Mutex;
+
+use dsg_core::entry::{Entry, Hash};
+use dsg_core::failure::{Code, Failure, Outcome};
+use dsg_core::monitor::Monitor;
+use dsg_core::path::RepoPath;
+use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
+use sha2::{Digest as _, Sha256};
+
+use super::Project;
+use crate::endpoint::{self, Endpoint, Receive};
+use crate::report::{ChainCheck, CopyState, Difference, DifferenceKind, FileCheck};
+use crate::scan::{Scope, scan};
+
+impl Project {
+    /// The repository's snapshots before `before` (or from the head on), newest first.
+    ///
+    /// # Errors
+    /// The repository cannot be reached or read.
+    pub fn log(&mut self, before: Option<SnapshotId>, limit: Option<usize>) -> Outcome<Vec<SnapshotHeader>> {
+        endpoint::open(&self.address)?.headers(before, limit.unwrap_or(usize::MAX))
+    }
+
+    /// What differs, sorted by path: between two snapshots; between one and this folder; or, with
+    /// neither, between the repository's head and this folder.
+    ///
+    /// # Errors
+    /// There is no such snapshot; the repository or the folder cannot be read.
+    pub fn diff(&mut self, from: Option<SnapshotId>, to: Option<SnapshotId>, monitor: &Monitor) -> Outcome<Vec<Difference>> {
+        let _ready = self.ready("diff", monitor)?;
+        let endpoint = endpoint::open(&self.address)?;
+        let from = match from {
+            Some(id) => Some(id),
+            None => endpoint.head()?.map(|h| h.id),
+        };
+        let mut before: BTreeMap<RepoPath, Entry> = BTreeMap::new();
+        if let Some(from) = from {
+            endpoint.manifest(from, &mut |change| {
+                before.extend(change.entry.map(|entry| (change.path, entry)));
+                Ok(())
+            })?;
+        }
+        let mut differences = Vec::new();
+        let mut compare = |path: RepoPath, after: Entry| {
+            let former = before.remove(&path);
+            if former.as_ref().is_none_or(|f| !f.same(&after)) {
+                let kind = if former.is_some() { DifferenceKind::Changed } else { DifferenceKind::Added };
+                differences.push(Difference { path: path.into(), old_path: None, kind, before: former, after: Some(after) });
+            }
+        };
+        if let Some(to) = to {
+            endpoint.manifest(to, &mut |change| {
+                if let Some(entry) = change.entry {
+                    compare(change.path, entry);
+                }
+                Ok(())
+            })?;
+        } else {
+            let configs = self.configs(self.known_head()?.as_ref())?;
+            scan(&self.root, &configs.merged, &mut self.index, Scope::All, monitor)?;
+            self.index.rows_within("", &mut |row| {
+                if let Some(entry) = row.local.entry() {
+                    compare(row.path, entry.clone());
+                }
+                Ok(())
+            })?;
+        }
+        let deleted = |(path, entry): (RepoPath, Entry)| Difference {
+            path: path.into(),
+            old_path: None,
+            kind: DifferenceKind::Deleted,
+            before: Some(entry),
+            after: None,
+        };
+        differences.extend(before.into_iter().map(deleted));
+        Ok(with_moves(differences))
+    }
+
+    /// Calls `each` for every file and link of a snapshot (the head by default), sorted by path.
+    ///
+    /// # Errors
+    /// There is no such snapshot, or it cannot be read; what `each` gives.
+    pub fn list_files(
+        &mut self,
+        snapshot: Option<SnapshotId>,
+        each: &mut dyn FnMut(&RepoPath, &Entry) -> Outcome<()>,
+    ) -> Outcome<()> {
+        let endpoint = endpoint::open(&self.address)?;
+        let Some(id) = snapshot_or_head(&*endpoint, snapshot)? else { return Ok(()) };
+        let mut list = |change: dsg_core::manifest::Change| match &change.entry {
+            Some(entry) => each(&change.path, entry),
+            None => Ok(()),
+        };
+        endpoint.manifest(id, &mut list).map(|_| ())
+    }
+
+    /// Compares a file here and its copy in the repository with the head's manifest, by reading
+    /// both.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] if the head has no such file; the copies cannot be read.
+    pub fn validate_file(&mut self, path: &str, monitor: &Monitor) -> Outcome<FileCheck> {
+        let wanted = Self::named(&[path.to_owned()])?.remove(0);
+        let endpoint = endpoint::open(&self.address)?;
+        let mut found = None;
+        let head = snapshot_or_head(&*endpoint, None)?;
+        let head = head.ok_or_else(|| Failure::new(Code::NotFound, "The repository has no snapshot."))?;
+        endpoint.manifest(head, &mut |change| {
+            if change.path == wanted {
+                found = change.entry;
+            }
+            Ok(())
+        })?;
+        let expected = found.ok_or_else(|| {
+            Failure::new(Code::NotFound, format!("{head} has no {wanted}.")).hint("dsg list-files shows what it has.")
+        })?;
+        let local = self.local_copy(&wanted, &expected)?;
+        let repository = match &expected {
+            Entry::Link(_) => CopyState::Same,
+            Entry::File(file) => {
+                let digest = Digest(Mutex::new(None));
+                match endpoint.fetch(head, std::slice::from_ref(&wanted), &digest, monitor) {
+                    Ok(()) => match digest.0.into_inner().ok().flatten() {
+                        Some(hash) if hash == file.hash => CopyState::Same,
+                        Some(hash) => CopyState::Different(hash),
+                        None => CopyState::Missing,
+                    },
+                    Err(failure) if failure.code == Code::NotFound => CopyState::Missing,
+                    Err(failure) => return Err(failure),
+                }
+            }
+        };
+        Ok(FileCheck { path: wanted.into(), snapshot: head, expected, local, repository })
+    }
+
+    fn local_copy(&self, path: &RepoPath, expected: &Entry) -> Outcome<CopyState> {
+        let found = match self.dir.stat(path.as_str()) {
+            Ok(Some(found)) => found,
+            Ok(None) => return Ok(CopyState::Missing),
+            Err(e) if e.is_absent() || e.is_escape() => return Ok(CopyState::Missing),
+            Err(e) => return Err(e.into()),
+        };
+        let text_hash = |text: &std::ffi::OsStr| Hash::of(text.as_encoded_bytes());
+        match (found.kind, expected) {
+            (dsg_fs::stat::Kind::Link, Entry::Link(target)) => {
+                let now = self.dir.read_link(path.as_str())?;
+                Ok(if now == std::ffi::OsStr::new(target.as_str()) { CopyState::Same } else { CopyState::Different(text_hash(&now)) })
+            }
+            (dsg_fs::stat::Kind::File, Entry::File(file)) => {
+                let mut content = self.dir.open_file(path.as_str())?;
+                let hash = digest(&mut content).map_err(|e| Failure::io("read", self.dir.at(path.as_str()), e))?;
+                let same = hash == file.hash && found.exec() == file.exec;
+                Ok(if same { CopyState::Same } else { CopyState::Different(hash) })
+            }
+            _ => Ok(CopyState::Different(Hash::of(b""))),
+        }
+    }
+
+    /// Proves the repository's history: the chain of all headers and, with `deep`, every
+    /// manifest.
+    ///
+    /// # Errors
+    /// What does not prove itself; the repository cannot be read.
+    pub fn validate_chain(&mut self, deep: bool, monitor: &Monitor) -> Outcome<ChainCheck> {
+        let (snapshots, head) = endpoint::open(&self.address)?.verify_history(deep, monitor)?;
+        Ok(ChainCheck { snapshots, head: head.id, chain: head.chain, deep })
+    }
+}
+
+fn snapshot_or_head(endpoint: &dyn Endpoint, snapshot: Option<SnapshotId>) -> Outcome<Option<SnapshotId>> {
+    match snapshot {
+        Some(id) => endpoint.header(id).map(|h| Some(h.id)),
+        None => Ok(endpoint.head()?.map(|h| h.id)),
+    }
+}
+
+/// Joins each deletion with an addition of the same content, as the plan does.
+fn with_moves(mut differences: Vec<Difference>) -> Vec<Difference> {
+    let mut sources: BTreeMap<(Hash, bool), Vec<String>> = BTreeMap::new();
+    let key = |entry: Option<&Entry>| match entry {
+        Some(Entry::File(f)) if f.size > 0 => Some((f.hash, f.exec)),
+        _ => None,
+    };
+    for gone in differences.iter().filter(|d| d.kind == DifferenceKind::Deleted) {
+        if let Some(key) = key(gone.before.as_ref()) {
+            sources.entry(key).or_default().push(gone.path.clone());
+        }
+    }
+    let mut moved = std::collections::BTreeSet::new();
+    for added in differences.iter_mut().filter(|d| d.kind == DifferenceKind::Added) {
+        let source = key(added.after.as_ref()).and_then(|k| sources.get_mut(&k)?.pop());
+        if let Some(source) = source {
+            added.kind = DifferenceKind::Moved;
+            added.before.clone_from(&added.after);
+            moved.insert(source.clone());
+            added.old_path = Some(source);
+        }
+    }
+    differences.retain(|d| d.kind != DifferenceKind::Deleted || !moved.contains(&d.path));
+    differences.sort_by(|a, b| a.path.cmp(&b.path));
+    differences
+}
+
+struct Digest(Mutex<Option<Hash>>);
+
+impl Receive for Digest {
+    fn receive(&self, _: usize, content: &mut dyn Read, _: bool) -> Outcome<()> {
+        let hash = digest(content).map_err(|e| Failure::io("read from", "the repository", e))?;
+        if let Ok(mut slot) = self.0.lock() {
+            *slot = Some(hash);
+        }
+        Ok(())
+    }
+}
+
+fn digest(content: &mut dyn Read) -> std::io::Result<Hash> {
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        match content.read(&mut buffer) {
+            Ok(0) => return Ok(Hash(hash.finalize().into())),
+            Ok(read) => hash.update(&buffer[..read]),
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! An open checkout and what a person can do with it. Each use case is a file of its own.
+//!
+//! | module | use cases |
+//! |---|---|
+//! | `create` | init, clone |
+//! | `recover` | what every other use case begins with: the lock, and the end of a sync cut off |
+//! | `head` | learning the repository's head; is it the same repository, is its history intact |
+//! | `pending` | scan and plan |
+//! | `status`, `sync`, `resolve` | the daily three |
+//! | `history` | log, diff, lists and checks of files and history |
+//! | `clean` | trash and leftovers |
+
+mod clean;
+mod create;
+mod head;
+mod history;
+mod pending;
+mod recover;
+mod resolve;
+mod status;
+mod sync;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use dsg_core::address::Address;
+use dsg_core::config::SharedConfig;
+use dsg_core::failure::{Code, Failure, Outcome};
+use dsg_core::monitor::Monitor;
+use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
+use dsg_fs::dir::Dir;
+use dsg_fs::lock::{Holder, Lock, Tried};
+
+pub use create::InitOptions;
+
+use crate::areas::DOT_DSG;
+use crate::author;
+use crate::index::{Index, damaged};
+
+/// Name of the database in `.dsg`.
+const STATE: &str = "state.db";
+/// How long a use case waits for another one in the same folder.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// One open checkout.
+pub struct Project {
+    root: PathBuf,
+    dir: Dir,
+    index: Index,
+    address: Address,
+}
+
+impl Project {
+    /// The root of the project that `start` lies in.
+    ///
+    /// # Errors
+    /// [`Code::NotAProject`].
+    pub fn find(start: &Path) -> Outcome<PathBuf> {
+        let start = std::fs::canonicalize(start).map_err(|e| Failure::io("open", start, e))?;
+        let is_root = |dir: &&Path| dir.join(DOT_DSG).is_dir();
+        start.ancestors().find(is_root).map(Path::to_owned).ok_or_else(|| {
+            Failure::new(Code::NotAProject, format!("{} is not in a DSG project.", start.display()))
+                .hint("Go to a project's folder, or make one: dsg init ADDRESS, or dsg clone ADDRESS.")
+        })
+    }
+
+    /// Opens the project whose root is `root`. A sync that was cut off is ended by the first use
+    /// case, not here.
+    ///
+    /// # Errors
+    /// [`Code::NotAProject`], [`Code::StateDamaged`], [`Code::NewerFormat`].
+    pub fn open(root: &Path, _monitor: &Monitor) -> Outcome<Self> {
+        let root = std::fs::canonicalize(root).map_err(|e| Failure::io("open", root, e))?;
+        let dir = Dir::open(&root)?;
+        if dir.stat(DOT_DSG)?.is_none() {
+            return Err(Failure::new(Code::NotAProject, format!("{} is not a DSG project.", root.display()))
+                .hint("Make it one with dsg init ADDRESS, or get a copy of a repository with dsg clone ADDRESS."));
+        }
+        let index = Index::open(&root.join(DOT_DSG).join(STATE))?;
+        Self::with_index(root, dir, index)
+    }
+
+    fn with_index(root: PathBuf, dir: Dir, index: Index) -> Outcome<Self> {
+        let address = index.meta("address")?.and_then(|a| a.parse().ok());
+        let address = address.ok_or_else(|| damaged(index.path(), "the repository's address is missing"))?;
+        Ok(Self { root, dir, index, address })
+    }
+
+    /// The project's root, absolute.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where its repository is.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Takes the project for one use case; waits a little for another one to end.
+    fn lock(&self, doing: &str, monitor: &Monitor) -> Outcome<Lock> {
+        let holder = || Holder {
+            who: author::login_at_host(),
+            since: jiff::Timestamp::now().to_string(),
+            doing: doing.to_owned(),
+        };
+        let begun = Instant::now();
+        loop {
+            match Lock::try_acquire(&self.dir, ".dsg/lock", 0o600, holder())? {
+                Tried::Held(lock) => return Ok(lock),
+                Tried::Busy(holder) if begun.elapsed() >= PATIENCE => {
+                    let who = holder.map_or_else(|| "another DSG".to_owned(), |h| h.to_string());
+                    return Err(Failure::new(Code::Locked, format!("{} is in use by {who}.", self.root.display()))
+                        .hint("Wait until it is done, then try again."));
+                }
+                Tried::Busy(_) => {
+                    monitor.check()?;
+                    std::thread::sleep(Duration::from_millis(25));
+                }
+            }
+        }
+    }
+
+    /// The head as it was last seen.
+    fn known_head(&self) -> Outcome<Option<SnapshotHeader>> {
+        let Some(line) = self.index.meta("head")? else { return Ok(None) };
+        SnapshotHeader::parse(&line)
+            .map(Some)
+            .map_err(|e| damaged(self.index.path(), "the repository's head in it cannot be read").because(e))
+    }
+
+    fn last_sync(&self) -> Outcome<Option<SnapshotId>> {
+        Ok(self.index.meta("last_sync")?.and_then(|s| s.parse().ok()))
+    }
+
+    /// The shared configuration on which both sides last agreed.
+    fn base_config(&self) -> Outcome<Option<SharedConfig>> {
+        let Some(text) = self.index.meta("config_base")? else { return Ok(None) };
+        serde_json::from_str(&text)
+            .map(Some)
+            .map_err(|e| damaged(self.index.path(), "the configuration in it cannot be read").because(e))
+    }
+}

@@ -1,0 +1,143 @@
+//! Scan and plan: what a sync would do, from the index.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dsg_core::config::{SharedConfig, Tracking};
+use dsg_core::entry::Hash;
+use dsg_core::failure::{Code, Failure, Outcome};
+use dsg_core::path::RepoPath;
+use dsg_core::plan::{Action, Decision, PathState, Plan, Request, Resolution};
+use dsg_core::state::Local;
+use dsg_fs::stat::{Kind, Stat};
+
+use super::Project;
+use crate::index::Row;
+
+/// The plan, and how local files of it are recognised.
+pub(super) struct Pending {
+    /// What a sync would do.
+    pub plan: Plan,
+    /// Looks at the local files that are not in sync.
+    pub looks: BTreeMap<RepoPath, Stat>,
+}
+
+impl Project {
+    /// Makes the plan from what the index knows. `blocked`: paths that must stay out, with why.
+    pub(super) fn plan(
+        &self,
+        rules: &SharedConfig,
+        only: Option<Vec<RepoPath>>,
+        mut blocked: BTreeMap<RepoPath, String>,
+    ) -> Outcome<Pending> {
+        let mut states = Vec::new();
+        let mut looks = BTreeMap::new();
+        self.index.pending(&mut |row: Row| {
+            if let Some(stat) = row.local_stat {
+                looks.insert(row.path.clone(), stat);
+            }
+            let local = match row.local {
+                Local::Absent if rules.file(&row.path) != Tracking::Tracked => Local::Excluded,
+                local => local,
+            };
+            states.push(PathState { path: row.path, local, cache: row.cache, remote: row.remote });
+            Ok(())
+        })?;
+        let decisions = self.decisions()?;
+        let taken = |path: &RepoPath| self.is_taken(path);
+        loop {
+            let request = Request { decisions: decisions.clone(), only: only.clone(), blocked: blocked.clone(), taken: Some(&taken) };
+            let plan = Plan::make(states.iter().cloned(), &request);
+            let obstructed = self.obstructed(&plan)?;
+            if obstructed.is_empty() {
+                return Ok(Pending { plan, looks });
+            }
+            blocked.extend(obstructed);
+        }
+    }
+
+    /// Whether a name is in use in the folder or in the index; on doubt it is.
+    fn is_taken(&self, path: &RepoPath) -> bool {
+        !matches!(self.dir.stat(path.as_str()), Ok(None)) || !matches!(self.index.row(path), Ok(None))
+    }
+
+    /// Downloads whose place is a folder that would still hold something.
+    fn obstructed(&self, plan: &Plan) -> Outcome<BTreeMap<RepoPath, String>> {
+        let mut found = BTreeMap::new();
+        let leaving: BTreeSet<&str> = plan.items.iter().filter_map(|i| match &i.action {
+            Action::DeleteLocal | Action::KeepBoth { .. } => Some(i.at.path.as_str()),
+            Action::MoveLocal { from } => Some(from.as_str()),
+            _ => None,
+        }).collect();
+        for item in &plan.items {
+            if !matches!(item.action, Action::Download | Action::Restore | Action::MoveLocal { .. }) {
+                continue;
+            }
+            let path = &item.at.path;
+            let is_dir = self.dir.stat(path.as_str()).is_ok_and(|s| s.is_some_and(|s| s.kind == Kind::Dir));
+            if let Some(stays) = is_dir.then(|| self.first_staying(path.as_str(), &leaving)).transpose()?.flatten() {
+                found.insert(path.clone(), format!("A folder of this name is here, and {stays} in it is not tracked: move that away first."));
+            }
+        }
+        Ok(found)
+    }
+
+    fn first_staying(&self, dir: &str, leaving: &BTreeSet<&str>) -> Outcome<Option<String>> {
+        for name in self.dir.open_beneath(dir)?.list()? {
+            let Some(name) = name.name.to_str() else { return Ok(Some(format!("{dir}/…"))) };
+            let path = format!("{dir}/{name}");
+            let stat = self.dir.stat(&path)?;
+            let stays = match stat.map(|s| s.kind) {
+                None => None,
+                Some(Kind::Dir) => self.first_staying(&path, leaving)?,
+                Some(_) if leaving.contains(path.as_str()) => None,
+                Some(_) => Some(path),
+            };
+            if stays.is_some() {
+                return Ok(stays);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Decisions on conflicts, as they were stored.
+    pub(super) fn decisions(&self) -> Outcome<BTreeMap<RepoPath, Decision>> {
+        let parsed = self.index.resolutions()?.into_iter().filter_map(|(path, kind)| {
+            let (name, seen) = kind.split_once(' ')?;
+            let decision = Decision { resolution: resolution(name)?, seen: Hash::parse(seen)? };
+            Some((RepoPath::parse(&path).ok()?, decision))
+        });
+        Ok(parsed.collect())
+    }
+
+    /// Paths that a person names, relative to the project's root.
+    pub(super) fn named(paths: &[String]) -> Outcome<Vec<RepoPath>> {
+        let parse = |path: &String| {
+            RepoPath::parse(path.trim_end_matches('/')).map_err(|e| {
+                Failure::new(Code::Usage, format!("{path:?} is not a path of the project: {e}."))
+                    .hint("Name paths relative to the project's root, e.g. input/a.csv.")
+            })
+        };
+        paths.iter().map(parse).collect()
+    }
+}
+
+/// How a decision is stored: its name, and what was seen.
+pub(super) fn stored(decision: Decision) -> String {
+    let name = match decision.resolution {
+        Resolution::Local => "local",
+        Resolution::Remote => "remote",
+        Resolution::Cached => "cached",
+        Resolution::Both => "both",
+    };
+    format!("{name} {}", decision.seen)
+}
+
+fn resolution(name: &str) -> Option<Resolution> {
+    Some(match name {
+        "local" => Resolution::Local,
+        "remote" => Resolution::Remote,
+        "cached" => Resolution::Cached,
+        "both" => Resolution::Both,
+        _ => return None,
+    })
+}

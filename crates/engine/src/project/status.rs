@@ -1,0 +1,84 @@
+//! What is pending.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dsg_core::failure::{Code, Outcome};
+use dsg_core::monitor::{Monitor, Phase};
+use dsg_core::state::State;
+
+use super::Project;
+use crate::endpoint;
+use crate::report::{Counts, Status, StatusChange};
+use crate::scan::{Scope, scan};
+
+impl Project {
+    /// Looks at the folder and, unless `offline`, asks the repository; gives what is pending.
+    /// Changes nothing but the index.
+    ///
+    /// # Errors
+    /// The folder or the state cannot be read; the repository is another one or lost history.
+    pub fn status(&mut self, offline: bool, monitor: &Monitor) -> Outcome<Status> {
+        self.status_of(offline, Scope::All, monitor)
+    }
+
+    /// As [`Project::status`], after looking only at what was touched: paths relative to the root.
+    ///
+    /// # Errors
+    /// As [`Project::status`].
+    pub fn status_after(&mut self, touched: &[String], monitor: &Monitor) -> Outcome<Status> {
+        self.status_of(true, Scope::Paths(touched), monitor)
+    }
+
+    fn status_of(&mut self, offline: bool, scope: Scope, monitor: &Monitor) -> Outcome<Status> {
+        let ready = self.ready("status", monitor)?;
+        let unsettled = ready.unsettled.as_ref().map(|f| f.message.clone());
+        let reachable = if offline {
+            Err("not asked".to_owned())
+        } else if let Some(reason) = &unsettled {
+            Err(reason.clone())
+        } else {
+            monitor.phase(Phase::Comparing, None, None);
+            let asked = endpoint::open(&self.address).and_then(|e| self.refresh_head(&*e, &BTreeSet::new()));
+            match asked {
+                Ok(_) => Ok(()),
+                Err(f) if matches!(f.code, Code::Unreachable | Code::NoRepository | Code::Permission | Code::Io) => Err(f.message),
+                Err(failure) => return Err(failure),
+            }
+        };
+        let head = self.known_head()?;
+        let configs = self.configs(head.as_ref())?;
+        scan(&self.root, &configs.merged, &mut self.index, scope, monitor)?;
+        let pending = self.plan(&configs.merged, None, BTreeMap::new())?;
+        let mut changes: Vec<StatusChange> = pending.plan.items.iter().map(StatusChange::of).collect();
+        let planned: BTreeSet<String> = changes.iter().map(|c| c.path.clone()).collect();
+        for problem in self.index.problems()? {
+            let at = changes.iter_mut().find(|c| planned.contains(&problem.path) && c.path == problem.path);
+            if let Some(change) = at {
+                change.legal_name = problem.offer;
+                continue;
+            }
+            changes.push(StatusChange {
+                path: problem.path,
+                old_path: None,
+                state: State::L,
+                action: "blocked",
+                size: None,
+                reason: Some(problem.sentence),
+                resolution: None,
+                legal_name: problem.offer,
+            });
+        }
+        changes.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(Status {
+            project: self.root.clone(),
+            address: self.address.clone(),
+            repository: self.known_repository()?,
+            head: head.map(|h| h.id),
+            last_sync: self.last_sync()?,
+            reachable,
+            unsettled,
+            counts: Counts::of(&changes),
+            changes,
+        })
+    }
+}

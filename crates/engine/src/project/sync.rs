@@ -1,0 +1,288 @@
+//! The one button: plan, stage, publish, settle.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use dsg_core::failure::{Code, Failure, Outcome};
+use dsg_core::monitor::{Monitor, Phase};
+use dsg_core::path::{RepoPath, normalized};
+use dsg_core::plan::{Action, Plan};
+use dsg_core::plan::effects::Step;
+use dsg_core::safety::{self, Allow, Facts};
+use dsg_core::snapshot::{Authorship, SnapshotHeader};
+
+use super::Project;
+use super::head::Configs;
+use super::pending::Pending;
+use crate::areas::Areas;
+use crate::author;
+use crate::crash;
+use crate::endpoint::{self, Endpoint};
+use crate::report::{SyncOptions, SyncReport};
+use crate::scan::{Scope, ScanSummary, scan};
+use crate::transaction::{Context, Planned, Staging};
+
+/// How often a sync begins anew because somebody else published first.
+const TRIES: u32 = 5;
+/// How often files that change while they are read are tried before they are left out.
+const ROUNDS: u32 = 2;
+
+/// Everything known when a plan can be made.
+pub(super) struct Ground {
+    pub head: Option<SnapshotHeader>,
+    pub configs: Configs,
+    pub summary: ScanSummary,
+}
+
+impl Project {
+    /// Syncs.
+    ///
+    /// # Errors
+    /// [`Code::Conflicts`] and the safety halts change nothing; [`Code::Unsettled`] has published.
+    pub fn sync(&mut self, options: &SyncOptions, monitor: &Monitor) -> Outcome<SyncReport> {
+        let begun = Instant::now();
+        let _ready = self.ready_to_change("sync", monitor)?;
+        let endpoint = endpoint::open(&self.address)?;
+        if options.allow.contains(&Allow::Drift) {
+            endpoint.adopt_drift(authorship(host_of(self), "Changed on the host, outside DSG."), monitor)?;
+        }
+        let mut tries = 1;
+        let mut report = loop {
+            match self.sync_once(&*endpoint, options, monitor) {
+                Err(failure) if failure.code == Code::HeadMoved && tries < TRIES => tries += 1,
+                ended => break ended?,
+            }
+        };
+        report.round_trips = endpoint.round_trips();
+        report.seconds = begun.elapsed().as_secs_f64();
+        Ok(report)
+    }
+
+    /// What [`Project::sync`] would do; nothing is changed but the index.
+    ///
+    /// # Errors
+    /// As far as they can be foreseen, those of a sync.
+    pub fn preview(&mut self, options: &SyncOptions, monitor: &Monitor) -> Outcome<SyncReport> {
+        let begun = Instant::now();
+        let _ready = self.ready_to_change("preview", monitor)?;
+        let endpoint = endpoint::open(&self.address)?;
+        let ground = self.survey(&*endpoint, options, monitor)?;
+        let pending = self.plan(&ground.configs.merged, only(options)?, BTreeMap::new())?;
+        let mut report = self.promised(&pending.plan)?;
+        report.round_trips = endpoint.round_trips();
+        report.seconds = begun.elapsed().as_secs_f64();
+        Ok(report)
+    }
+
+    /// Prepares the repository's next publish. Worth doing when nobody waits.
+    ///
+    /// # Errors
+    /// It could not be prepared; nothing is lost but time.
+    pub fn prepare_next(&self, monitor: &Monitor) -> Outcome<()> {
+        endpoint::open(&self.address)?.prepare_next(monitor)
+    }
+
+    fn sync_once(&mut self, endpoint: &dyn Endpoint, options: &SyncOptions, monitor: &Monitor) -> Outcome<SyncReport> {
+        let renamed = if options.normalize { self.normalize(endpoint, options, monitor)? } else { Vec::new() };
+        let ground = self.survey(endpoint, options, monitor)?;
+        let mut report = self.carry_out(endpoint, ground, options, monitor)?;
+        report.renamed = renamed;
+        Ok(report)
+    }
+
+    /// Learns the head, merges the configuration, scans.
+    fn survey(&mut self, endpoint: &dyn Endpoint, options: &SyncOptions, monitor: &Monitor) -> Outcome<Ground> {
+        monitor.phase(Phase::Comparing, None, None);
+        let head = self.refresh_head(endpoint, &options.allow)?;
+        let configs = self.configs(head.as_ref())?;
+        let summary = scan(&self.root, &configs.merged, &mut self.index, Scope::All, monitor)?;
+        Ok(Ground { head, configs, summary })
+    }
+
+    /// From the plan to the settled folder.
+    pub(super) fn carry_out(
+        &mut self,
+        endpoint: &dyn Endpoint,
+        ground: Ground,
+        options: &SyncOptions,
+        monitor: &Monitor,
+    ) -> Outcome<SyncReport> {
+        let Ground { head, configs, summary } = ground;
+        let only = only(options)?;
+        let mut blocked = BTreeMap::new();
+        for round in 0.. {
+            monitor.phase(Phase::Comparing, None, None);
+            let Pending { plan, looks } = self.plan(&configs.merged, only.clone(), blocked.clone())?;
+            refuse_conflicts(&plan, options)?;
+            self.check_safety(&plan, &summary, options)?;
+            crash::PLANNED.pass();
+            if plan.is_inert() && !configs.remote_differs && configs.seen.as_ref() == Some(&configs.merged) {
+                if plan.items.is_empty() {
+                    let id = head.as_ref().map(|h| h.id.to_string());
+                    self.index.batch(|batch| batch.set_meta("last_sync", id.as_deref()))?;
+                }
+                return self.promised(&plan);
+            }
+            let scanned = i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX);
+            let seen = |path: &RepoPath| {
+                // A file written moments ago may be written again within the same tick.
+                looks.get(path).copied().filter(|s| s.mtime.0.max(s.ctime.0) < scanned - 10_000_000_000)
+            };
+            let context = Context {
+                authorship: authorship(author::author()?, &options.message),
+                base: head.as_ref().map(|h| h.id),
+                config: configs.merged.clone(),
+                config_changes: configs.remote_differs,
+                seen_config: configs.seen.clone(),
+            };
+            let left_out = self.promised(&plan)?.skipped;
+            let mut areas = Areas::new(self.dir.try_clone()?, &context.authorship.transaction);
+            let staged = match (Planned { context, plan, seen: &seen }.stage(endpoint, &mut areas, monitor)) {
+                Ok(Staging::Complete(staged)) => staged,
+                Ok(Staging::Rejected(files)) => {
+                    areas.clean()?;
+                    let paths: Vec<String> = files.iter().map(|(p, _)| p.to_string()).collect();
+                    scan(&self.root, &configs.merged, &mut self.index, Scope::Paths(&paths), monitor)?;
+                    if round >= ROUNDS || files.iter().any(|(_, why)| why == crate::transaction::PRIVATE) {
+                        blocked.extend(files);
+                    }
+                    continue;
+                }
+                Err(failure) => {
+                    let _ = areas.clean();
+                    return Err(failure);
+                }
+            };
+            let published = match staged.publish(&mut self.index, endpoint, head, monitor) {
+                Ok(published) => published,
+                Err(failure) => {
+                    // What an open record needs stays for the next run.
+                    if matches!(crate::record::load(&self.index), Ok(None)) {
+                        let _ = areas.clean();
+                    }
+                    return Err(failure);
+                }
+            };
+            let mut report = published.settle(&mut self.index, &mut areas, monitor)?;
+            for skipped in left_out {
+                if !report.skipped.contains(&skipped) {
+                    report.skipped.push(skipped);
+                }
+            }
+            return Ok(report);
+        }
+        unreachable!("the rounds end by blocking what changes")
+    }
+
+    /// The plan's promise, with the files that could not even be planned for.
+    fn promised(&self, plan: &Plan) -> Outcome<SyncReport> {
+        let mut report = SyncReport::promised(plan);
+        for problem in self.index.problems()? {
+            if !report.skipped.iter().any(|(path, _)| *path == problem.path) {
+                report.skipped.push((problem.path, problem.sentence));
+            }
+        }
+        Ok(report)
+    }
+
+    fn check_safety(&self, plan: &Plan, summary: &ScanSummary, options: &SyncOptions) -> Outcome<()> {
+        let size = |step: &Step| match step {
+            Step::Place { entry, .. } => entry.size(),
+            _ => 0,
+        };
+        let incoming: u64 = plan.steps().iter().map(size).sum();
+        let shown = |dir: &str| if dir.is_empty() { ".".to_owned() } else { dir.to_owned() };
+        let deletes = plan.items.iter().any(|i| matches!(i.action, Action::DeleteLocal | Action::DeleteRemote));
+        let facts = Facts {
+            // Counting reads every row; only deletions are measured against it.
+            cached: if deletes { self.index.counts()?.cached } else { 0 },
+            emptied: summary.empty_data_dirs.iter().map(|d| shown(&d.path)).collect(),
+            local_space: if incoming > 0 { Some((incoming, self.dir.space()?.free)) } else { None },
+        };
+        safety::check(plan, &facts, &options.allow)
+    }
+
+    /// Renames what has an illegal name to the legal one offered. Gives what was renamed.
+    fn normalize(&mut self, endpoint: &dyn Endpoint, options: &SyncOptions, monitor: &Monitor) -> Outcome<Vec<(String, String)>> {
+        let mut renamed = Vec::new();
+        // A folder's new name may bring its content's names to light: a few rounds at most.
+        for _ in 0..16 {
+            self.survey(endpoint, options, monitor)?;
+            let before = renamed.len();
+            for problem in self.index.problems()? {
+                let Some(offer) = problem.offer else { continue };
+                if let Some(to) = self.rename_to_legal(&problem.path, &offer)? {
+                    renamed.push((problem.path, to));
+                }
+            }
+            if renamed.len() == before {
+                break;
+            }
+        }
+        Ok(renamed)
+    }
+
+    fn rename_to_legal(&self, from: &str, offer: &str) -> Outcome<Option<String>> {
+        if normalized(offer.rsplit('/').next().unwrap_or(offer)).is_none() {
+            return Ok(None);
+        }
+        for n in 1..100 {
+            let to = if n == 1 { offer.to_owned() } else { numbered(offer, n) };
+            match self.dir.rename_noreplace(from, &self.dir, &to) {
+                Ok(()) => return Ok(Some(to)),
+                Err(e) if e.is_present() => {}
+                Err(e) if e.is_absent() => return Ok(None),
+                Err(e) => return Err(e.into()),
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn numbered(path: &str, n: u32) -> String {
+    let name_at = path.rfind('/').map_or(0, |at| at + 1);
+    match path[name_at..].rfind('.') {
+        Some(dot) if dot > 0 => format!("{} {n}{}", &path[..name_at + dot], &path[name_at + dot..]),
+        _ => format!("{path} {n}"),
+    }
+}
+
+fn only(options: &SyncOptions) -> Outcome<Option<Vec<RepoPath>>> {
+    if options.only.is_empty() { Ok(None) } else { Project::named(&options.only).map(Some) }
+}
+
+fn refuse_conflicts(plan: &Plan, options: &SyncOptions) -> Outcome<()> {
+    let paths: Vec<String> = plan.conflicts().map(|i| i.at.path.to_string()).collect();
+    if paths.is_empty() || options.except_conflicts {
+        return Ok(());
+    }
+    let named = match paths.as_slice() {
+        [one] => format!("{one} is in conflict"),
+        [one, two] => format!("{one} and {two} are in conflict"),
+        [first, rest @ ..] => format!("{first} and {} others are in conflict", rest.len()),
+        [] => String::new(),
+    };
+    Err(Failure::new(Code::Conflicts, format!("{named}; nothing was changed."))
+        .hint("Decide with dsg resolve PATH --local, --remote, --cached or --both; or sync everything else with --except-conflicts.")
+        .about(paths))
+}
+
+/// Who, why, when, under a new transaction id.
+pub(super) fn authorship(author: String, message: &str) -> Authorship {
+    Authorship {
+        author,
+        message: message.to_owned(),
+        time: jiff::Timestamp::now(),
+        transaction: uuid::Uuid::now_v7().to_string(),
+    }
+}
+
+/// The author of what was changed on the repository's host.
+fn host_of(project: &Project) -> String {
+    match &project.address {
+        dsg_core::address::Address::Local(_) => {
+            let login = author::login_at_host();
+            format!("host {}", login.rsplit('@').next().unwrap_or_default())
+        }
+    }
+}
