@@ -85,8 +85,12 @@ impl Answer {
     /// How the process shall end.
     pub(crate) fn ended(&self) -> Ended {
         match self {
-            Self::Synced(report) | Self::WouldSync(report) if !report.conflicts.is_empty() => Ended::ConflictsPending,
-            Self::File(check) if !is_same(&check.local) || !is_same(&check.repository) => Ended::Mismatch,
+            Self::Synced(report) | Self::WouldSync(report) if !report.conflicts.is_empty() => {
+                Ended::ConflictsPending
+            }
+            Self::File(check) if !is_same(&check.local) || !is_same(&check.repository) => {
+                Ended::Mismatch
+            }
             _ => Ended::Done,
         }
     }

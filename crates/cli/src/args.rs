@@ -9,9 +9,11 @@ use crate::request::Manners;
 /// Keeps a folder in sync with a repository: every sync is one snapshot, all or nothing.
 #[derive(Debug, Parser)]
 #[command(name = "dsg", version, propagate_version = false, arg_required_else_help = true)]
-#[command(after_help = "Exit status: 0 done · 1 failed, nothing changed · 2 usage or configuration · \
+#[command(
+    after_help = "Exit status: 0 done · 1 failed, nothing changed · 2 usage or configuration · \
     3 conflicts pending · 4 halted by a safety check · 5 repository in use · 6 repository not reachable · \
-    7 published, but unfinished here · 130 cancelled, nothing changed.")]
+    7 published, but unfinished here · 130 cancelled, nothing changed."
+)]
 pub(crate) struct Args {
     /// Act as if started in this folder
     #[arg(short = 'C', value_name = "DIR", global = true, value_hint = ValueHint::DirPath)]
@@ -174,7 +176,10 @@ pub(crate) struct Resolve {
 /// How a conflict ends: exactly one of these.
 #[derive(Debug, Group)]
 #[group(required = true, multiple = false)]
-#[allow(clippy::struct_excessive_bools, reason = "four flags of which exactly one is set; request.rs makes one value")]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "four flags of which exactly one is set; request.rs makes one value"
+)]
 pub(crate) struct How {
     /// What is here goes to the repository
     #[arg(long)]

@@ -19,7 +19,8 @@ impl Told {
     /// Draws a bar only on a terminal, and not when few words are wanted.
     pub(crate) fn new(manners: Manners) -> Self {
         let draw = std::io::stderr().is_terminal() && !manners.quiet && !manners.json;
-        let bar = draw.then(|| ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10)));
+        let bar = draw
+            .then(|| ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10)));
         Self { bar, manners }
     }
 
@@ -93,7 +94,9 @@ fn name(phase: Phase) -> &'static str {
 
 fn style(known: bool, bytes: bool) -> ProgressStyle {
     let template = match (known, bytes) {
-        (true, true) => "{prefix:16} {bar:28} {bytes}/{total_bytes} {bytes_per_sec} {eta}  {wide_msg:.dim}",
+        (true, true) => {
+            "{prefix:16} {bar:28} {bytes}/{total_bytes} {bytes_per_sec} {eta}  {wide_msg:.dim}"
+        }
         (true, false) => "{prefix:16} {bar:28} {human_pos}/{human_len}  {wide_msg:.dim}",
         (false, _) => "{prefix:16} {spinner} {human_pos}  {wide_msg:.dim}",
     };

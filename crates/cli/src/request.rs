@@ -118,7 +118,8 @@ impl Request {
     /// # Errors
     /// [`Code::Usage`]: an address, a snapshot or a safety check that does not exist.
     pub(crate) fn of(args: Args) -> Outcome<Self> {
-        let here = std::env::current_dir().map_err(|e| Failure::io("find", "the current folder", e))?;
+        let here =
+            std::env::current_dir().map_err(|e| Failure::io("find", "the current folder", e))?;
         let start = args.directory.map_or_else(|| here.clone(), |dir| tidy(&here.join(dir)));
         Ok(Self { deed: deed(args.command, &start)?, start })
     }
@@ -139,7 +140,10 @@ fn deed(command: Command, start: &Path) -> Outcome<Deed> {
         }
         Command::Status { offline } => Deed::Status { offline },
         Command::Sync(sync) => {
-            let allow = sync.allow.iter().map(|name| name.parse::<Allow>().map_err(|why| usage(format!("--allow: {why}."))));
+            let allow = sync
+                .allow
+                .iter()
+                .map(|name| name.parse::<Allow>().map_err(|why| usage(format!("--allow: {why}."))));
             let options = SyncOptions {
                 message: sync.message,
                 only: sync.only,
@@ -149,7 +153,9 @@ fn deed(command: Command, start: &Path) -> Outcome<Deed> {
             };
             Deed::Sync { options, dry_run: sync.dry_run }
         }
-        Command::Resolve(resolve) => Deed::Resolve { paths: resolve.paths, resolution: resolution(&resolve.how) },
+        Command::Resolve(resolve) => {
+            Deed::Resolve { paths: resolve.paths, resolution: resolution(&resolve.how) }
+        }
         Command::Log { limit } => Deed::Log { limit },
         Command::Diff { from, to } => Deed::Diff { from: snapshot(from)?, to: snapshot(to)? },
         Command::ListFiles { snapshot: id } => Deed::ListFiles { snapshot: snapshot(id)? },
@@ -168,7 +174,9 @@ fn address(text: &str, start: &Path) -> Outcome<Address> {
         Ok(Address::Local(path)) => Ok(Address::Local(tidy(&path))),
         Err(AddressError::Relative(_)) => {
             let path = tidy(&start.join(text));
-            let text = path.to_str().ok_or_else(|| usage(format!("{} is not valid UTF-8.", path.display())))?;
+            let text = path
+                .to_str()
+                .ok_or_else(|| usage(format!("{} is not valid UTF-8.", path.display())))?;
             text.parse().map_err(|e| wrong(&e))
         }
         Err(e) => Err(wrong(&e)),
@@ -194,7 +202,10 @@ fn resolution(how: &How) -> Resolution {
 /// # Errors
 /// [`Code::Usage`]: it lies outside the project.
 pub(crate) fn within(root: &Path, start: &Path, typed: &str) -> Outcome<String> {
-    let placed = matches!(typed, "." | "..") || typed.starts_with('/') || typed.starts_with("./") || typed.starts_with("../");
+    let placed = matches!(typed, "." | "..")
+        || typed.starts_with('/')
+        || typed.starts_with("./")
+        || typed.starts_with("../");
     if !placed {
         return Ok(typed.trim_end_matches('/').to_owned());
     }
@@ -240,17 +251,33 @@ mod tests {
         let request = understand("dsg -C /a/b/../c clone ./repo").unwrap();
         assert_eq!(request.start, Path::new("/a/c"));
         let Deed::Clone { address, dir } = request.deed else { panic!() };
-        assert_eq!((address.to_string().as_str(), dir.as_path()), ("/a/c/repo", Path::new("/a/c/repo")));
+        assert_eq!(
+            (address.to_string().as_str(), dir.as_path()),
+            ("/a/c/repo", Path::new("/a/c/repo"))
+        );
         let Deed::Init(init) = understand("dsg init ../r -C /a/p").unwrap().deed else { panic!() };
         assert_eq!(init.address.to_string(), "/a/r");
     }
 
     #[test]
     fn what_makes_no_sense_is_refused_as_usage() {
-        for line in ["dsg init ssh://host/x", "dsg init rclone:a:b", "dsg diff 3", "dsg sync --allow everything", "dsg list-files --snapshot s0"] {
+        for line in [
+            "dsg init ssh://host/x",
+            "dsg init rclone:a:b",
+            "dsg diff 3",
+            "dsg sync --allow everything",
+            "dsg list-files --snapshot s0",
+        ] {
             assert_eq!(understand(line).err().map(|f| f.code), Some(Code::Usage), "{line}");
         }
-        for line in ["dsg resolve a", "dsg resolve a --local --both", "dsg resolve --local", "dsg blame a", "dsg -q -v status", "dsg"] {
+        for line in [
+            "dsg resolve a",
+            "dsg resolve a --local --both",
+            "dsg resolve --local",
+            "dsg blame a",
+            "dsg -q -v status",
+            "dsg",
+        ] {
             assert!(Args::try_parse_from(line.split(' ')).is_err(), "{line}");
         }
     }
@@ -258,7 +285,14 @@ mod tests {
     #[test]
     fn paths_are_from_the_root_unless_they_say_otherwise() {
         let (root, start) = (Path::new("/p"), Path::new("/p/input"));
-        for (typed, meant) in [("input/a", "input/a"), ("./a", "input/a"), ("../b", "b"), ("/p/c/d", "c/d"), ("input/", "input"), (".", "input")] {
+        for (typed, meant) in [
+            ("input/a", "input/a"),
+            ("./a", "input/a"),
+            ("../b", "b"),
+            ("/p/c/d", "c/d"),
+            ("input/", "input"),
+            (".", "input"),
+        ] {
             assert_eq!(within(root, start, typed).unwrap(), meant);
         }
         assert!(within(root, start, "../../x").is_err());
@@ -266,8 +300,17 @@ mod tests {
 
     #[test]
     fn each_resolution_is_one_flag() {
-        for (flag, expected) in [("local", Resolution::Local), ("remote", Resolution::Remote), ("cached", Resolution::Cached), ("both", Resolution::Both)] {
-            let Deed::Resolve { resolution, .. } = understand(&format!("dsg resolve a --{flag}")).unwrap().deed else { panic!() };
+        for (flag, expected) in [
+            ("local", Resolution::Local),
+            ("remote", Resolution::Remote),
+            ("cached", Resolution::Cached),
+            ("both", Resolution::Both),
+        ] {
+            let Deed::Resolve { resolution, .. } =
+                understand(&format!("dsg resolve a --{flag}")).unwrap().deed
+            else {
+                panic!()
+            };
             assert_eq!(resolution, expected);
         }
     }

@@ -8,7 +8,11 @@ impl Dice {
     /// From `DSG_TEST_SEED`, else from the clock; prints the seed, so that a failure can be repeated.
     pub fn announced(what: &str) -> Self {
         let given = std::env::var("DSG_TEST_SEED").ok().and_then(|s| s.parse().ok());
-        let clock = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |d| d.as_secs());
+        let clock = || {
+            std::time::SystemTime::now()
+                .duration_since(std::time::UNIX_EPOCH)
+                .map_or(1, |d| d.as_secs())
+        };
         let seed = given.unwrap_or_else(clock);
         println!("{what}: DSG_TEST_SEED={seed}");
         Self(seed)

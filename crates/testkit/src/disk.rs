@@ -55,7 +55,8 @@ impl Disk {
             Format::Xfs => run("mkfs.xfs", &["-q".as_ref(), image.as_ref()])?,
             Format::Ext4 => run("mkfs.ext4", &["-q".as_ref(), "-m0".as_ref(), image.as_ref()])?,
         };
-        let device = run("losetup", &["-f".as_ref(), "--show".as_ref(), image.as_ref()])?.trim().to_owned();
+        let device =
+            run("losetup", &["-f".as_ref(), "--show".as_ref(), image.as_ref()])?.trim().to_owned();
         let disk = Self { image, device, mount, _place: place };
         disk.mount()?;
         // mkfs.ext4 leaves a folder that is nobody's data.
@@ -86,7 +87,8 @@ impl Disk {
     /// the journal.
     pub fn power_cut(&self) {
         let mount = self.mount.as_path();
-        run("xfs_io", &["-x".as_ref(), "-c".as_ref(), "shutdown".as_ref(), mount.as_ref()]).expect("shutdown");
+        run("xfs_io", &["-x".as_ref(), "-c".as_ref(), "shutdown".as_ref(), mount.as_ref()])
+            .expect("shutdown");
         self.unmount();
         self.remount();
     }
@@ -97,7 +99,8 @@ impl Disk {
         let stat = rustix::fs::statvfs(&self.mount).expect("statvfs");
         let fill = (stat.f_bavail * stat.f_frsize).saturating_sub(free);
         let file = std::fs::File::create(&ballast).expect("ballast");
-        rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, fill).expect("fallocate");
+        rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, fill)
+            .expect("fallocate");
         ballast
     }
 }
@@ -113,7 +116,8 @@ impl Drop for Disk {
 }
 
 fn run(program: &str, args: &[&std::ffi::OsStr]) -> Result<String, String> {
-    let output = Command::new(program).args(args).output().map_err(|e| format!("{program}: {e}"))?;
+    let output =
+        Command::new(program).args(args).output().map_err(|e| format!("{program}: {e}"))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }

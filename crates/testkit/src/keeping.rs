@@ -26,7 +26,11 @@ pub fn assert_repository(lab: &Lab, checkout: &Checkout) {
 /// Checks that the live tree is what the head's manifest says.
 #[track_caller]
 pub fn assert_live_tree(lab: &Lab, checkout: &Checkout) {
-    assert_eq!(manifest(checkout, &[]), shape(&lab.repo_tree()), "the live tree is not the head's manifest");
+    assert_eq!(
+        manifest(checkout, &[]),
+        shape(&lab.repo_tree()),
+        "the live tree is not the head's manifest"
+    );
 }
 
 /// What a snapshot holds, through `dsg list-files`.
@@ -48,7 +52,9 @@ pub fn manifest(checkout: &Checkout, args: &[&str]) -> BTreeMap<String, String> 
 fn shape(tree: &Tree) -> BTreeMap<String, String> {
     let one = |(path, node): (&String, &Node)| {
         let what = match node {
-            Node::File { sha256, size, exec } => format!("{} {size} {exec}", dsg_core::entry::Hash(*sha256)),
+            Node::File { sha256, size, exec } => {
+                format!("{} {size} {exec}", dsg_core::entry::Hash(*sha256))
+            }
             Node::Link(target) => format!("-> {target}"),
             other => format!("{other:?}"),
         };

@@ -23,8 +23,10 @@ pub struct Lab {
 impl Lab {
     /// Makes a place; the repository will be in it.
     pub fn new(binary: impl Into<PathBuf>) -> Self {
-        let place = tempfile::Builder::new().prefix("dsg-lab-").tempdir().expect("a temporary folder");
-        std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o755)).expect("chmod");
+        let place =
+            tempfile::Builder::new().prefix("dsg-lab-").tempdir().expect("a temporary folder");
+        std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o755))
+            .expect("chmod");
         let repo = place.path().join("srv/repo");
         std::fs::create_dir(place.path().join("srv")).expect("a folder");
         Self { checkouts: place.path().to_owned(), place, binary: binary.into(), repo }
@@ -71,8 +73,18 @@ impl Lab {
         let home = self.path().join(format!("home-{name}"));
         std::fs::create_dir_all(&home).expect("a home");
         std::fs::create_dir_all(&dir).expect("a checkout");
-        std::fs::write(home.join("dsg.yml"), format!("user_name: {name}\nuser_id: {name}@example.org\n")).expect("dsg.yml");
-        let runner = Runner { binary: self.binary.clone(), config: home.clone(), home, account: None, env: Vec::new() };
+        std::fs::write(
+            home.join("dsg.yml"),
+            format!("user_name: {name}\nuser_id: {name}@example.org\n"),
+        )
+        .expect("dsg.yml");
+        let runner = Runner {
+            binary: self.binary.clone(),
+            config: home.clone(),
+            home,
+            account: None,
+            env: Vec::new(),
+        };
         Checkout { dir, repo: self.repo.clone(), runner }
     }
 
@@ -122,8 +134,10 @@ impl Pending {
     #[track_caller]
     pub fn of(document: &Value) -> Self {
         let text = |v: &Value| v.as_str().map(str::to_owned);
-        let list = document["changes"].as_array().unwrap_or_else(|| panic!("no changes in {document}"));
-        let change = |c: &Value| Some((text(&c["path"])?, (text(&c["state"])?, text(&c["action"])?)));
+        let list =
+            document["changes"].as_array().unwrap_or_else(|| panic!("no changes in {document}"));
+        let change =
+            |c: &Value| Some((text(&c["path"])?, (text(&c["state"])?, text(&c["action"])?)));
         Self {
             head: text(&document["head"]),
             last_sync: text(&document["last_sync"]),
@@ -179,7 +193,12 @@ impl Checkout {
 
     /// Clones the repository to this folder.
     pub fn clone_here(&self) -> Done {
-        self.runner.run(&["--json".as_ref(), "clone".as_ref(), self.repo.as_os_str(), self.dir.as_os_str()])
+        self.runner.run(&[
+            "--json".as_ref(),
+            "clone".as_ref(),
+            self.repo.as_os_str(),
+            self.dir.as_os_str(),
+        ])
     }
 
     /// Syncs, and expects it to go well.
@@ -209,7 +228,10 @@ impl Checkout {
     #[track_caller]
     pub fn assert_in_sync(&self) {
         let pending = self.status();
-        assert!(pending.changes.is_empty() && pending.head == pending.last_sync, "not in sync: {pending:#?}");
+        assert!(
+            pending.changes.is_empty() && pending.head == pending.last_sync,
+            "not in sync: {pending:#?}"
+        );
     }
 
     /// What people made here.
@@ -229,7 +251,9 @@ impl Checkout {
         let parent = full.parent().expect("a parent");
         std::fs::create_dir_all(parent).unwrap_or_else(|e| panic!("{}: {e}", parent.display()));
         let new = parent.join(".editing");
-        std::fs::write(&new, content).and_then(|()| std::fs::rename(&new, &full)).unwrap_or_else(|e| panic!("{path}: {e}"));
+        std::fs::write(&new, content)
+            .and_then(|()| std::fs::rename(&new, &full))
+            .unwrap_or_else(|e| panic!("{path}: {e}"));
     }
 
     /// The content as text.
@@ -248,7 +272,8 @@ impl Checkout {
     pub fn remove(&self, path: &str) {
         let full = self.at(path);
         let is_dir = std::fs::symlink_metadata(&full).is_ok_and(|m| m.is_dir());
-        let removed = if is_dir { std::fs::remove_dir_all(&full) } else { std::fs::remove_file(&full) };
+        let removed =
+            if is_dir { std::fs::remove_dir_all(&full) } else { std::fs::remove_file(&full) };
         removed.unwrap_or_else(|e| panic!("{path}: {e}"));
     }
 
@@ -256,13 +281,15 @@ impl Checkout {
     #[track_caller]
     pub fn rename(&self, from: &str, to: &str) {
         std::fs::create_dir_all(self.at(to).parent().expect("a parent")).expect("a folder");
-        std::fs::rename(self.at(from), self.at(to)).unwrap_or_else(|e| panic!("{from} → {to}: {e}"));
+        std::fs::rename(self.at(from), self.at(to))
+            .unwrap_or_else(|e| panic!("{from} → {to}: {e}"));
     }
 
     /// Sets the permissions.
     #[track_caller]
     pub fn chmod(&self, path: &str, mode: u32) {
-        std::fs::set_permissions(self.at(path), std::fs::Permissions::from_mode(mode)).unwrap_or_else(|e| panic!("{path}: {e}"));
+        std::fs::set_permissions(self.at(path), std::fs::Permissions::from_mode(mode))
+            .unwrap_or_else(|e| panic!("{path}: {e}"));
     }
 
     /// Makes a link.
@@ -282,7 +309,11 @@ impl Checkout {
     #[must_use]
     pub fn owned_by(&self, account: &Account) -> Self {
         for dir in [&self.dir, &self.runner.home] {
-            let done = std::process::Command::new("chown").arg("-R").arg(format!("{}:{}", account.uid, account.gid)).arg(dir).status();
+            let done = std::process::Command::new("chown")
+                .arg("-R")
+                .arg(format!("{}:{}", account.uid, account.gid))
+                .arg(dir)
+                .status();
             assert!(done.is_ok_and(|s| s.success()), "chown {}", dir.display());
         }
         let runner = Runner { account: Some(account.clone()), ..self.runner.clone() };

@@ -43,10 +43,22 @@ impl Runner {
         let mut command = match &self.account {
             None => Command::new(&self.binary),
             Some(account) => {
-                let groups = account.groups.iter().chain([&account.gid]).map(u32::to_string).collect::<Vec<_>>().join(",");
+                let groups = account
+                    .groups
+                    .iter()
+                    .chain([&account.gid])
+                    .map(u32::to_string)
+                    .collect::<Vec<_>>()
+                    .join(",");
                 let mut command = Command::new("setpriv");
-                command.args([format!("--reuid={}", account.uid), format!("--regid={}", account.gid), format!("--groups={groups}")]);
-                command.args(["sh", "-c", &format!("umask {}; exec \"$@\"", account.umask), "sh"]).arg(&self.binary);
+                command.args([
+                    format!("--reuid={}", account.uid),
+                    format!("--regid={}", account.gid),
+                    format!("--groups={groups}"),
+                ]);
+                command
+                    .args(["sh", "-c", &format!("umask {}; exec \"$@\"", account.umask), "sh"])
+                    .arg(&self.binary);
                 command
             }
         };
@@ -60,7 +72,10 @@ impl Runner {
 
     /// Runs it to its end.
     pub fn run<S: AsRef<OsStr>>(&self, args: &[S]) -> Done {
-        let output = self.command(args).output().unwrap_or_else(|e| panic!("{}: {e}", self.binary.display()));
+        let output = self
+            .command(args)
+            .output()
+            .unwrap_or_else(|e| panic!("{}: {e}", self.binary.display()));
         Done::of(args, &output)
     }
 
@@ -134,7 +149,11 @@ pub struct Done {
 
 impl fmt::Debug for Done {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "dsg {}\n=> {}\n--- stdout\n{}--- stderr\n{}", self.line, self.status, self.stdout, self.stderr)
+        write!(
+            f,
+            "dsg {}\n=> {}\n--- stdout\n{}--- stderr\n{}",
+            self.line, self.status, self.stdout, self.stderr
+        )
     }
 }
 
@@ -160,7 +179,10 @@ impl Done {
 
     /// Checks the exit status.
     #[track_caller]
-    #[allow(clippy::return_self_not_must_use, reason = "the check alone is often all that is wanted")]
+    #[allow(
+        clippy::return_self_not_must_use,
+        reason = "the check alone is often all that is wanted"
+    )]
     pub fn expect(self, code: i32) -> Self {
         assert_eq!(self.code(), Some(code), "{self:?}");
         self
@@ -168,7 +190,10 @@ impl Done {
 
     /// Checks that all went well.
     #[track_caller]
-    #[allow(clippy::return_self_not_must_use, reason = "the check alone is often all that is wanted")]
+    #[allow(
+        clippy::return_self_not_must_use,
+        reason = "the check alone is often all that is wanted"
+    )]
     pub fn ok(self) -> Self {
         self.expect(0)
     }
@@ -176,12 +201,16 @@ impl Done {
     /// The one JSON document on stdout.
     #[track_caller]
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("not one JSON document ({e}): {self:?}"))
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|e| panic!("not one JSON document ({e}): {self:?}"))
     }
 
     /// Checks that it failed with this code, and with words.
     #[track_caller]
-    #[allow(clippy::return_self_not_must_use, reason = "the check alone is often all that is wanted")]
+    #[allow(
+        clippy::return_self_not_must_use,
+        reason = "the check alone is often all that is wanted"
+    )]
     pub fn failed(self, code: &str) -> Self {
         let document = self.json();
         let error = &document["error"];
@@ -210,6 +239,7 @@ pub fn publish_binary(binary: &Path, dir: &Path) -> PathBuf {
     use std::os::unix::fs::PermissionsExt as _;
     let copy = dir.join("dsg");
     std::fs::copy(binary, &copy).expect("copy the program");
-    std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o755)).expect("chmod the program");
+    std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o755))
+        .expect("chmod the program");
     copy
 }

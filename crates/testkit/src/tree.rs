@@ -140,7 +140,9 @@ fn node(path: &Path) -> Option<Node> {
         return Some(Node::Other("special".into()));
     }
     Some(match hash(path) {
-        Ok(sha256) => Node::File { sha256, size: meta.len(), exec: meta.permissions().mode() & 0o100 != 0 },
+        Ok(sha256) => {
+            Node::File { sha256, size: meta.len(), exec: meta.permissions().mode() & 0o100 != 0 }
+        }
         Err(e) => Node::Other(e.kind().to_string()),
     })
 }

@@ -63,13 +63,21 @@ impl World {
         } else if self == before {
             Ok(Side::Before)
         } else {
-            Err(format!("neither before:\n{}\nnor after:\n{}", self.differences(before), self.differences(after)))
+            Err(format!(
+                "neither before:\n{}\nnor after:\n{}",
+                self.differences(before),
+                self.differences(after)
+            ))
         }
     }
 
     fn differences(&self, other: &Self) -> String {
-        let mut lines: Vec<String> =
-            self.repository.differences(&other.repository).into_iter().map(|d| format!("  R {d}")).collect();
+        let mut lines: Vec<String> = self
+            .repository
+            .differences(&other.repository)
+            .into_iter()
+            .map(|d| format!("  R {d}"))
+            .collect();
         for (name, (tree, pending)) in &self.checkouts {
             let Some((other_tree, other_pending)) = other.checkouts.get(name) else { continue };
             lines.extend(tree.differences(other_tree).into_iter().map(|d| format!("  L {d}")));

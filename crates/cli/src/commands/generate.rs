@@ -24,6 +24,7 @@ pub(crate) fn manual(dir: Option<&Path>) -> Outcome<Answer> {
         return Ok(Answer::Text(String::from_utf8_lossy(&text).into_owned()));
     };
     std::fs::create_dir_all(dir).map_err(|e| Failure::io("create the folder", dir, e))?;
-    clap_mangen::generate_to(Args::command(), dir).map_err(|e| Failure::io("write manual pages to", dir, e))?;
+    clap_mangen::generate_to(Args::command(), dir)
+        .map_err(|e| Failure::io("write manual pages to", dir, e))?;
     Ok(Answer::Text(format!("Manual pages are in {}.\n", dir.display())))
 }

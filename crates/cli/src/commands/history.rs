@@ -11,7 +11,12 @@ use crate::answer::Answer;
 use crate::request::within;
 
 /// Compares.
-pub(crate) fn diff(project: &mut Project, from: Option<SnapshotId>, to: Option<SnapshotId>, monitor: &Monitor) -> Outcome<Answer> {
+pub(crate) fn diff(
+    project: &mut Project,
+    from: Option<SnapshotId>,
+    to: Option<SnapshotId>,
+    monitor: &Monitor,
+) -> Outcome<Answer> {
     let differences = project.diff(from, to, monitor)?;
     Ok(Answer::Diff { from, to, differences })
 }
@@ -28,7 +33,12 @@ pub(crate) fn list_files(project: &mut Project, snapshot: Option<SnapshotId>) ->
 }
 
 /// Checks one file.
-pub(crate) fn validate_file(project: &mut Project, start: &Path, path: &str, monitor: &Monitor) -> Outcome<Answer> {
+pub(crate) fn validate_file(
+    project: &mut Project,
+    start: &Path,
+    path: &str,
+    monitor: &Monitor,
+) -> Outcome<Answer> {
     let path = within(project.root(), start, path)?;
     Ok(Answer::File(project.validate_file(&path, monitor)?))
 }

@@ -27,12 +27,18 @@ pub(crate) fn run(request: &Request, monitor: &Monitor) -> Outcome<Answer> {
             Ok(Answer::Cloned(setup(&project, report)))
         }
         Deed::Status { offline } => Ok(Answer::Status(open()?.status(*offline, monitor)?)),
-        Deed::Sync { options, dry_run } => work::sync(&mut open()?, &request.start, options, *dry_run, monitor),
-        Deed::Resolve { paths, resolution } => work::resolve(&mut open()?, &request.start, paths, *resolution, monitor),
+        Deed::Sync { options, dry_run } => {
+            work::sync(&mut open()?, &request.start, options, *dry_run, monitor)
+        }
+        Deed::Resolve { paths, resolution } => {
+            work::resolve(&mut open()?, &request.start, paths, *resolution, monitor)
+        }
         Deed::Log { limit } => Ok(Answer::Log(open()?.log(None, *limit)?)),
         Deed::Diff { from, to } => history::diff(&mut open()?, *from, *to, monitor),
         Deed::ListFiles { snapshot } => history::list_files(&mut open()?, *snapshot),
-        Deed::ValidateFile { path } => history::validate_file(&mut open()?, &request.start, path, monitor),
+        Deed::ValidateFile { path } => {
+            history::validate_file(&mut open()?, &request.start, path, monitor)
+        }
         Deed::ValidateChain { deep } => Ok(Answer::Chain(open()?.validate_chain(*deep, monitor)?)),
         Deed::Clean { really } => Ok(Answer::Clean(open()?.clean(*really)?)),
         Deed::Completions(shell) => Ok(generate::completions(*shell)),

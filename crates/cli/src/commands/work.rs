@@ -12,7 +12,13 @@ use crate::answer::Answer;
 use crate::request::within;
 
 /// Syncs, or says what a sync would do.
-pub(crate) fn sync(project: &mut Project, start: &Path, options: &SyncOptions, dry_run: bool, monitor: &Monitor) -> Outcome<Answer> {
+pub(crate) fn sync(
+    project: &mut Project,
+    start: &Path,
+    options: &SyncOptions,
+    dry_run: bool,
+    monitor: &Monitor,
+) -> Outcome<Answer> {
     let only = options.only.iter().map(|path| within(project.root(), start, path));
     let options = SyncOptions { only: only.collect::<Outcome<_>>()?, ..options.clone() };
     if dry_run {
@@ -27,8 +33,17 @@ pub(crate) fn sync(project: &mut Project, start: &Path, options: &SyncOptions, d
 }
 
 /// Decides conflicts.
-pub(crate) fn resolve(project: &mut Project, start: &Path, paths: &[String], resolution: Resolution, monitor: &Monitor) -> Outcome<Answer> {
-    let paths = paths.iter().map(|path| within(project.root(), start, path)).collect::<Outcome<Vec<_>>>()?;
+pub(crate) fn resolve(
+    project: &mut Project,
+    start: &Path,
+    paths: &[String],
+    resolution: Resolution,
+    monitor: &Monitor,
+) -> Outcome<Answer> {
+    let paths = paths
+        .iter()
+        .map(|path| within(project.root(), start, path))
+        .collect::<Outcome<Vec<_>>>()?;
     let paths = project.resolve(&paths, Some(resolution), monitor)?;
     Ok(Answer::Resolved { paths, resolution })
 }

@@ -6,7 +6,8 @@ use dsg_core::failure::Failure;
 use dsg_core::plan::Resolution;
 use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
 use dsg_engine::report::{
-    ChainCheck, CleanReport, CopyState, Counts, Difference, DifferenceKind, FileCheck, Status, StatusChange, SyncReport,
+    ChainCheck, CleanReport, CopyState, Counts, Difference, DifferenceKind, FileCheck, Status,
+    StatusChange, SyncReport,
 };
 use serde_json::{Map, Value, json};
 
@@ -19,13 +20,20 @@ pub(crate) fn document(answer: &Answer) -> String {
         Answer::Status(status) => self::status(status),
         Answer::Synced(report) => sync(report),
         Answer::WouldSync(report) => with(sync(report), [("dry_run", json!(true))]),
-        Answer::Resolved { paths, resolution } => json!({"resolved": paths, "resolution": how(*resolution)}),
-        Answer::Log(headers) => json!({"snapshots": headers.iter().map(header).collect::<Vec<_>>()}),
+        Answer::Resolved { paths, resolution } => {
+            json!({"resolved": paths, "resolution": how(*resolution)})
+        }
+        Answer::Log(headers) => {
+            json!({"snapshots": headers.iter().map(header).collect::<Vec<_>>()})
+        }
         Answer::Diff { from, to, differences } => json!({
             "from": id(*from), "to": id(*to), "differences": differences.iter().map(difference).collect::<Vec<_>>(),
         }),
         Answer::Files { snapshot, files } => {
-            let files: Vec<_> = files.iter().map(|(path, entry)| with(json!({"path": path.as_str()}), members(entry))).collect();
+            let files: Vec<_> = files
+                .iter()
+                .map(|(path, entry)| with(json!({"path": path.as_str()}), members(entry)))
+                .collect();
             json!({"snapshot": id(*snapshot), "files": files})
         }
         Answer::File(check) => file(check),
@@ -37,7 +45,8 @@ pub(crate) fn document(answer: &Answer) -> String {
 
 /// The document of an error.
 pub(crate) fn failure(failure: &Failure) -> String {
-    let mut error = json!({"code": failure.code.as_str(), "message": failure.message, "hint": failure.hint});
+    let mut error =
+        json!({"code": failure.code.as_str(), "message": failure.message, "hint": failure.hint});
     if let (Some(detail), Value::Object(error)) = (failure.detail(), &mut error) {
         error.insert("detail".into(), json!(detail));
     }
@@ -110,8 +119,13 @@ fn change(change: &StatusChange) -> Value {
 }
 
 fn sync(report: &SyncReport) -> Value {
-    let skipped: Vec<_> = report.skipped.iter().map(|(path, reason)| json!({"path": path, "reason": reason})).collect();
-    let renamed: Vec<_> = report.renamed.iter().map(|(from, to)| json!({"from": from, "to": to})).collect();
+    let skipped: Vec<_> = report
+        .skipped
+        .iter()
+        .map(|(path, reason)| json!({"path": path, "reason": reason}))
+        .collect();
+    let renamed: Vec<_> =
+        report.renamed.iter().map(|(from, to)| json!({"from": from, "to": to})).collect();
     json!({
         "snapshot": id(report.snapshot),
         "uploaded": report.uploaded,
@@ -151,8 +165,11 @@ fn header(header: &SnapshotHeader) -> Value {
 fn members(entry: &Entry) -> Vec<(&'static str, Value)> {
     match entry {
         Entry::File(file) => vec![
-            ("type", json!("file")), ("size", json!(file.size)), ("mtime_ns", json!(file.mtime.0)),
-            ("exec", json!(file.exec)), ("hash", json!(file.hash.to_string())),
+            ("type", json!("file")),
+            ("size", json!(file.size)),
+            ("mtime_ns", json!(file.mtime.0)),
+            ("exec", json!(file.exec)),
+            ("hash", json!(file.hash.to_string())),
         ],
         Entry::Link(target) => vec![("type", json!("link")), ("target", json!(target.as_str()))],
     }
@@ -197,7 +214,10 @@ fn chain(check: &ChainCheck) -> Value {
 }
 
 fn clean(report: &CleanReport) -> Value {
-    let items = report.items.iter().map(|i| json!({"path": i.path, "what": i.what, "files": i.files, "bytes": i.bytes}));
+    let items = report
+        .items
+        .iter()
+        .map(|i| json!({"path": i.path, "what": i.what, "files": i.files, "bytes": i.bytes}));
     json!({"removed": report.removed, "items": items.collect::<Vec<_>>()})
 }
 
@@ -220,13 +240,36 @@ mod tests {
     #[test]
     fn status_has_the_contracts_keys() {
         let document = read(&document(&Answer::Status(samples::status())));
-        assert_eq!(keys(&document)[..7], ["project", "repository", "head", "last_sync", "reachable", "counts", "changes"]);
+        assert_eq!(
+            keys(&document)[..7],
+            ["project", "repository", "head", "last_sync", "reachable", "counts", "changes"]
+        );
         assert_eq!(
             keys(&document["counts"]),
-            ["upload", "download", "delete_local", "delete_remote", "move", "cache", "conflict", "blocked"]
+            [
+                "upload",
+                "download",
+                "delete_local",
+                "delete_remote",
+                "move",
+                "cache",
+                "conflict",
+                "blocked"
+            ]
         );
-        let of = |path: &str| document["changes"].as_array().unwrap().iter().find(|c| c["path"] == path).unwrap().clone();
-        assert_eq!(of("input/a.csv"), json!({"path": "input/a.csv", "state": "LCR.C_eq_R", "action": "upload", "size": 1234}));
+        let of = |path: &str| {
+            document["changes"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .find(|c| c["path"] == path)
+                .unwrap()
+                .clone()
+        };
+        assert_eq!(
+            of("input/a.csv"),
+            json!({"path": "input/a.csv", "state": "LCR.C_eq_R", "action": "upload", "size": 1234})
+        );
         assert_eq!(of("input/new.csv")["old_path"], "input/old.csv");
         assert!(of("input/locked").get("reason").is_some());
     }
@@ -235,12 +278,25 @@ mod tests {
     fn sync_has_the_contracts_keys() {
         let document = read(&document(&Answer::Synced(samples::report())));
         let contract = [
-            "snapshot", "uploaded", "downloaded", "deleted_local", "deleted_remote", "moved", "bytes_sent",
-            "bytes_received", "round_trips", "seconds", "conflicts", "skipped",
+            "snapshot",
+            "uploaded",
+            "downloaded",
+            "deleted_local",
+            "deleted_remote",
+            "moved",
+            "bytes_sent",
+            "bytes_received",
+            "round_trips",
+            "seconds",
+            "conflicts",
+            "skipped",
         ];
         assert_eq!(keys(&document)[..contract.len()], contract);
         assert_eq!(document["snapshot"], "s5");
-        assert_eq!(document["skipped"], json!([{"path": "input/x", "reason": "it is being written"}]));
+        assert_eq!(
+            document["skipped"],
+            json!([{"path": "input/x", "reason": "it is being written"}])
+        );
         let nothing = read(&self::document(&Answer::Synced(SyncReport::default())));
         assert_eq!(nothing["snapshot"], Value::Null);
     }
@@ -248,7 +304,10 @@ mod tests {
     #[test]
     fn errors_have_one_shape_and_name_their_paths() {
         let plain = read(&failure(&Failure::new(Code::Locked, "Busy.").hint("Wait.")));
-        assert_eq!(plain, json!({"error": {"code": "locked", "message": "Busy.", "hint": "Wait."}}));
+        assert_eq!(
+            plain,
+            json!({"error": {"code": "locked", "message": "Busy.", "hint": "Wait."}})
+        );
         let named = read(&failure(&Failure::new(Code::Conflicts, "Two.").about(["a", "b"])));
         assert_eq!(named["paths"], json!(["a", "b"]));
     }
@@ -260,6 +319,9 @@ mod tests {
         assert_eq!(log["snapshots"][0]["time"], "2026-03-01T10:20:00Z");
         let files = read(&document(&samples::files()));
         assert_eq!(files["files"][0]["type"], "file");
-        assert_eq!(files["files"][1], json!({"path": "input/latest", "type": "link", "target": "a.csv"}));
+        assert_eq!(
+            files["files"][1],
+            json!({"path": "input/latest", "type": "link", "target": "a.csv"})
+        );
     }
 }

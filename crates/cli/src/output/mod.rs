@@ -79,15 +79,22 @@ impl Style {
 pub(crate) fn print(text: &str) -> Outcome<()> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::io("write to", "stdout", error)),
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::io("write to", "stdout", error))
+        }
         _ => Ok(()),
     }
 }
 
 /// A name as it can be shown: what would steer a terminal is escaped.
 pub(crate) fn shown(name: &str) -> String {
-    let invisible = |c: char| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
-    name.chars().map(|c| if invisible(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
+    let invisible = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    name.chars()
+        .map(|c| if invisible(c) { c.escape_unicode().to_string() } else { c.to_string() })
+        .collect()
 }
 
 /// A name as a shell takes it.
@@ -114,7 +121,11 @@ pub(crate) fn size(bytes: u64) -> String {
     }
     let tenths = u128::from(bytes) * 10 / u128::from(scale);
     let (whole, rest) = (tenths / 10, tenths % 10);
-    if whole >= 100 || rest == 0 { format!("{whole} {}", UNITS[unit]) } else { format!("{whole}.{rest} {}", UNITS[unit]) }
+    if whole >= 100 || rest == 0 {
+        format!("{whole} {}", UNITS[unit])
+    } else {
+        format!("{whole}.{rest} {}", UNITS[unit])
+    }
 }
 
 /// `1 file`, `2 files`.
@@ -129,8 +140,15 @@ mod tests {
     #[test]
     fn sizes_are_short() {
         for (bytes, text) in [
-            (0, "0 B"), (999, "999 B"), (1000, "1 kB"), (1234, "1.2 kB"), (123_456, "123 kB"), (999_999, "999 kB"),
-            (1_000_000, "1 MB"), (3_221_225_472, "3.2 GB"), (u64::MAX, "18.4 EB"),
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1 kB"),
+            (1234, "1.2 kB"),
+            (123_456, "123 kB"),
+            (999_999, "999 kB"),
+            (1_000_000, "1 MB"),
+            (3_221_225_472, "3.2 GB"),
+            (u64::MAX, "18.4 EB"),
         ] {
             assert_eq!(size(bytes), text);
         }
@@ -139,7 +157,13 @@ mod tests {
     #[test]
     fn names_cannot_steer_a_terminal_or_a_shell() {
         assert_eq!(shown("a\x1b[2Jb\u{202e}"), "a\\u{1b}[2Jb\\u{202e}");
-        for (name, text) in [("input/a.csv", "input/a.csv"), ("a b", "'a b'"), ("it's", "'it'\\''s'"), ("-rf", "'./-rf'"), ("$(x)", "'$(x)'")] {
+        for (name, text) in [
+            ("input/a.csv", "input/a.csv"),
+            ("a b", "'a b'"),
+            ("it's", "'it'\\''s'"),
+            ("-rf", "'./-rf'"),
+            ("$(x)", "'$(x)'"),
+        ] {
             assert_eq!(quoted(name), text);
         }
     }

@@ -32,8 +32,14 @@ pub(crate) fn status() -> Status {
         change("input/a.csv", State::LcrCEqR, "upload", 1234),
         change("input/both agree", State::LrEq, "cache", 7),
         change("input/gone.csv", State::LcEq, "delete_local", 50_000),
-        StatusChange { reason: Some("Permission was refused.".into()), ..change("input/locked", State::LcrAllEq, "blocked", 0) },
-        StatusChange { old_path: Some("input/old.csv".into()), ..change("input/new.csv", State::L, "move_remote", 10) },
+        StatusChange {
+            reason: Some("Permission was refused.".into()),
+            ..change("input/locked", State::LcrAllEq, "blocked", 0)
+        },
+        StatusChange {
+            old_path: Some("input/old.csv".into()),
+            ..change("input/new.csv", State::L, "move_remote", 10)
+        },
         change("output/my notes.txt", State::LcrAllNe, "conflict", 88),
         change("output/theirs.csv", State::R, "download", 3_400_000),
     ];
@@ -89,7 +95,12 @@ pub(crate) fn header() -> SnapshotHeader {
 }
 
 pub(crate) fn file(size: u64) -> Entry {
-    Entry::File(FileEntry { size, mtime: Mtime(1_767_225_600_000_000_000), exec: false, hash: Hash::of(b"a") })
+    Entry::File(FileEntry {
+        size,
+        mtime: Mtime(1_767_225_600_000_000_000),
+        exec: false,
+        hash: Hash::of(b"a"),
+    })
 }
 
 pub(crate) fn files() -> Answer {

@@ -6,7 +6,9 @@ use dsg_core::entry::Entry;
 use dsg_core::failure::Failure;
 use dsg_core::plan::Resolution;
 use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
-use dsg_engine::report::{ChainCheck, CleanReport, CopyState, Difference, DifferenceKind, FileCheck, SyncReport};
+use dsg_engine::report::{
+    ChainCheck, CleanReport, CopyState, Difference, DifferenceKind, FileCheck, SyncReport,
+};
 
 use super::{Style, Tone, count, quoted, shown, size};
 use crate::answer::{Answer, Setup};
@@ -27,7 +29,9 @@ pub(crate) fn of(answer: &Answer, style: &Style) -> String {
         Answer::Resolved { paths, resolution } => resolved(paths, *resolution),
         Answer::Log(headers) => headers.iter().map(|h| header(h, style)).collect(),
         Answer::Diff { from, to, differences } => diff(*from, *to, differences, style),
-        Answer::Files { files, .. } => files.iter().map(|(path, entry)| listed(path, entry, style)).collect(),
+        Answer::Files { files, .. } => {
+            files.iter().map(|(path, entry)| listed(path, entry, style)).collect()
+        }
         Answer::File(check) => file(check, style),
         Answer::Chain(check) => chain(check, style),
         Answer::Clean(report) => clean(report, style),
@@ -45,7 +49,8 @@ pub(crate) fn failure(failure: &Failure, style: &Style) -> String {
         let _ = writeln!(text, "  … and {} more", failure.paths.len() - NAMED_PATHS);
     }
     if let Some(detail) = failure.detail().filter(|_| style.verbose) {
-        let _ = writeln!(text, "{}", style.paint(Tone::Faint, format!("Cause: {}", shown(&detail))));
+        let _ =
+            writeln!(text, "{}", style.paint(Tone::Faint, format!("Cause: {}", shown(&detail))));
     }
     if let Some(hint) = &failure.hint {
         let _ = writeln!(text, "{}", shown(hint));
@@ -63,7 +68,11 @@ fn made(setup: &Setup, style: &Style) -> String {
         carried(report.uploaded, report.bytes_sent),
     );
     text += &left_out(report, style);
-    let _ = writeln!(text, "To work elsewhere with it: dsg clone {}", quoted(&setup.repository.to_string()));
+    let _ = writeln!(
+        text,
+        "To work elsewhere with it: dsg clone {}",
+        quoted(&setup.repository.to_string())
+    );
     text
 }
 
@@ -117,14 +126,32 @@ fn synced(report: &SyncReport, style: &Style) -> String {
             format!("{} Everything is in sync already.\n", style.paint(Tone::Good, "✓"))
         }
         (None, true) => "Nothing could be synced.\n".to_owned(),
-        (None, false) => format!("{} {}. Nothing was new for the repository.\n", style.paint(Tone::Good, "✓"), deeds.join(", ")),
-        (Some(id), true) => format!("{} Published {}.\n", style.paint(Tone::Good, "✓"), style.paint(Tone::Strong, id)),
+        (None, false) => format!(
+            "{} {}. Nothing was new for the repository.\n",
+            style.paint(Tone::Good, "✓"),
+            deeds.join(", ")
+        ),
+        (Some(id), true) => format!(
+            "{} Published {}.\n",
+            style.paint(Tone::Good, "✓"),
+            style.paint(Tone::Strong, id)
+        ),
         (Some(id), false) => {
-            format!("{} Published {}: {}.\n", style.paint(Tone::Good, "✓"), style.paint(Tone::Strong, id), deeds.join(", "))
+            format!(
+                "{} Published {}: {}.\n",
+                style.paint(Tone::Good, "✓"),
+                style.paint(Tone::Strong, id),
+                deeds.join(", ")
+            )
         }
     };
     if style.verbose {
-        let _ = writeln!(text, "{:.2} s, {}", report.seconds, count(report.round_trips, "round trip", "round trips"));
+        let _ = writeln!(
+            text,
+            "{:.2} s, {}",
+            report.seconds,
+            count(report.round_trips, "round trip", "round trips")
+        );
     }
     text += &left_out(report, style);
     text
@@ -145,10 +172,22 @@ fn would_sync(report: &SyncReport, style: &Style) -> String {
 fn left_out(report: &SyncReport, style: &Style) -> String {
     let mut text = String::new();
     for (from, to) in &report.renamed {
-        let _ = writeln!(text, "  {} {} → {}", style.paint(Tone::Warn, "renamed"), shown(from), shown(to));
+        let _ = writeln!(
+            text,
+            "  {} {} → {}",
+            style.paint(Tone::Warn, "renamed"),
+            shown(from),
+            shown(to)
+        );
     }
     for (path, reason) in &report.skipped {
-        let _ = writeln!(text, "  {} {}: {}", style.paint(Tone::Warn, "left out"), shown(path), shown(reason));
+        let _ = writeln!(
+            text,
+            "  {} {}: {}",
+            style.paint(Tone::Warn, "left out"),
+            shown(path),
+            shown(reason)
+        );
     }
     for path in &report.conflicts {
         let _ = writeln!(text, "  {} {}", style.paint(Tone::Bad, "conflict"), shown(path));
@@ -168,7 +207,9 @@ fn decide(path: &str, style: &Style) -> String {
 fn resolved(paths: &[String], resolution: Resolution) -> String {
     let end = match resolution {
         Resolution::Local => "what is here goes to the repository",
-        Resolution::Remote => "what is in the repository comes here; what is here goes to the trash",
+        Resolution::Remote => {
+            "what is in the repository comes here; what is here goes to the trash"
+        }
         Resolution::Cached => "the last synced version returns on both sides",
         Resolution::Both => "both are kept, yours under a free name beside it",
     };
@@ -195,13 +236,23 @@ fn header(header: &SnapshotHeader, style: &Style) -> String {
         for more in by.message.lines().skip(1).filter(|l| !l.trim().is_empty()) {
             let _ = writeln!(text, "      {}", shown(more));
         }
-        let facts = format!("{} entries, {}, chain {}", header.totals.entries, size(header.totals.bytes), header.chain);
+        let facts = format!(
+            "{} entries, {}, chain {}",
+            header.totals.entries,
+            size(header.totals.bytes),
+            header.chain
+        );
         let _ = writeln!(text, "      {}", style.paint(Tone::Faint, facts));
     }
     text
 }
 
-fn diff(from: Option<SnapshotId>, to: Option<SnapshotId>, differences: &[Difference], style: &Style) -> String {
+fn diff(
+    from: Option<SnapshotId>,
+    to: Option<SnapshotId>,
+    differences: &[Difference],
+    style: &Style,
+) -> String {
     let from = from.map_or_else(|| "the newest snapshot".to_owned(), |s| s.to_string());
     let to = to.map_or_else(|| "this folder".to_owned(), |s| s.to_string());
     let mut text = String::new();
@@ -212,18 +263,28 @@ fn diff(from: Option<SnapshotId>, to: Option<SnapshotId>, differences: &[Differe
             DifferenceKind::Deleted => ("-", Tone::Bad),
             DifferenceKind::Moved => ("→", Tone::Warn),
         };
-        let former = d.old_path.as_ref().map_or_else(String::new, |old| format!("{} → ", shown(old)));
+        let former =
+            d.old_path.as_ref().map_or_else(String::new, |old| format!("{} → ", shown(old)));
         let (before, after) = (d.before.as_ref().map(about), d.after.as_ref().map(about));
         let about = match (before, after) {
             (Some(before), Some(after)) if before != after => format!("{before} → {after}"),
             (before, after) => after.or(before).unwrap_or_default(),
         };
-        let _ = writeln!(text, "{} {former}{}  {}", style.paint(tone, sign), shown(&d.path), style.paint(Tone::Faint, about));
+        let _ = writeln!(
+            text,
+            "{} {former}{}  {}",
+            style.paint(tone, sign),
+            shown(&d.path),
+            style.paint(Tone::Faint, about)
+        );
     }
     let sum = if differences.is_empty() {
         format!("No difference between {from} and {to}.")
     } else {
-        format!("{} from {from} to {to}.", count(differences.len() as u64, "difference", "differences"))
+        format!(
+            "{} from {from} to {to}.",
+            count(differences.len() as u64, "difference", "differences")
+        )
     };
     text + &sum + "\n"
 }
@@ -242,9 +303,16 @@ fn listed(path: &str, entry: &Entry, style: &Style) -> String {
             let hash = file.hash.to_string();
             let hash = if style.verbose { hash.as_str() } else { &hash[..12] };
             let exec = if file.exec { "x" } else { "-" };
-            format!("{:>9}  {exec}  {}  {}\n", size(file.size), style.paint(Tone::Faint, hash), shown(path))
+            format!(
+                "{:>9}  {exec}  {}  {}\n",
+                size(file.size),
+                style.paint(Tone::Faint, hash),
+                shown(path)
+            )
         }
-        Entry::Link(target) => format!("{:>9}  l  {:12}  {} → {}\n", "", "", shown(path), shown(target.as_str())),
+        Entry::Link(target) => {
+            format!("{:>9}  l  {:12}  {} → {}\n", "", "", shown(path), shown(target.as_str()))
+        }
     }
 }
 
@@ -280,7 +348,14 @@ fn clean(report: &CleanReport, style: &Style) -> String {
     }
     let mut text = String::new();
     for item in &report.items {
-        let _ = writeln!(text, "{:>9}  {}: {} ({})", size(item.bytes), shown(&item.path), shown(&item.what), count(item.files, "file", "files"));
+        let _ = writeln!(
+            text,
+            "{:>9}  {}: {} ({})",
+            size(item.bytes),
+            shown(&item.path),
+            shown(&item.what),
+            count(item.files, "file", "files")
+        );
     }
     let bytes = size(report.items.iter().map(|i| i.bytes).sum());
     let _ = if report.removed {
@@ -345,7 +420,9 @@ Next: decide the conflict, or dsg sync --except-conflicts for the rest.
             "Project     /home/ann/p1\nRepository  /data/repo1  s4\n\nEverything is in sync.\n"
         );
         status.reachable = Err("The folder is not there.".into());
-        assert!(of(&Answer::Status(status), &plain()).contains("not reached: The folder is not there."));
+        assert!(
+            of(&Answer::Status(status), &plain()).contains("not reached: The folder is not there.")
+        );
     }
 
     #[test]
@@ -357,12 +434,16 @@ Next: decide the conflict, or dsg sync --except-conflicts for the rest.
 To decide: dsg resolve 'output/my notes.txt' --local | --remote | --cached | --both, then dsg sync.
 ";
         assert_eq!(of(&Answer::Synced(samples::report()), &plain()), expected);
-        assert_eq!(of(&Answer::Synced(SyncReport::default()), &plain()), "✓ Everything is in sync already.\n");
+        assert_eq!(
+            of(&Answer::Synced(SyncReport::default()), &plain()),
+            "✓ Everything is in sync already.\n"
+        );
     }
 
     #[test]
     fn history_is_one_line_each() {
-        let expected = "s4    2026-03-01 10:20  ann@example.org                +2 ~1 -0  new survey wave\n";
+        let expected =
+            "s4    2026-03-01 10:20  ann@example.org                +2 ~1 -0  new survey wave\n";
         assert_eq!(of(&Answer::Log(vec![samples::header()]), &plain()), expected);
         let files = "   1.2 kB  -  ca978112ca1b  input/a.csv\n           l                input/latest → a.csv\n";
         assert_eq!(of(&samples::files(), &plain()), files);
@@ -373,14 +454,26 @@ To decide: dsg resolve 'output/my notes.txt' --local | --remote | --cached | --b
             before: Some(samples::file(10)),
             after: Some(samples::file(10)),
         };
-        let answer = Answer::Diff { from: Some(samples::sn(2)), to: None, differences: vec![moved] };
-        assert_eq!(of(&answer, &plain()), "→ input/a → input/b  10 B\n1 difference from s2 to this folder.\n");
+        let answer =
+            Answer::Diff { from: Some(samples::sn(2)), to: None, differences: vec![moved] };
+        assert_eq!(
+            of(&answer, &plain()),
+            "→ input/a → input/b  10 B\n1 difference from s2 to this folder.\n"
+        );
     }
 
     #[test]
     fn errors_name_paths_and_what_to_do_and_colour_is_only_for_terminals() {
-        let failure = Failure::new(Code::Conflicts, "1 conflict waits.").about(["input/\x1b[2Ja"]).hint("Decide.");
-        assert_eq!(self::failure(&failure, &plain()), "dsg: 1 conflict waits.\n  input/\\u{1b}[2Ja\nDecide.\n");
-        assert!(self::failure(&failure, &Style { colour: true, ..plain() }).starts_with("\x1b[31mdsg:\x1b[0m"));
+        let failure = Failure::new(Code::Conflicts, "1 conflict waits.")
+            .about(["input/\x1b[2Ja"])
+            .hint("Decide.");
+        assert_eq!(
+            self::failure(&failure, &plain()),
+            "dsg: 1 conflict waits.\n  input/\\u{1b}[2Ja\nDecide.\n"
+        );
+        assert!(
+            self::failure(&failure, &Style { colour: true, ..plain() })
+                .starts_with("\x1b[31mdsg:\x1b[0m")
+        );
     }
 }

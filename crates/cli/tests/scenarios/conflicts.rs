@@ -74,7 +74,8 @@ fn every_resolution_of_every_kind() {
             let found = p2.has(PATH).then(|| p2.read(PATH));
             assert_eq!(found.as_deref(), kept, "{state} --{how}: {done:?}");
             if let ("both", Some(mine), Some(_)) = (how, here, there) {
-                let aside: Vec<_> = p2.tree().0.into_keys().filter(|p| p != PATH && p != "input/other").collect();
+                let aside: Vec<_> =
+                    p2.tree().0.into_keys().filter(|p| p != PATH && p != "input/other").collect();
                 assert_eq!(aside.len(), 1, "{state}: {aside:?}");
                 assert_eq!(p2.read(&aside[0]), mine);
             }

@@ -61,7 +61,8 @@ fn die(scene: &Scene, course: &Course, place: &str) -> Result<Side, String> {
         return Err(format!("{side:?}; again: {again:?}"));
     }
     let end = Scene::world(&lab, &checkouts);
-    end.which(&course.after, &course.after).map_err(|e| format!("{side:?}; after doing it again {e}"))?;
+    end.which(&course.after, &course.after)
+        .map_err(|e| format!("{side:?}; after doing it again {e}"))?;
     assert_repository(&lab, actor);
     Ok(side)
 }
@@ -85,7 +86,9 @@ fn all(jobs: Vec<Job>) -> Vec<String> {
     let work = || {
         loop {
             let Some((name, job)) = queue.lock().expect("the queue").pop() else { return };
-            if let Err(why) = catch_unwind(AssertUnwindSafe(job)).unwrap_or_else(|panic| Err(words(&*panic))) {
+            if let Err(why) =
+                catch_unwind(AssertUnwindSafe(job)).unwrap_or_else(|panic| Err(words(&*panic)))
+            {
                 failures.lock().expect("the failures").push(format!("=== {name}: {why}"));
             }
         }
@@ -104,8 +107,10 @@ fn words(panic: &(dyn Any + Send)) -> String {
 
 #[test]
 fn dying_anywhere_leaves_all_before_or_all_after() {
-    let courses: Vec<(&'static Scene, Arc<Course>)> = SCENES.iter().map(|scene| (scene, Arc::new(course(scene)))).collect();
-    let reached: BTreeSet<String> = courses.iter().flat_map(|(_, c)| c.passed.keys().cloned()).collect();
+    let courses: Vec<(&'static Scene, Arc<Course>)> =
+        SCENES.iter().map(|scene| (scene, Arc::new(course(scene)))).collect();
+    let reached: BTreeSet<String> =
+        courses.iter().flat_map(|(_, c)| c.passed.keys().cloned()).collect();
     let mut jobs: Vec<Job> = Vec::new();
     for (scene, course) in courses {
         for place in places(&course) {
@@ -115,7 +120,8 @@ fn dying_anywhere_leaves_all_before_or_all_after() {
     }
     println!("{} deaths", jobs.len());
     let mut failures = all(jobs);
-    let never: Vec<_> = points().into_iter().filter(|p| !reached.contains(*p) && !ELSEWHERE.contains(p)).collect();
+    let never: Vec<_> =
+        points().into_iter().filter(|p| !reached.contains(*p) && !ELSEWHERE.contains(p)).collect();
     let unlisted: Vec<_> = reached.iter().filter(|p| !points().contains(p.as_str())).collect();
     if !never.is_empty() || !unlisted.is_empty() {
         failures.push(format!("=== never reached: {never:?}; not listed in ALL: {unlisted:?}"));

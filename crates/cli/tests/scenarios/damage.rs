@@ -65,7 +65,11 @@ fn the_repositorys_facts() {
         ("{".to_owned(), "repository-damaged"),
         (String::new(), "repository-damaged"),
         ("[1,2]".to_owned(), "repository-damaged"),
-        (good.replace("\"format\":1", "\"format\":99").replace("\"format\": 1", "\"format\": 99"), "newer-format"),
+        (
+            good.replace("\"format\":1", "\"format\":99")
+                .replace("\"format\": 1", "\"format\": 99"),
+            "newer-format",
+        ),
     ] {
         std::fs::remove_file(&facts).unwrap();
         std::fs::write(&facts, content).unwrap();
@@ -161,7 +165,10 @@ fn a_cut_off_local_state_is_named_or_whole() {
     for keep in [100, 4096, bytes.len() / 2] {
         std::fs::write(&state, &bytes[..keep.min(bytes.len())]).unwrap();
         let done = p2.dsg(&["status"]);
-        assert!(done.code() == Some(0) || done.json()["error"]["code"] == "state-damaged", "{keep}: {done:?}");
+        assert!(
+            done.code() == Some(0) || done.json()["error"]["code"] == "state-damaged",
+            "{keep}: {done:?}"
+        );
     }
 }
 
@@ -169,7 +176,14 @@ fn a_cut_off_local_state_is_named_or_whole() {
 fn a_configuration_that_cannot_be_used() {
     let (lab, _, p2) = ready();
     let good = p2.read(".dsgconfig.yml");
-    for bad in ["name: [", "data_dirs: 3", "name: p\ndata_dirs: [../x]\n", "name: p\nnonsense: 1\n", "\u{0}", ""] {
+    for bad in [
+        "name: [",
+        "data_dirs: 3",
+        "name: p\ndata_dirs: [../x]\n",
+        "name: p\nnonsense: 1\n",
+        "\u{0}",
+        "",
+    ] {
         p2.write(".dsgconfig.yml", bad);
         refused(&lab, &p2, || p2.try_sync(&[]), "config");
     }
@@ -205,7 +219,17 @@ fn forge(lab: &Lab, from: &str, to: &str) {
 #[test]
 fn a_manifest_that_leads_outside_is_refused() {
     let long = "x".repeat(300);
-    for to in ["../outside", "/tmp/dsg-outside", "input/../../outside", "input//a", "e\u{301}", "input/a\u{202e}", long.as_str(), ".dsg/state.db", ".dsgconfig.yml"] {
+    for to in [
+        "../outside",
+        "/tmp/dsg-outside",
+        "input/../../outside",
+        "input//a",
+        "e\u{301}",
+        "input/a\u{202e}",
+        long.as_str(),
+        ".dsg/state.db",
+        ".dsgconfig.yml",
+    ] {
         let lab = lab();
         let p1 = lab.checkout("p1");
         p1.write("input/a", "one");
@@ -217,7 +241,10 @@ fn a_manifest_that_leads_outside_is_refused() {
         assert!(matches!(done.code(), Some(1 | 4)), "{to}: {done:?}");
         let code = done.json()["error"]["code"].as_str().unwrap_or_default().to_owned();
         assert!(code == "repository-damaged" || code == "drift", "{to}: {done:?}");
-        assert!(!lab.path().join("outside").exists() && !Path::new("/tmp/dsg-outside").exists(), "{to}");
+        assert!(
+            !lab.path().join("outside").exists() && !Path::new("/tmp/dsg-outside").exists(),
+            "{to}"
+        );
         assert!(p2.tree().0.is_empty(), "{to}: {:?}", p2.tree());
     }
 }
@@ -243,7 +270,11 @@ fn damage_in_place(path: &Path, content: &str) {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = std::fs::metadata(path).unwrap().permissions();
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644)).unwrap();
-    std::fs::OpenOptions::new().write(true).open(path).and_then(|mut f| std::io::Write::write_all(&mut f, content.as_bytes())).unwrap();
+    std::fs::OpenOptions::new()
+        .write(true)
+        .open(path)
+        .and_then(|mut f| std::io::Write::write_all(&mut f, content.as_bytes()))
+        .unwrap();
     std::fs::set_permissions(path, mode).unwrap();
 }
 

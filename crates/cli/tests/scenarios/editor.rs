@@ -34,7 +34,10 @@ fn a_save_at_any_moment_of_a_download_survives() {
         assert!(matches!(done.code(), Some(0 | 1 | 3 | 7)), "{point}: {done:?}");
         assert_eq!(p2.read(PATH), "saved by the editor", "{point}: {done:?}");
         let pending = p2.status();
-        assert!(matches!(pending.state(PATH), "LCR.all_ne" | "LCR.C_eq_R"), "{point}: {pending:#?}");
+        assert!(
+            matches!(pending.state(PATH), "LCR.all_ne" | "LCR.C_eq_R"),
+            "{point}: {pending:#?}"
+        );
         assert_eq!(std::fs::read_to_string(lab.repo.join(PATH)).unwrap(), "theirs", "{point}");
         if pending.action(PATH) == "conflict" {
             p2.resolve(PATH, "--both");
@@ -89,7 +92,9 @@ fn a_writer_that_kept_the_file_open_loses_nothing() {
         let wanted = dsg_core::entry::Hash::of(b"base, appended").0;
         let base = dsg_core::entry::Hash::of(b"base").0;
         let everything = Tree::of(&p2.dir, Scope::Everything);
-        let holds = |hash: [u8; 32]| everything.0.values().any(|n| matches!(n, Node::File { sha256, .. } if *sha256 == hash));
+        let holds = |hash: [u8; 32]| {
+            everything.0.values().any(|n| matches!(n, Node::File { sha256, .. } if *sha256 == hash))
+        };
         assert!(holds(wanted) || holds(base), "{point}: {done:?}");
     }
 }
@@ -108,7 +113,10 @@ fn a_file_that_changes_while_it_goes_up_is_never_torn() {
         }
         let done = running.end();
         let there = std::fs::read_to_string(lab.repo.join(PATH)).unwrap();
-        assert!(["base", "first version", "second version"].contains(&there.as_str()), "{point}: {there}");
+        assert!(
+            ["base", "first version", "second version"].contains(&there.as_str()),
+            "{point}: {there}"
+        );
         assert!(matches!(done.code(), Some(0 | 1 | 7)), "{point}: {done:?}");
         p1.sync();
         p1.assert_in_sync();
@@ -172,7 +180,10 @@ fn two_people_syncing_at_once_wait_or_are_told_who_is_at_it() {
     // A look at what is pending disturbs nobody.
     assert_eq!(p2.status().action("input/two"), "upload");
     let refused = p2.try_sync(&[]).expect(5).failed("locked");
-    assert!(refused.json()["error"]["message"].as_str().unwrap().contains("p1@example.org"), "{refused:?}");
+    assert!(
+        refused.json()["error"]["message"].as_str().unwrap().contains("p1@example.org"),
+        "{refused:?}"
+    );
     running.go_on();
     running.end().ok();
     p2.sync();

@@ -29,7 +29,10 @@ fn two_folders_one_repository_and_a_conflict() {
     assert!(said.stdout.contains("input/a.csv") && said.stdout.contains("dsg resolve"), "{said:?}");
     let said = p1.words(&["sync"]).expect(3);
     assert!(said.stderr.contains("input/a.csv") && said.stderr.contains("resolve"), "{said:?}");
-    assert!(!said.stdout.contains('\x1b') && !said.stderr.contains('\x1b'), "colours without a terminal: {said:?}");
+    assert!(
+        !said.stdout.contains('\x1b') && !said.stderr.contains('\x1b'),
+        "colours without a terminal: {said:?}"
+    );
 
     p1.words(&["resolve", "input/a.csv", "--both"]).ok();
     let said = p1.words(&["sync"]).ok();
@@ -37,7 +40,9 @@ fn two_folders_one_repository_and_a_conflict() {
     let log = p1.words(&["log"]).ok().stdout;
     let lines: Vec<_> = log.lines().collect();
     assert_eq!(lines.len(), 3, "{log}");
-    for (line, (id, who, why)) in lines.iter().zip([("s3", "p1@", ""), ("s2", "p2@", "two"), ("s1", "p1@", "first")]) {
+    for (line, (id, who, why)) in
+        lines.iter().zip([("s3", "p1@", ""), ("s2", "p2@", "two"), ("s1", "p1@", "first")])
+    {
         assert!(line.starts_with(id) && line.contains(who) && line.contains(why), "{line}");
     }
     assert_eq!(p1.read("input/a.csv"), "id,value\n1,4\n");
@@ -51,7 +56,8 @@ fn two_folders_one_repository_and_a_conflict() {
 #[test]
 fn looking_at_history() {
     let lab = lab();
-    let (p1, p2) = lab.pair(&[("input/a", "one"), ("input/gone", "x"), ("input/moved", "some content")]);
+    let (p1, p2) =
+        lab.pair(&[("input/a", "one"), ("input/gone", "x"), ("input/moved", "some content")]);
     p1.write("input/a", "two");
     p1.remove("input/gone");
     p1.rename("input/moved", "input/elsewhere");
@@ -63,9 +69,14 @@ fn looking_at_history() {
     let kinds = |args: &[&str]| {
         let document = p2.dsg(&[&["diff"], args].concat()).ok().json();
         let list = document["differences"].as_array().unwrap().clone();
-        list.iter().map(|d| format!("{} {}", d["kind"].as_str().unwrap(), d["path"].as_str().unwrap())).collect::<Vec<_>>()
+        list.iter()
+            .map(|d| format!("{} {}", d["kind"].as_str().unwrap(), d["path"].as_str().unwrap()))
+            .collect::<Vec<_>>()
     };
-    assert_eq!(kinds(&["s1", "s2"]), ["changed input/a", "moved input/elsewhere", "deleted input/gone", "added input/new"]);
+    assert_eq!(
+        kinds(&["s1", "s2"]),
+        ["changed input/a", "moved input/elsewhere", "deleted input/gone", "added input/new"]
+    );
     assert_eq!(kinds(&[]), ["changed input/a"]);
     assert!(kinds(&["s1"]).contains(&"changed input/a".to_owned()));
 
@@ -80,7 +91,10 @@ fn looking_at_history() {
     assert_eq!(log["snapshots"][0]["author"], "p1@example.org");
 
     let check = p2.dsg(&["validate-file", "input/a"]).expect(1).json();
-    assert_eq!((&check["local"]["state"], &check["repository"]["state"]), (&"different".into(), &"same".into()));
+    assert_eq!(
+        (&check["local"]["state"], &check["repository"]["state"]),
+        (&"different".into(), &"same".into())
+    );
     p2.dsg(&["validate-file", "input/new"]).ok();
     p2.dsg(&["validate-file", "input/nowhere"]).expect(2).failed("not-found");
     let chain = p2.dsg(&["validate-chain", "--deep"]).ok().json();
@@ -96,7 +110,10 @@ fn cleaning_asks_first() {
     p2.sync();
     let shown = p2.dsg(&["clean"]).ok().json();
     assert_eq!(shown["removed"], false);
-    assert!(shown["items"].as_array().is_some_and(|i| !i.is_empty()), "the trash holds the former file: {shown}");
+    assert!(
+        shown["items"].as_array().is_some_and(|i| !i.is_empty()),
+        "the trash holds the former file: {shown}"
+    );
     assert_eq!(p2.dsg(&["clean"]).ok().json(), shown);
     assert_eq!(p2.dsg(&["clean", "--yes"]).ok().json()["removed"], true);
     assert_eq!(p2.dsg(&["clean"]).ok().json()["items"].as_array().map(Vec::len), Some(0));

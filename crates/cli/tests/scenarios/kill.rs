@@ -53,7 +53,8 @@ fn other_tree(lab: &Lab) -> dsg_testkit::tree::Tree {
 
 fn edit(checkout: &Checkout, round: u64, dice: &mut Dice) {
     for _ in 0..=dice.below(4) {
-        checkout.write(&format!("input/{}", dice.below(12)), format!("round {round}: {}", dice.roll()));
+        checkout
+            .write(&format!("input/{}", dice.below(12)), format!("round {round}: {}", dice.roll()));
     }
     let path = format!("output/{}", dice.below(6));
     if checkout.has(&path) && dice.below(2) == 0 {

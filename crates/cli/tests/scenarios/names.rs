@@ -18,8 +18,19 @@ fn change(checkout: &Checkout, path: &str) -> serde_json::Value {
 #[test]
 fn names_of_all_the_world() {
     let lab = lab();
-    let names = ["input/Año nuevo.csv", "input/日本語/表.csv", "input/données/été.tsv", "input/a b  c", "input/it's \"not\"".trim_end_matches('"'), "input/emoji 🎉.txt", "input/-rf", "input/a;b&c$d", "input/.~x".trim_start_matches('.')];
-    let legal: Vec<_> = names.into_iter().filter(|n| dsg_core::path::RepoPath::parse(n).is_ok()).collect();
+    let names = [
+        "input/Año nuevo.csv",
+        "input/日本語/表.csv",
+        "input/données/été.tsv",
+        "input/a b  c",
+        "input/it's \"not\"".trim_end_matches('"'),
+        "input/emoji 🎉.txt",
+        "input/-rf",
+        "input/a;b&c$d",
+        "input/.~x".trim_start_matches('.'),
+    ];
+    let legal: Vec<_> =
+        names.into_iter().filter(|n| dsg_core::path::RepoPath::parse(n).is_ok()).collect();
     assert!(legal.len() >= 7, "{legal:?}");
     let files: Vec<_> = legal.iter().map(|n| (*n, *n)).collect();
     let (p1, p2) = lab.pair(&files);
@@ -47,20 +58,38 @@ fn illegal_names_are_shown_with_a_legal_one_and_renamed_when_asked() {
     let p1 = lab.checkout("p1");
     p1.write("input/good", "x");
     p1.init();
-    for (name, content) in [("input/con.txt", "1"), ("input/what?.csv", "2"), ("input/e\u{301}te\u{301}.csv", "3"), ("input/bad: dir/a", "4")] {
+    for (name, content) in [
+        ("input/con.txt", "1"),
+        ("input/what?.csv", "2"),
+        ("input/e\u{301}te\u{301}.csv", "3"),
+        ("input/bad: dir/a", "4"),
+    ] {
         p1.write(name, content);
     }
     for path in ["input/con.txt", "input/what?.csv", "input/e\u{301}te\u{301}.csv"] {
         let change = change(&p1, path);
         assert_eq!(change["action"], "blocked");
-        assert!(change["reason"].as_str().is_some_and(|r| !r.is_empty()) && change["legal_name"].is_string(), "{change}");
+        assert!(
+            change["reason"].as_str().is_some_and(|r| !r.is_empty())
+                && change["legal_name"].is_string(),
+            "{change}"
+        );
     }
     let done = p1.try_sync(&[]);
     assert!(matches!(done.code(), Some(0 | 7)), "{done:?}");
     assert_eq!(lab.repo_tree().paths(), ["input/good"]);
     let done = p1.try_sync(&["--normalize"]).ok().json();
     assert_eq!(done["renamed"].as_array().map(Vec::len), Some(4), "{done}");
-    assert_eq!(lab.repo_tree().paths(), ["input/bad_ dir/a", "input/con_renamed.txt", "input/good", "input/what_.csv", "input/été.csv"]);
+    assert_eq!(
+        lab.repo_tree().paths(),
+        [
+            "input/bad_ dir/a",
+            "input/con_renamed.txt",
+            "input/good",
+            "input/what_.csv",
+            "input/été.csv"
+        ]
+    );
     p1.assert_in_sync();
     assert_eq!(p1.tree(), lab.repo_tree());
 }
@@ -84,7 +113,10 @@ fn names_that_differ_only_in_case_are_both_kept() {
     let lab = lab();
     let (p1, p2) = lab.pair(&[("input/Data.csv", "upper"), ("input/data.csv", "lower")]);
     assert_eq!(p2.tree(), p1.tree());
-    assert_eq!((p2.read("input/Data.csv").as_str(), p2.read("input/data.csv").as_str()), ("upper", "lower"));
+    assert_eq!(
+        (p2.read("input/Data.csv").as_str(), p2.read("input/data.csv").as_str()),
+        ("upper", "lower")
+    );
 }
 
 #[test]
@@ -103,7 +135,10 @@ fn links_inside_are_carried_and_others_are_blocked() {
     }
     p1.try_sync(&[]);
     let p2 = lab.cloned("p2");
-    assert_eq!(p2.tree().paths(), ["input/a", "input/here", "output/dangling", "output/to a folder", "output/up"]);
+    assert_eq!(
+        p2.tree().paths(),
+        ["input/a", "input/here", "output/dangling", "output/to a folder", "output/up"]
+    );
     assert_eq!(std::fs::read_link(p2.at("output/up")).unwrap(), std::path::Path::new("../input/a"));
     // A link becomes a file, and a file a link.
     for path in ["input/escapes", "input/absolute", "input/here"] {
@@ -140,7 +175,10 @@ fn the_exec_bit_travels_and_is_a_change_of_its_own() {
     assert_eq!(p1.status().action("input/run.sh"), "upload");
     p1.sync();
     p2.sync();
-    assert_eq!(std::fs::metadata(p2.at("input/run.sh")).unwrap().permissions().mode() & 0o111, 0o111);
+    assert_eq!(
+        std::fs::metadata(p2.at("input/run.sh")).unwrap().permissions().mode() & 0o111,
+        0o111
+    );
     p2.chmod("input/run.sh", 0o644);
     p2.sync();
     p1.sync();
@@ -155,13 +193,23 @@ fn empty_files_are_files_and_times_come_back() {
     p1.write("input/empty", "");
     p1.write("input/a", "x");
     let then = std::time::UNIX_EPOCH + std::time::Duration::new(1_234_567_890, 123_456_789);
-    std::fs::File::options().write(true).open(p1.at("input/a")).unwrap().set_modified(then).unwrap();
+    std::fs::File::options()
+        .write(true)
+        .open(p1.at("input/a"))
+        .unwrap()
+        .set_modified(then)
+        .unwrap();
     p1.init();
     let p2 = lab.cloned("p2");
     assert_eq!(p2.read("input/empty"), "");
     assert_eq!(std::fs::metadata(p2.at("input/a")).unwrap().modified().unwrap(), then);
     // A new time alone is no change.
-    std::fs::File::options().write(true).open(p2.at("input/a")).unwrap().set_modified(std::time::SystemTime::now()).unwrap();
+    std::fs::File::options()
+        .write(true)
+        .open(p2.at("input/a"))
+        .unwrap()
+        .set_modified(std::time::SystemTime::now())
+        .unwrap();
     p2.assert_in_sync();
     p2.remove("input/empty");
     p2.sync();
@@ -175,7 +223,12 @@ fn a_change_that_keeps_size_and_time_is_found() {
     let (p1, _) = lab.pair(&[("input/a", "one")]);
     let before = std::fs::metadata(p1.at("input/a")).unwrap().modified().unwrap();
     std::fs::write(p1.at("input/a"), "two").unwrap();
-    std::fs::File::options().write(true).open(p1.at("input/a")).unwrap().set_modified(before).unwrap();
+    std::fs::File::options()
+        .write(true)
+        .open(p1.at("input/a"))
+        .unwrap()
+        .set_modified(before)
+        .unwrap();
     assert_eq!(p1.status().action("input/a"), "upload");
 }
 
@@ -204,7 +257,12 @@ fn a_sparse_file_of_three_gibibytes() {
 #[test]
 fn nested_projects_and_git_folders_are_left_alone() {
     let lab = lab();
-    let (p1, p2) = lab.pair(&[("input/a", "x"), ("input/.git/config", "hidden"), ("src/main.py", "code"), ("input/b.tmp", "scratch")]);
+    let (p1, p2) = lab.pair(&[
+        ("input/a", "x"),
+        ("input/.git/config", "hidden"),
+        ("src/main.py", "code"),
+        ("input/b.tmp", "scratch"),
+    ]);
     assert_eq!(lab.repo_tree().paths(), ["input/a"]);
     assert_eq!(p2.tree().paths(), ["input/a"]);
     assert!(p1.has("input/.git/config") && p1.has("src/main.py"));

@@ -46,11 +46,19 @@ fn a_power_cut_anywhere_leaves_all_before_or_all_after() {
                 println!("{name}: {place} is not passed on XFS");
                 continue;
             }
-            let side = std::panic::catch_unwind(|| Scene::world(&lab, &checkouts).which(&course.before, &course.after));
+            let side = std::panic::catch_unwind(|| {
+                Scene::world(&lab, &checkouts).which(&course.before, &course.after)
+            });
             match side {
-                Ok(Ok(Side::Before)) if place == "the end" => failures.push(format!("=== {name}: a finished sync was lost")),
+                Ok(Ok(Side::Before)) if place == "the end" => {
+                    failures.push(format!("=== {name}: a finished sync was lost"))
+                }
                 Ok(Ok(_)) => {
-                    let again = if Scene::world(&lab, &checkouts) == course.before { (scene.act)(actor) } else { actor.try_sync(&[]) };
+                    let again = if Scene::world(&lab, &checkouts) == course.before {
+                        (scene.act)(actor)
+                    } else {
+                        actor.try_sync(&[])
+                    };
                     if again.code() == Some(0) {
                         assert_repository(&lab, actor);
                     } else {
@@ -58,7 +66,9 @@ fn a_power_cut_anywhere_leaves_all_before_or_all_after() {
                     }
                 }
                 Ok(Err(why)) => failures.push(format!("=== {name} at {place}: {why}")),
-                Err(_) => failures.push(format!("=== {name} at {place}: cannot be opened, see above")),
+                Err(_) => {
+                    failures.push(format!("=== {name} at {place}: cannot be opened, see above"))
+                }
             }
         }
     }

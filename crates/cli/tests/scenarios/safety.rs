@@ -43,7 +43,11 @@ fn borrowed(files: &[(String, String)]) -> Vec<(&str, &str)> {
 
 #[test]
 fn an_unreadable_folder_deletes_nothing() {
-    let Some((lab, p1)) = for_plain_person(&[("input/a", "one"), ("input/shut/b", "two"), ("output/c", "three")]) else { return };
+    let Some((lab, p1)) =
+        for_plain_person(&[("input/a", "one"), ("input/shut/b", "two"), ("output/c", "three")])
+    else {
+        return;
+    };
     p1.chmod("input/shut", 0o000);
     p1.write("output/c", "changed");
     if is_root() {
@@ -62,12 +66,15 @@ fn an_unreadable_folder_deletes_nothing() {
 
 #[test]
 fn an_unreadable_file_is_blocked_with_its_reason() {
-    let Some((lab, p1)) = for_plain_person(&[("input/a", "one"), ("input/b", "two")]) else { return };
+    let Some((lab, p1)) = for_plain_person(&[("input/a", "one"), ("input/b", "two")]) else {
+        return;
+    };
     p1.chmod("input/a", 0o000);
     p1.write("input/b", "changed");
     p1.chmod("input/b", 0o666);
     let status = p1.dsg(&["status"]).ok().json();
-    let change = status["changes"].as_array().unwrap().iter().find(|c| c["path"] == "input/a").cloned();
+    let change =
+        status["changes"].as_array().unwrap().iter().find(|c| c["path"] == "input/a").cloned();
     if let Some(change) = change {
         assert_eq!(change["action"], "blocked");
         assert!(change["reason"].as_str().is_some_and(|r| !r.is_empty()));
@@ -82,13 +89,19 @@ fn an_unreadable_file_is_blocked_with_its_reason() {
 #[test]
 fn a_newly_ignored_folder_deletes_nothing_anywhere() {
     let lab = lab();
-    let (p1, p2) = lab.pair(&[("input/a", "one"), ("input/big/b", "two"), ("input/big/c", "three")]);
+    let (p1, p2) =
+        lab.pair(&[("input/a", "one"), ("input/big/b", "two"), ("input/big/c", "three")]);
     let config = p1.read(".dsgconfig.yml");
     let mut ignoring: serde_json::Value = serde_json::json!({});
     assert!(config.contains("paths: []"), "{config}");
     p1.write(".dsgconfig.yml", config.replace("paths: []", "paths: [input/big]"));
     ignoring["said"] = p1.dsg(&["status"]).ok().json()["changes"].clone();
-    let actions: Vec<_> = ignoring["said"].as_array().unwrap().iter().map(|c| c["action"].as_str().unwrap().to_owned()).collect();
+    let actions: Vec<_> = ignoring["said"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c["action"].as_str().unwrap().to_owned())
+        .collect();
     assert!(actions.iter().all(|a| a == "blocked"), "{ignoring}");
     let done = p1.try_sync(&[]);
     assert!(matches!(done.code(), Some(0 | 7)), "{done:?}");
@@ -131,7 +144,10 @@ fn an_emptied_data_folder_halts() {
         }
         let (local, remote) = (p1.tree(), lab.repo_tree());
         let done = p1.try_sync(&[]).expect(4).failed("empty-root");
-        assert!(done.json()["error"]["hint"].as_str().unwrap().contains("--allow empty-root"), "{done:?}");
+        assert!(
+            done.json()["error"]["hint"].as_str().unwrap().contains("--allow empty-root"),
+            "{done:?}"
+        );
         assert_eq!((p1.tree(), lab.repo_tree()), (local, remote));
         p1.try_sync(&["--allow", "empty-root"]).ok();
         assert_eq!(lab.repo_tree(), p1.tree());
@@ -170,7 +186,11 @@ fn an_unmounted_data_folder_deletes_nothing() {
     bind(false);
     let remote = lab.repo_tree();
     let pending = p1.status();
-    assert!(pending.changes.values().all(|c| c.1 != "delete_remote") || p1.try_sync(&[]).code() == Some(4), "{pending:#?}");
+    assert!(
+        pending.changes.values().all(|c| c.1 != "delete_remote")
+            || p1.try_sync(&[]).code() == Some(4),
+        "{pending:#?}"
+    );
     p1.write("output/b", "changed");
     let done = p1.try_sync(&[]);
     assert!(matches!(done.code(), Some(0 | 4 | 7)), "{done:?}");
@@ -233,7 +253,12 @@ fn restore_repo(lab: &Lab, from: &Path) {
     std::fs::remove_dir_all(&lab.repo).unwrap();
     std::fs::remove_dir_all(lab.sidecar()).unwrap();
     let parent = lab.repo.parent().unwrap();
-    let done = Command::new("cp").arg("-a").arg(from.join("repo")).arg(from.join(".repo.dsg")).arg(parent).status();
+    let done = Command::new("cp")
+        .arg("-a")
+        .arg(from.join("repo"))
+        .arg(from.join(".repo.dsg"))
+        .arg(parent)
+        .status();
     assert!(done.unwrap().success());
 }
 
@@ -259,7 +284,11 @@ fn a_repository_restored_from_an_old_backup_halts() {
     p2.try_sync(&[]).expect(4).failed("rollback");
     let done = p2.try_sync(&["--allow", "rollback", "--except-conflicts"]);
     assert!(matches!(done.code(), Some(0 | 3)), "{done:?}");
-    assert!(p2.read("input/a") == "one, later" && p2.read("input/new") == "new", "work was lost: {:?}", p2.tree());
+    assert!(
+        p2.read("input/a") == "one, later" && p2.read("input/new") == "new",
+        "work was lost: {:?}",
+        p2.tree()
+    );
 }
 
 #[test]
@@ -281,7 +310,12 @@ fn another_repository_at_the_address_halts() {
 #[test]
 fn drift_halts_with_its_paths_and_can_be_adopted() {
     let lab = lab();
-    let (p1, p2) = lab.pair(&[("input/a", "one"), ("input/b", "two"), ("input/gone there", "x"), ("input/deep/c", "c")]);
+    let (p1, p2) = lab.pair(&[
+        ("input/a", "one"),
+        ("input/b", "two"),
+        ("input/gone there", "x"),
+        ("input/deep/c", "c"),
+    ]);
     drift(&lab);
     p2.write("input/b", "mine");
     let (local, remote) = (p2.tree(), lab.repo_tree());
@@ -295,7 +329,12 @@ fn drift_halts_with_its_paths_and_can_be_adopted() {
     assert_eq!(p2.read("input/a"), "changed on the host");
     assert!(!p2.has("input/gone there"));
     let log = p2.dsg(&["log"]).ok().json();
-    let authors: Vec<_> = log["snapshots"].as_array().unwrap().iter().map(|s| s["author"].as_str().unwrap().to_owned()).collect();
+    let authors: Vec<_> = log["snapshots"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| s["author"].as_str().unwrap().to_owned())
+        .collect();
     assert_eq!(authors[0], "p2@example.org");
     assert!(authors[1] != "p2@example.org" && authors.len() == 3, "{authors:?}");
     p1.sync();

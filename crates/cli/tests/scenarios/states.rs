@@ -26,8 +26,10 @@ const STATES: [(&str, &str, &str); 15] = [
 #[test]
 fn all_states_at_once_and_their_ends() {
     let lab = lab();
-    let everywhere = ["all_eq", "L_eq_C", "L_eq_R", "C_eq_R", "all_ne", "CR.eq", "CR.ne", "LC.eq", "LC.ne", "C"];
-    let files: Vec<_> = everywhere.iter().map(|n| (format!("input/{n}"), format!("base of {n}"))).collect();
+    let everywhere =
+        ["all_eq", "L_eq_C", "L_eq_R", "C_eq_R", "all_ne", "CR.eq", "CR.ne", "LC.eq", "LC.ne", "C"];
+    let files: Vec<_> =
+        everywhere.iter().map(|n| (format!("input/{n}"), format!("base of {n}"))).collect();
     let files: Vec<_> = files.iter().map(|(p, c)| (p.as_str(), c.as_str())).collect();
     let (p1, p2) = lab.pair(&files);
 
@@ -121,19 +123,28 @@ fn a_dry_run_changes_nothing() {
     p2.remove("input/b");
     let (local, remote, pending) = (p2.tree(), lab.repo_tree(), p2.status());
     let told = p2.try_sync(&["--dry-run"]).ok().json();
-    assert_eq!((&told["uploaded"], &told["downloaded"], &told["deleted_remote"]), (&1.into(), &1.into(), &1.into()));
+    assert_eq!(
+        (&told["uploaded"], &told["downloaded"], &told["deleted_remote"]),
+        (&1.into(), &1.into(), &1.into())
+    );
     assert_eq!((p2.tree(), lab.repo_tree(), p2.status()), (local, remote, pending));
 }
 
 #[test]
 fn a_move_sends_no_byte() {
     let lab = lab();
-    let (p1, p2) = lab.pair(&[("input/old", "a content that is not small, so that it would show"), ("input/b", "x")]);
+    let (p1, p2) = lab.pair(&[
+        ("input/old", "a content that is not small, so that it would show"),
+        ("input/b", "x"),
+    ]);
     p1.rename("input/old", "output/deep/new");
     let pending = p1.status();
     assert_eq!(pending.action("output/deep/new"), "move_remote", "{pending:#?}");
     let done = p1.sync().json();
-    assert_eq!((&done["moved"], &done["bytes_sent"], &done["uploaded"]), (&1.into(), &0.into(), &0.into()));
+    assert_eq!(
+        (&done["moved"], &done["bytes_sent"], &done["uploaded"]),
+        (&1.into(), &0.into(), &0.into())
+    );
     assert_eq!(p2.status().action("output/deep/new"), "move_local");
     let done = p2.sync().json();
     assert_eq!((&done["moved"], &done["bytes_received"]), (&1.into(), &0.into()));

@@ -10,7 +10,11 @@ use dsg_testkit::run::{Account, is_root, publish_binary};
 use crate::{DSG, lab};
 
 fn mode(path: &Path) -> u32 {
-    std::fs::metadata(path).unwrap_or_else(|e| panic!("{}: {e}", path.display())).permissions().mode() & 0o7777
+    std::fs::metadata(path)
+        .unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+        .permissions()
+        .mode()
+        & 0o7777
 }
 
 #[test]
@@ -109,7 +113,11 @@ fn one_of_a_team_recovers_what_the_other_left() {
         ann.sync();
         ben.sync();
         assert_eq!(ann.tree(), ben.tree(), "{point}");
-        assert_eq!((ben.read("input/a").as_str(), ann.read("input/b").as_str()), ("ann's", "ben's"), "{point}");
+        assert_eq!(
+            (ben.read("input/a").as_str(), ann.read("input/b").as_str()),
+            ("ann's", "ben's"),
+            "{point}"
+        );
         assert_repository(&lab, &ben);
     }
 }

@@ -13,9 +13,11 @@ const NAMED: usize = 50;
 pub(crate) fn of(status: &Status, style: &Style) -> String {
     let mut text = place(status, style);
     for (group, title, tone) in GROUPS {
-        let changes: Vec<_> = status.changes.iter().filter(|c| Group::of(c) == Some(group)).collect();
+        let changes: Vec<_> =
+            status.changes.iter().filter(|c| Group::of(c) == Some(group)).collect();
         if !changes.is_empty() {
-            let _ = writeln!(text, "\n{}", style.paint(tone, format!("{title}: {}", changes.len())));
+            let _ =
+                writeln!(text, "\n{}", style.paint(tone, format!("{title}: {}", changes.len())));
             text += &list(group, &changes, style);
         }
     }
@@ -45,7 +47,11 @@ impl Group {
         Some(match change.action {
             "conflict" => Self::Conflict,
             // A decided conflict stays with the conflicts until it is synced.
-            "upload" | "download" | "delete_local" | "delete_remote" if change.resolution.is_some() => Self::Conflict,
+            "upload" | "download" | "delete_local" | "delete_remote"
+                if change.resolution.is_some() =>
+            {
+                Self::Conflict
+            }
             "upload" | "delete_remote" | "move_remote" => Self::Outgoing,
             "download" | "delete_local" | "move_local" => Self::Incoming,
             "cache" => Self::Agreed,
@@ -115,11 +121,19 @@ fn pending(change: &StatusChange, width: usize, style: &Style) -> String {
 
 fn conflict(change: &StatusChange, style: &Style) -> String {
     let bytes = change.size.map_or_else(String::new, |bytes| format!("  {}", size(bytes)));
-    let mut text = format!("  {}{bytes}\n      {}\n", style.paint(Tone::Strong, shown(&change.path)), change.state.sentence());
+    let mut text = format!(
+        "  {}{bytes}\n      {}\n",
+        style.paint(Tone::Strong, shown(&change.path)),
+        change.state.sentence()
+    );
     let path = quoted(&change.path);
     let _ = match change.resolution {
         None => writeln!(text, "      dsg resolve {path} --local | --remote | --cached | --both"),
-        Some(how) => writeln!(text, "      {}", style.paint(Tone::Good, format!("decided: {}; the next sync does it", said(how)))),
+        Some(how) => writeln!(
+            text,
+            "      {}",
+            style.paint(Tone::Good, format!("decided: {}; the next sync does it", said(how)))
+        ),
     };
     text
 }
@@ -153,8 +167,12 @@ fn next(status: &Status) -> String {
         }
         (0, false) => "Everything is in sync.".to_owned(),
         (0, true) => "Next: dsg sync -m \"why\"".to_owned(),
-        (1, true) => "Next: decide the conflict, or dsg sync --except-conflicts for the rest.".to_owned(),
-        (_, true) => "Next: decide the conflicts, or dsg sync --except-conflicts for the rest.".to_owned(),
+        (1, true) => {
+            "Next: decide the conflict, or dsg sync --except-conflicts for the rest.".to_owned()
+        }
+        (_, true) => {
+            "Next: decide the conflicts, or dsg sync --except-conflicts for the rest.".to_owned()
+        }
         (_, false) => "Next: decide with dsg resolve, then dsg sync.".to_owned(),
     }
 }
