@@ -233,8 +233,10 @@ impl Scan<'_> {
             return self.all();
         }
         let named: BTreeSet<&str> = sorted.iter().copied().collect();
-        let inside = |path: &str| path.match_indices('/').any(|(at, _)| named.contains(&path[..at]));
-        sorted.retain(|path| !inside(path));
+        let inside =
+            |path: &str| path.match_indices('/').any(|(at, _)| named.contains(&path[..at]));
+        let odd = |path: &str| path.split('/').any(|c| matches!(c, "" | "." | ".."));
+        sorted.retain(|path| !inside(path) && !odd(path));
         for path in &sorted {
             self.monitor.check()?;
             self.one(path)?;

@@ -221,7 +221,8 @@ fn a_rule_that_excludes_a_synced_file_deletes_nothing() {
 
 #[test]
 fn an_emptied_data_folder_is_told() {
-    let mut project = Project::with(&["input/a", "input/b/c", "x/output/d", "x/output/e", "frozen/f"]);
+    let mut project =
+        Project::with(&["input/a", "input/b/c", "x/output/d", "x/output/e", "frozen/f"]);
     project.scan();
     project.agree();
     project.remove("x/output/d");

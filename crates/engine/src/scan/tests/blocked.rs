@@ -118,7 +118,9 @@ fn links_stay_inside_or_are_listed() {
     }
     let summary = project.scan();
     assert_eq!((summary.files, summary.hashed_files), (3, 1));
-    assert!(matches!(project.local("input/in"), Local::Present(Entry::Link(t)) if t.as_str() == "../input/a"));
+    assert!(
+        matches!(project.local("input/in"), Local::Present(Entry::Link(t)) if t.as_str() == "../input/a")
+    );
     let listed = [("input/abs", ProblemKind::Link), ("input/out", ProblemKind::Link)];
     assert_eq!(project.problems(), listed.map(|(p, k)| (p.to_owned(), k)));
     assert!(is_unknown(&project.local("input/out")));
@@ -162,7 +164,9 @@ fn of_two_names_that_differ_by_case_the_synced_one_stays() {
     assert!(project.local("input/NEW").entry().is_some(), "of two new ones the first stays");
     let listed = ["input/Data.csv", "input/new"].map(|p| (p.to_owned(), ProblemKind::Case));
     assert_eq!(project.problems(), listed);
-    assert!(is_unknown(&project.local("input/Data.csv")) && is_unknown(&project.local("input/new")));
+    assert!(
+        is_unknown(&project.local("input/Data.csv")) && is_unknown(&project.local("input/new"))
+    );
     std::fs::rename(project.at("input/Data.csv"), project.at("input/other.csv")).unwrap();
     project.remove("input/new");
     project.scan();
