@@ -22,7 +22,9 @@ pub enum AddressError {
     #[error("{0:?} is not an absolute path")]
     Relative(String),
     /// A kind of address that this version cannot reach.
-    #[error("{0:?} is not a folder of this computer; this version keeps repositories in folders of this computer")]
+    #[error(
+        "{0:?} is not a folder of this computer; this version keeps repositories in folders of this computer"
+    )]
     Unsupported(String),
     /// Contains a character that no address has.
     #[error("{0:?} contains a character that cannot stand in an address")]
@@ -41,7 +43,11 @@ impl FromStr for Address {
         }
         if path.starts_with('/') {
             let trimmed = path.trim_end_matches('/');
-            return if trimmed.is_empty() { Err(AddressError::Unsupported(text.to_owned())) } else { Ok(Self::Local(trimmed.into())) };
+            return if trimmed.is_empty() {
+                Err(AddressError::Unsupported(text.to_owned()))
+            } else {
+                Ok(Self::Local(trimmed.into()))
+            };
         }
         if path.contains(':') {
             return Err(AddressError::Unsupported(text.to_owned()));
@@ -61,7 +67,9 @@ impl Address {
     /// The last part of the path: a name to offer.
     pub fn name(&self) -> String {
         match self {
-            Self::Local(path) => path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(),
+            Self::Local(path) => {
+                path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
+            }
         }
     }
 }
@@ -80,10 +88,16 @@ mod tests {
 
     #[test]
     fn folders_are_addresses_and_others_say_why_not() {
-        for (text, path) in [("/data/repo1", "/data/repo1"), ("file:///data/r/", "/data/r"), ("/with space", "/with space")] {
+        for (text, path) in [
+            ("/data/repo1", "/data/repo1"),
+            ("file:///data/r/", "/data/r"),
+            ("/with space", "/with space"),
+        ] {
             assert_eq!(text.parse::<Address>().map(|a| a.to_string()).as_deref(), Ok(path));
         }
-        for wrong in ["", "file://", "data/repo", "ssh://host/x", "host:/x", "rclone:a:b", "/", "/a\nb"] {
+        for wrong in
+            ["", "file://", "data/repo", "ssh://host/x", "host:/x", "rclone:a:b", "/", "/a\nb"]
+        {
             assert!(wrong.parse::<Address>().is_err(), "{wrong}");
         }
     }

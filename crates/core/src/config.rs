@@ -11,7 +11,8 @@ use crate::path::RepoPath;
 
 /// The data directories of a new project, unless others are chosen.
 pub const DEFAULT_DATA_DIRS: [&str; 3] = ["frozen", "input", "output"];
-const DEFAULT_NAMES: [&str; 6] = [".DS_Store", ".RData", ".Rdata", ".Rproj.user", ".rdata", "__pycache__"];
+const DEFAULT_NAMES: [&str; 6] =
+    [".DS_Store", ".RData", ".Rdata", ".Rproj.user", ".rdata", "__pycache__"];
 const DEFAULT_SUFFIXES: [&str; 2] = [".pyc", ".tmp"];
 
 /// The shared keys of `.dsgconfig.yml`.
@@ -118,25 +119,49 @@ impl SharedConfig {
     /// The first value that means nothing.
     pub fn checked(mut self) -> Result<Self, ConfigError> {
         let bad = |key, why: String| Err(ConfigError::Value { key, why });
-        if self.name.trim().is_empty() || self.name.len() > 255 || self.name.contains(['/', '\0', '\n']) {
-            return bad("name", format!("{:?} is not a name of 1 to 255 bytes without '/'", self.name));
+        if self.name.trim().is_empty()
+            || self.name.len() > 255
+            || self.name.contains(['/', '\0', '\n'])
+        {
+            return bad(
+                "name",
+                format!("{:?} is not a name of 1 to 255 bytes without '/'", self.name),
+            );
         }
         if self.data_dirs.is_empty() {
-            return bad("data_dirs", "no folder is named, so nothing would be tracked ('*' tracks all)".into());
+            return bad(
+                "data_dirs",
+                "no folder is named, so nothing would be tracked ('*' tracks all)".into(),
+            );
         }
         for dir in self.data_dirs.iter().filter(|d| *d != "*") {
             if dir.contains('/') {
-                return bad("data_dirs", format!("{dir:?} is a path; a folder's name, valid at any depth, is meant"));
+                return bad(
+                    "data_dirs",
+                    format!("{dir:?} is a path; a folder's name, valid at any depth, is meant"),
+                );
             }
             if let Err(e) = RepoPath::parse(dir) {
                 return bad("data_dirs", e.to_string());
             }
         }
-        self.ignore.paths = self.ignore.paths.iter().map(|p| p.trim_end_matches('/').to_owned()).collect();
-        if let Some(path) = self.ignore.paths.iter().find(|p| p.is_empty() || p.starts_with('/') || p.split('/').any(|c| c == "..")) {
+        self.ignore.paths =
+            self.ignore.paths.iter().map(|p| p.trim_end_matches('/').to_owned()).collect();
+        if let Some(path) = self
+            .ignore
+            .paths
+            .iter()
+            .find(|p| p.is_empty() || p.starts_with('/') || p.split('/').any(|c| c == ".."))
+        {
             return bad("ignore.paths", format!("{path:?} is not a path below the project's root"));
         }
-        if self.ignore.names.iter().chain(&self.ignore.suffixes).any(|n| n.is_empty() || n.contains('/')) {
+        if self
+            .ignore
+            .names
+            .iter()
+            .chain(&self.ignore.suffixes)
+            .any(|n| n.is_empty() || n.contains('/'))
+        {
             return bad("ignore", "a name or suffix is empty or contains '/'".into());
         }
         Ok(self)
@@ -148,7 +173,10 @@ impl SharedConfig {
     pub fn merge(base: &Self, ours: &Self, theirs: &Self) -> Self {
         let set = |pick: fn(&Self) -> &BTreeSet<String>| -> BTreeSet<String> {
             let (b, o, t) = (pick(base), pick(ours), pick(theirs));
-            o.union(t).filter(|x| (o.contains(*x) && t.contains(*x)) || !b.contains(*x)).cloned().collect()
+            o.union(t)
+                .filter(|x| (o.contains(*x) && t.contains(*x)) || !b.contains(*x))
+                .cloned()
+                .collect()
         };
         let mut data_dirs = set(|c| &c.data_dirs);
         if data_dirs.is_empty() {
@@ -167,7 +195,11 @@ impl SharedConfig {
 
     /// What becomes of the directory at `path` (components joined by `/`, as on disk).
     pub fn directory(&self, path: &str) -> Tracking {
-        self.excluded(path).unwrap_or(if self.is_data(path) { Tracking::Tracked } else { Tracking::OutsideData })
+        self.excluded(path).unwrap_or(if self.is_data(path) {
+            Tracking::Tracked
+        } else {
+            Tracking::OutsideData
+        })
     }
 
     /// What becomes of the file or link at `path`.
@@ -191,14 +223,17 @@ impl SharedConfig {
         }
         let by_name = path.split('/').any(|c| self.ignore.names.contains(c));
         let by_path = !self.ignore.paths.is_empty()
-            && (self.ignore.paths.contains(path) || path.match_indices('/').any(|(at, _)| self.ignore.paths.contains(&path[..at])));
+            && (self.ignore.paths.contains(path)
+                || path.match_indices('/').any(|(at, _)| self.ignore.paths.contains(&path[..at])));
         (by_name || by_path || is_dated_backup(path)).then_some(Tracking::Ignored)
     }
 }
 
 /// `NAME~YYYYMMDDTHHMMSS±ZZZZ~`, as an earlier tool named its backups.
 fn is_dated_backup(path: &str) -> bool {
-    let Some((_, stamp)) = path.strip_suffix('~').and_then(|p| p.rsplit_once('~')) else { return false };
+    let Some((_, stamp)) = path.strip_suffix('~').and_then(|p| p.rsplit_once('~')) else {
+        return false;
+    };
     let b = stamp.as_bytes();
     b.len() == 20
         && b.iter().enumerate().all(|(i, c)| match i {
@@ -256,11 +291,26 @@ mod tests {
         let legacy = "name: p\nrepository: {type: zfs, host: server, pool: tank, mountpoint: /tank}\ndata_dirs: [input]\nignore: {paths: [a/b/]}\n";
         let read = SharedConfig::from_yaml(legacy).unwrap();
         assert!(read.ignore.paths.contains("a/b") && read.ignore.names.contains("__pycache__"));
-        for broken in ["name: [", "data_dirs: [input]", "name: p\ndata_dirs: []", "name: p\ndata_dirs: [a/b]", "name: p\ndatadirs: [x]", "name: p\nignore: {path: [x]}", "name: p\nignore: {paths: [../x]}", "", "- a"] {
+        for broken in [
+            "name: [",
+            "data_dirs: [input]",
+            "name: p\ndata_dirs: []",
+            "name: p\ndata_dirs: [a/b]",
+            "name: p\ndatadirs: [x]",
+            "name: p\nignore: {path: [x]}",
+            "name: p\nignore: {paths: [../x]}",
+            "",
+            "- a",
+        ] {
             let error = SharedConfig::from_yaml(broken).unwrap_err();
             assert!(!error.to_string().is_empty(), "{broken}");
         }
-        assert!(SharedConfig::from_yaml("name: p\ndata_dirs: {a: 1}").unwrap_err().to_string().contains("line"));
+        assert!(
+            SharedConfig::from_yaml("name: p\ndata_dirs: {a: 1}")
+                .unwrap_err()
+                .to_string()
+                .contains("line")
+        );
     }
 
     #[test]

@@ -63,7 +63,8 @@ impl Serialize for Hash {
 impl<'de> Deserialize<'de> for Hash {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("not a SHA-256 value of 64 hexadecimal digits"))
+        Self::parse(&text)
+            .ok_or_else(|| serde::de::Error::custom("not a SHA-256 value of 64 hexadecimal digits"))
     }
 }
 
@@ -119,7 +120,10 @@ impl LinkTarget {
     /// # Errors
     /// The target is absolute, leaves the tree (walked component by component), or is no text.
     pub fn parse(at: &RepoPath, target: &str) -> Result<Self, LinkError> {
-        if target.is_empty() || target.len() > MAX_PATH || target.contains(|c: char| c.is_control() || c == '\\') {
+        if target.is_empty()
+            || target.len() > MAX_PATH
+            || target.contains(|c: char| c.is_control() || c == '\\')
+        {
             return Err(LinkError::Unusable);
         }
         if target.starts_with('/') {
@@ -147,7 +151,9 @@ impl Entry {
     /// Whether both are the same for a person: kind, content and exec bit; the time is not.
     pub fn same(&self, other: &Entry) -> bool {
         match (self, other) {
-            (Entry::File(a), Entry::File(b)) => a.hash == b.hash && a.size == b.size && a.exec == b.exec,
+            (Entry::File(a), Entry::File(b)) => {
+                a.hash == b.hash && a.size == b.size && a.exec == b.exec
+            }
             (Entry::Link(a), Entry::Link(b)) => a == b,
             _ => false,
         }
@@ -177,7 +183,8 @@ mod tests {
     #[test]
     fn links_stay_inside() {
         let at: RepoPath = "output/plots/latest.png".parse().unwrap();
-        for inside in ["2024.png", "../a", "../../input/x", "./../plots/../plots/y", "a/../../../z"] {
+        for inside in ["2024.png", "../a", "../../input/x", "./../plots/../plots/y", "a/../../../z"]
+        {
             assert!(LinkTarget::parse(&at, inside).is_ok(), "{inside}");
         }
         for outside in ["../../../x", "../../..", "/etc/passwd", "", "a/../../../../z", "x\0y"] {
@@ -188,14 +195,19 @@ mod tests {
     #[test]
     fn hash_text_round_trips() {
         let hash = Hash::of(b"abc");
-        assert_eq!(hash.to_string(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(
+            hash.to_string(),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
         assert_eq!(Hash::parse(&hash.to_string()), Some(hash));
         assert_eq!(Hash::parse(&hash.to_string().to_uppercase()), None);
     }
 
     #[test]
     fn time_is_not_a_difference() {
-        let file = |mtime, exec| Entry::File(FileEntry { size: 3, mtime: Mtime(mtime), exec, hash: Hash::of(b"abc") });
+        let file = |mtime, exec| {
+            Entry::File(FileEntry { size: 3, mtime: Mtime(mtime), exec, hash: Hash::of(b"abc") })
+        };
         assert!(file(1, false).same(&file(2, false)));
         assert!(!file(1, false).same(&file(1, true)));
     }

@@ -114,10 +114,14 @@ impl Failure {
         use std::io::ErrorKind as K;
         let (path, cause) = (path.as_ref().display(), cause.into());
         let (code, why, hint) = match cause.kind() {
-            K::PermissionDenied | K::ReadOnlyFilesystem => {
-                (Code::Permission, "permission was refused", "Ask its owner for access, or choose another place.")
+            K::PermissionDenied | K::ReadOnlyFilesystem => (
+                Code::Permission,
+                "permission was refused",
+                "Ask its owner for access, or choose another place.",
+            ),
+            K::StorageFull | K::QuotaExceeded => {
+                (Code::Space, "the disk is full", "Free some space and try again.")
             }
-            K::StorageFull | K::QuotaExceeded => (Code::Space, "the disk is full", "Free some space and try again."),
             K::NotFound => (Code::Io, "it is not there (any more)", ""),
             _ => (Code::Io, "", ""),
         };

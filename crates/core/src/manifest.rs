@@ -73,8 +73,15 @@ struct Line<'a> {
 
 /// The canonical line of one path, with its `\n`.
 pub fn line(path: &RepoPath, entry: Option<&Entry>) -> Vec<u8> {
-    let mut line =
-        Line { path: path.as_str().into(), size: None, mtime_ns: None, exec: false, sha256: None, link: None, gone: false };
+    let mut line = Line {
+        path: path.as_str().into(),
+        size: None,
+        mtime_ns: None,
+        exec: false,
+        sha256: None,
+        link: None,
+        gone: false,
+    };
     match entry {
         Some(Entry::File(file)) => {
             line.size = Some(file.size);
@@ -98,13 +105,35 @@ pub fn parse_line(text: &[u8]) -> Result<Change, String> {
     let raw: Line = serde_json::from_slice(text).map_err(|e| e.to_string())?;
     let path = RepoPath::parse(&raw.path).map_err(|e| format!("{:?}: {e}", raw.path))?;
     let entry = match raw {
-        Line { size: Some(size), mtime_ns: Some(mtime), exec, sha256: Some(hash), link: None, gone: false, .. } => {
-            Some(Entry::File(FileEntry { size, mtime: Mtime(mtime), exec, hash }))
-        }
-        Line { size: None, mtime_ns: None, exec: false, sha256: None, link: Some(target), gone: false, .. } => {
-            Some(Entry::Link(LinkTarget::parse(&path, &target).map_err(|e| format!("{path}: {e}"))?))
-        }
-        Line { size: None, mtime_ns: None, exec: false, sha256: None, link: None, gone: true, .. } => None,
+        Line {
+            size: Some(size),
+            mtime_ns: Some(mtime),
+            exec,
+            sha256: Some(hash),
+            link: None,
+            gone: false,
+            ..
+        } => Some(Entry::File(FileEntry { size, mtime: Mtime(mtime), exec, hash })),
+        Line {
+            size: None,
+            mtime_ns: None,
+            exec: false,
+            sha256: None,
+            link: Some(target),
+            gone: false,
+            ..
+        } => Some(Entry::Link(
+            LinkTarget::parse(&path, &target).map_err(|e| format!("{path}: {e}"))?,
+        )),
+        Line {
+            size: None,
+            mtime_ns: None,
+            exec: false,
+            sha256: None,
+            link: None,
+            gone: true,
+            ..
+        } => None,
         _ => return Err(format!("{path}: neither a file, a link nor a deletion")),
     };
     if line(&path, entry.as_ref()).strip_suffix(b"\n") != Some(text) {
@@ -144,7 +173,9 @@ impl OrderCheck {
             if !self.gone_allowed {
                 return Err(format!("{path} is a deletion, which only a delta may hold"));
             }
-        } else if let Some((file, _)) = self.prefixes.iter().find(|(p, stands)| *stands && path.is_within(p)) {
+        } else if let Some((file, _)) =
+            self.prefixes.iter().find(|(p, stands)| *stands && path.is_within(p))
+        {
             return Err(format!("{path} lies below {file}, which is a file"));
         }
         self.prefixes.push((path.clone(), change.entry.is_some()));
@@ -164,7 +195,13 @@ pub struct ManifestReader<R> {
 impl<R: BufRead> ManifestReader<R> {
     /// Reads a whole manifest: deletions are errors.
     pub fn new(input: R) -> Self {
-        Self { input, order: OrderCheck::default(), line: 0, hash: Sha256::new(), buffer: Vec::new() }
+        Self {
+            input,
+            order: OrderCheck::default(),
+            line: 0,
+            hash: Sha256::new(),
+            buffer: Vec::new(),
+        }
     }
 
     /// Reads a delta.
@@ -291,15 +328,20 @@ pub fn apply_delta<W: Write>(
     let mut pending = delta.next().transpose()?;
     let emit_new = |writer: &mut ManifestWriter<W>, change: &Change| match &change.entry {
         Some(entry) => writer.put(&change.path, Some(entry)).map_err(ManifestError::from),
-        None => Err(ManifestError::Line { line: 0, why: format!("{} is deleted, but was not there", change.path) }),
+        None => Err(ManifestError::Line {
+            line: 0,
+            why: format!("{} is deleted, but was not there", change.path),
+        }),
     };
     loop {
         line_number += 1;
         let Some(text) = next_line(&mut base, &mut buffer, line_number)? else { break };
         base_hash.update(text);
         base_hash.update(b"\n");
-        let path = raw_path(text)
-            .ok_or_else(|| ManifestError::Line { line: line_number, why: "it names no path".into() })?;
+        let path = raw_path(text).ok_or_else(|| ManifestError::Line {
+            line: line_number,
+            why: "it names no path".into(),
+        })?;
         while let Some(change) = pending.take_if(|c| c.path.as_bytes() < path) {
             emit_new(&mut writer, &change)?;
             added += 1;
@@ -327,7 +369,10 @@ pub fn apply_delta<W: Write>(
         pending = delta.next().transpose()?;
     }
     let (output, result) = writer.finish()?;
-    Ok((output, Applied { base: Hash(base_hash.finalize().into()), result, added, changed, deleted }))
+    Ok((
+        output,
+        Applied { base: Hash(base_hash.finalize().into()), result, added, changed, deleted },
+    ))
 }
 
 /// The path of a line, unparsed; `None` if the line does not begin as a line must.
@@ -344,7 +389,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn file(content: &str, exec: bool) -> Entry {
-        Entry::File(FileEntry { size: content.len() as u64, mtime: Mtime(1_700_000_000_123_456_789), exec, hash: Hash::of(content.as_bytes()) })
+        Entry::File(FileEntry {
+            size: content.len() as u64,
+            mtime: Mtime(1_700_000_000_123_456_789),
+            exec,
+            hash: Hash::of(content.as_bytes()),
+        })
     }
 
     fn text(tree: &BTreeMap<RepoPath, Entry>) -> Vec<u8> {
@@ -368,7 +418,10 @@ mod tests {
         let good = String::from_utf8(line(&"b".parse().unwrap(), Some(&file("x", false)))).unwrap();
         let at = |path: &str| good.replace("\"b\"", &format!("{path:?}"));
         let cases = [
-            at("../x"), at("/etc/passwd"), at("a\u{301}"), at(&"y".repeat(300)),
+            at("../x"),
+            at("/etc/passwd"),
+            at("a\u{301}"),
+            at(&"y".repeat(300)),
             good.clone() + &good,
             at("b") + &at("a"),
             at("a") + &at("a-b") + &at("a/b"),
@@ -379,7 +432,9 @@ mod tests {
             "{\"path\":\"b\",\"gone\":true}\n".into(),
             "{\"path\":\"b\",\"link\":\"../../etc/passwd\"}\n".into(),
             good.trim_end().into(),
-            "\n".into(), "\u{0}\n".into(), "x".repeat(40_000),
+            "\n".into(),
+            "\u{0}\n".into(),
+            "x".repeat(40_000),
         ];
         for case in cases {
             let outcome: Result<Vec<_>, _> = ManifestReader::new(case.as_bytes()).collect();
@@ -400,7 +455,9 @@ mod tests {
             let mut tree: BTreeMap<RepoPath, Entry> = BTreeMap::new();
             for (path, content) in raw {
                 let path: RepoPath = path.parse().unwrap();
-                if !path.ancestors().any(|a| tree.contains_key(a)) && !tree.keys().any(|k| k.is_within(&path)) {
+                if !path.ancestors().any(|a| tree.contains_key(a))
+                    && !tree.keys().any(|k| k.is_within(&path))
+                {
                     tree.insert(path, file(&content, content.len() == 2));
                 }
             }

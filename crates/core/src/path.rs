@@ -73,7 +73,8 @@ impl RepoPath {
         if path.len() > MAX_PATH {
             return Err(PathError::TooLong(path.len(), MAX_PATH));
         }
-        let drive = path.as_bytes().get(1) == Some(&b':') && path.as_bytes()[0].is_ascii_alphabetic();
+        let drive =
+            path.as_bytes().get(1) == Some(&b':') && path.as_bytes()[0].is_ascii_alphabetic();
         if path.starts_with('/') || path.starts_with('\\') || drive {
             return Err(PathError::Absolute);
         }
@@ -163,9 +164,11 @@ fn check_component(name: &str) -> Result<(), PathError> {
 /// private use, unassigned) and the line and paragraph separators.
 fn is_legal(c: char) -> bool {
     if c.is_ascii() {
-        return !c.is_ascii_control() && !matches!(c, '<' | '>' | ':' | '"' | '|' | '?' | '*' | '\\' | '/');
+        return !c.is_ascii_control()
+            && !matches!(c, '<' | '>' | ':' | '"' | '|' | '?' | '*' | '\\' | '/');
     }
-    !matches!(c, '\u{2028}' | '\u{2029}') && c.general_category_group() != GeneralCategoryGroup::Other
+    !matches!(c, '\u{2028}' | '\u{2029}')
+        && c.general_category_group() != GeneralCategoryGroup::Other
 }
 
 fn is_reserved(name: &str) -> bool {
@@ -188,7 +191,8 @@ pub fn normalized(name: &str) -> Option<String> {
     while !trimmed.is_char_boundary(end) {
         end -= 1;
     }
-    let mut legal = if trimmed.len() > MAX_COMPONENT { trimmed[..end].trim_end() } else { trimmed }.to_owned();
+    let mut legal =
+        if trimmed.len() > MAX_COMPONENT { trimmed[..end].trim_end() } else { trimmed }.to_owned();
     if is_reserved(&legal) {
         let stem = legal.find('.').unwrap_or(legal.len());
         legal.insert_str(stem, "_renamed");
@@ -258,7 +262,17 @@ mod tests {
 
     #[test]
     fn ordinary_names_are_accepted() {
-        for path in ["a", "input/2024/Año nuevo.csv", "données/été.tsv", "日本語/表.csv", "a b/c-d_e.f", "x.~y", "nullify.txt", "com10", "a'b!c#d%e"] {
+        for path in [
+            "a",
+            "input/2024/Año nuevo.csv",
+            "données/été.tsv",
+            "日本語/表.csv",
+            "a b/c-d_e.f",
+            "x.~y",
+            "nullify.txt",
+            "com10",
+            "a'b!c#d%e",
+        ] {
             assert_eq!(RepoPath::parse(path).map(String::from).as_deref(), Ok(path));
         }
     }
@@ -268,9 +282,40 @@ mod tests {
         let long = "x".repeat(256);
         let deep = vec!["abcdefgh"; 400].join("/");
         for path in [
-            "", "/etc/passwd", "\\\\host\\share", "c:/x", "../x", "a/../b", "a/./b", "a//b", "a/", "x~", "~x/y", "CON", "a/nul.txt",
-            "lpt1.csv", " a", "a ", "a/\u{a0}b", "a\tb", "a:b", "a?b", "a*b", "a|b", "a<b", "a>b", "a\"b", "a\\b", "a\u{200b}b",
-            "a\u{202e}b", "a\u{2028}b", "a\u{e000}b", "a\u{ad}b", "e\u{301}te\u{301}.csv", &long, &deep,
+            "",
+            "/etc/passwd",
+            "\\\\host\\share",
+            "c:/x",
+            "../x",
+            "a/../b",
+            "a/./b",
+            "a//b",
+            "a/",
+            "x~",
+            "~x/y",
+            "CON",
+            "a/nul.txt",
+            "lpt1.csv",
+            " a",
+            "a ",
+            "a/\u{a0}b",
+            "a\tb",
+            "a:b",
+            "a?b",
+            "a*b",
+            "a|b",
+            "a<b",
+            "a>b",
+            "a\"b",
+            "a\\b",
+            "a\u{200b}b",
+            "a\u{202e}b",
+            "a\u{2028}b",
+            "a\u{e000}b",
+            "a\u{ad}b",
+            "e\u{301}te\u{301}.csv",
+            &long,
+            &deep,
         ] {
             assert!(RepoPath::parse(path).is_err(), "{path:?} was accepted");
         }
@@ -298,7 +343,12 @@ mod tests {
     fn ancestors_and_containment() {
         let path: RepoPath = "a/b/c".parse().unwrap();
         assert_eq!(path.ancestors().collect::<Vec<_>>(), ["a/b", "a"]);
-        assert!(path.is_within("a/b") && path.is_within("a/b/c") && !path.is_within("a/b/c/d") && !path.is_within("a/bb"));
+        assert!(
+            path.is_within("a/b")
+                && path.is_within("a/b/c")
+                && !path.is_within("a/b/c/d")
+                && !path.is_within("a/bb")
+        );
         assert_eq!(path.name(), "c");
     }
 }

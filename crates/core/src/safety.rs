@@ -74,16 +74,23 @@ pub fn check(plan: &Plan, facts: &Facts, allowed: &BTreeSet<Allow>) -> Result<()
         if allowed.contains(&allow) {
             return Ok(());
         }
-        Err(Failure::new(code, message).hint(format!("{hint} To go on all the same: --allow {}.", allow.as_str())))
+        Err(Failure::new(code, message)
+            .hint(format!("{hint} To go on all the same: --allow {}.", allow.as_str())))
     };
     let deletes_remote = count(plan, |a| matches!(a, Action::DeleteRemote));
     let deletes_local = count(plan, |a| matches!(a, Action::DeleteLocal));
     if let (Some(first), true) = (facts.emptied.first(), deletes_remote > 0) {
-        let what = if first == "." { "The project's folder".to_owned() } else { format!("The folder {first}") };
+        let what = if first == "." {
+            "The project's folder".to_owned()
+        } else {
+            format!("The folder {first}")
+        };
         halt(
             Allow::EmptyRoot,
             Code::EmptyRoot,
-            format!("{what} is empty, but held files at the last sync: {deletes_remote} files would be deleted from the repository."),
+            format!(
+                "{what} is empty, but held files at the last sync: {deletes_remote} files would be deleted from the repository."
+            ),
             "Is a disk not mounted? Look whether the files are where they should be.",
         )?;
     }
@@ -122,7 +129,14 @@ mod tests {
     use crate::state::Local;
 
     fn deletions(n: usize) -> Plan {
-        let entry = |i: usize| Entry::File(FileEntry { size: 1, mtime: Mtime(0), exec: false, hash: Hash::of(&i.to_le_bytes()) });
+        let entry = |i: usize| {
+            Entry::File(FileEntry {
+                size: 1,
+                mtime: Mtime(0),
+                exec: false,
+                hash: Hash::of(&i.to_le_bytes()),
+            })
+        };
         let gone = |i| PathState {
             path: format!("input/{i}").parse().unwrap(),
             local: Local::Absent,

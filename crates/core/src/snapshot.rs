@@ -58,7 +58,8 @@ pub struct NotASnapshot(String);
 impl FromStr for SnapshotId {
     type Err = NotASnapshot;
     fn from_str(text: &str) -> Result<Self, NotASnapshot> {
-        let digits = text.strip_prefix('s').filter(|d| d.starts_with(|c: char| matches!(c, '1'..='9')));
+        let digits =
+            text.strip_prefix('s').filter(|d| d.starts_with(|c: char| matches!(c, '1'..='9')));
         digits
             .filter(|d| d.bytes().all(|b| b.is_ascii_digit()))
             .and_then(|d| d.parse().ok())
@@ -148,7 +149,9 @@ pub enum SnapshotError {
     #[error("the snapshot's header is damaged: {0}")]
     Damaged(String),
     /// Written by a newer program.
-    #[error("the repository's format is {0}, this program reads up to {FORMAT}: install a newer DSG")]
+    #[error(
+        "the repository's format is {0}, this program reads up to {FORMAT}: install a newer DSG"
+    )]
     Newer(u32),
     /// The chain value does not follow from the parent's.
     #[error("{0} does not follow from its parent: the history was altered")]
@@ -205,7 +208,10 @@ impl SnapshotHeader {
         let header: Self = serde_json::from_str(line).map_err(damaged)?;
         let expected_parent = SnapshotId::new(header.id.0 - 1);
         if header.parent != expected_parent {
-            return Err(SnapshotError::Damaged(format!("{} cannot follow {:?}", header.id, header.parent)));
+            return Err(SnapshotError::Damaged(format!(
+                "{} cannot follow {:?}",
+                header.id, header.parent
+            )));
         }
         Ok(header)
     }

@@ -76,9 +76,27 @@ impl State {
                 (false, false, true) => Self::LcrCEqR,
                 (false, false, false) => Self::LcrAllNe,
             },
-            (None, Some(c), Some(r)) => if c.same(r) { Self::CrEq } else { Self::CrNe },
-            (Some(l), None, Some(r)) => if l.same(r) { Self::LrEq } else { Self::LrNe },
-            (Some(l), Some(c), None) => if l.same(c) { Self::LcEq } else { Self::LcNe },
+            (None, Some(c), Some(r)) => {
+                if c.same(r) {
+                    Self::CrEq
+                } else {
+                    Self::CrNe
+                }
+            }
+            (Some(l), None, Some(r)) => {
+                if l.same(r) {
+                    Self::LrEq
+                } else {
+                    Self::LrNe
+                }
+            }
+            (Some(l), Some(c), None) => {
+                if l.same(c) {
+                    Self::LcEq
+                } else {
+                    Self::LcNe
+                }
+            }
             (None, None, Some(_)) => Self::R,
             (None, Some(_), None) => Self::C,
             (Some(_), None, None) => Self::L,

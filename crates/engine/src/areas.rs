@@ -55,7 +55,8 @@ impl Areas {
         let mut top = String::new();
         let above: Vec<&str> = path.ancestors().chain([""]).collect();
         for dir in above {
-            let stat = if dir.is_empty() { Some(self.root.own_stat()?) } else { self.root.stat(dir)? };
+            let stat =
+                if dir.is_empty() { Some(self.root.own_stat()?) } else { self.root.stat(dir)? };
             let Some(stat) = stat else { continue };
             match dev {
                 None => dev = Some(stat.dev),
@@ -64,7 +65,8 @@ impl Areas {
             }
             dir.clone_into(&mut top);
         }
-        let dev = dev.ok_or_else(|| Failure::new(Code::Io, format!("{path} has no place here.")))?;
+        let dev =
+            dev.ok_or_else(|| Failure::new(Code::Io, format!("{path} has no place here.")))?;
         Ok((dev, top))
     }
 
@@ -139,7 +141,9 @@ impl Areas {
                 Err(e) if e.is_absent() => {}
                 Err(e) => return Err(e.into()),
             }
-            for empty in [format!("{TRASH}/{}", self.transaction), TRASH.to_owned(), STAGING.to_owned()] {
+            for empty in
+                [format!("{TRASH}/{}", self.transaction), TRASH.to_owned(), STAGING.to_owned()]
+            {
                 match base.remove_dir(&empty) {
                     Err(e) if !e.is_present() && !e.is_absent() => return Err(e.into()),
                     _ => {}
@@ -169,7 +173,10 @@ pub(crate) struct Leftover {
 ///
 /// # Errors
 /// A folder cannot be read.
-pub(crate) fn leftovers<'a>(root: &Dir, tops: impl IntoIterator<Item = &'a str>) -> Outcome<Vec<Leftover>> {
+pub(crate) fn leftovers<'a>(
+    root: &Dir,
+    tops: impl IntoIterator<Item = &'a str>,
+) -> Outcome<Vec<Leftover>> {
     let mut found = Vec::new();
     for top in tops {
         for (kind, trash) in [(STAGING, false), (TRASH, true)] {

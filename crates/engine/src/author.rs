@@ -29,7 +29,9 @@ pub fn author() -> Outcome<String> {
         })?;
         author = config.and_then(|c| c.user_id).or(author);
     }
-    Ok(author.filter(|a| !a.trim().is_empty() && !a.contains(char::is_control)).unwrap_or_else(login_at_host))
+    Ok(author
+        .filter(|a| !a.trim().is_empty() && !a.contains(char::is_control))
+        .unwrap_or_else(login_at_host))
 }
 
 /// In the order in which they are merged: later wins.
@@ -44,7 +46,8 @@ fn user_files() -> Vec<PathBuf> {
 
 /// `login@host` of this process.
 pub fn login_at_host() -> String {
-    let login = ["LOGNAME", "USER"].iter().find_map(|n| std::env::var(n).ok().filter(|v| !v.is_empty()));
+    let login =
+        ["LOGNAME", "USER"].iter().find_map(|n| std::env::var(n).ok().filter(|v| !v.is_empty()));
     let login = login.unwrap_or_else(|| format!("uid{}", rustix::process::getuid().as_raw()));
     let system = rustix::system::uname();
     format!("{login}@{}", system.nodename().to_string_lossy())

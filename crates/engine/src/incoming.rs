@@ -48,13 +48,15 @@ pub(crate) fn stage(
         let staging = &areas.at(path)?.staging;
         match (entry, snapshot(*source, head)) {
             (Entry::Link(target), _) => staging.symlink(target.as_str(), &name)?,
-            (Entry::File(file), Some(snapshot)) => wanted.entry(snapshot).or_default().push(Wanted {
-                path: path.clone(),
-                file: *file,
-                name,
-                staging: staging.try_clone()?,
-                mode: existing.filter(|s| s.kind == dsg_fs::stat::Kind::File).map(|s| s.mode),
-            }),
+            (Entry::File(file), Some(snapshot)) => {
+                wanted.entry(snapshot).or_default().push(Wanted {
+                    path: path.clone(),
+                    file: *file,
+                    name,
+                    staging: staging.try_clone()?,
+                    mode: existing.filter(|s| s.kind == dsg_fs::stat::Kind::File).map(|s| s.mode),
+                });
+            }
             (Entry::File(_), None) => {
                 return Err(Failure::new(
                     dsg_core::failure::Code::NotFound,
@@ -66,7 +68,12 @@ pub(crate) fn stage(
     let mut bytes = 0;
     for (snapshot, wanted) in &wanted {
         let paths: Vec<RepoPath> = wanted.iter().map(|w| w.path.clone()).collect();
-        endpoint.fetch(*snapshot, &paths, &Receiver { snapshot: *snapshot, wanted, monitor }, monitor)?;
+        endpoint.fetch(
+            *snapshot,
+            &paths,
+            &Receiver { snapshot: *snapshot, wanted, monitor },
+            monitor,
+        )?;
         bytes += wanted.iter().map(|w| w.file.size).sum::<u64>();
     }
     Ok(bytes)
@@ -137,7 +144,12 @@ impl CopyError {
 }
 
 /// Copies at most `limit` bytes and one more, hashing them.
-fn copy(from: &mut dyn Read, to: &mut File, limit: u64, monitor: &Monitor) -> Result<(u64, Hash), CopyError> {
+fn copy(
+    from: &mut dyn Read,
+    to: &mut File,
+    limit: u64,
+    monitor: &Monitor,
+) -> Result<(u64, Hash), CopyError> {
     thread_local! {
         static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; 256 * 1024]);
     }
@@ -176,7 +188,11 @@ pub(crate) fn harden(areas: &mut Areas, steps: &[Step]) -> Outcome<BTreeMap<usiz
         let staging = &areas.at(path)?.staging;
         let name = number.to_string();
         let Some(stat) = staging.stat(&name)? else {
-            return Err(Failure::io("find", staging.at(&name), std::io::Error::from(std::io::ErrorKind::NotFound)));
+            return Err(Failure::io(
+                "find",
+                staging.at(&name),
+                std::io::Error::from(std::io::ErrorKind::NotFound),
+            ));
         };
         inodes.insert(number, stat.ino);
         if entry.file().is_some() && small.len() <= ONE_BY_ONE {

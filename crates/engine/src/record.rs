@@ -118,7 +118,15 @@ pub(crate) fn seal(batch: &Batch, record: &Record, steps: &[SealedStep]) -> Outc
             let raw = Raw::of(&sealed.step);
             let wait = serde_json::to_string(&sealed.wait).unwrap_or_default();
             let number = i64::try_from(number).unwrap_or(i64::MAX);
-            insert.execute(params![number, raw.kind, raw.path, raw.other, raw.entry, raw.expected, wait])?;
+            insert.execute(params![
+                number,
+                raw.kind,
+                raw.path,
+                raw.other,
+                raw.entry,
+                raw.expected,
+                wait
+            ])?;
         }
         Ok(())
     };
@@ -142,7 +150,9 @@ pub(crate) fn load(index: &Index) -> Outcome<Option<Record>> {
     };
     let Some(body) = read().map_err(|e| index.trouble(e))? else { return Ok(None) };
     let record = serde_json::from_str(&body);
-    record.map(Some).map_err(|e| damaged(index.path(), "the record of a sync in it cannot be read").because(e))
+    record
+        .map(Some)
+        .map_err(|e| damaged(index.path(), "the record of a sync in it cannot be read").because(e))
 }
 
 /// The steps of the record that stands, in order.
@@ -151,9 +161,9 @@ pub(crate) fn load(index: &Index) -> Outcome<Option<Record>> {
 /// As [`load`].
 pub(crate) fn steps(index: &Index) -> Outcome<Vec<SealedStep>> {
     let read = || {
-        let mut query = index
-            .connection()
-            .prepare_cached("SELECT kind, path, other, entry, expected, wait FROM step ORDER BY number")?;
+        let mut query = index.connection().prepare_cached(
+            "SELECT kind, path, other, entry, expected, wait FROM step ORDER BY number",
+        )?;
         let rows = query.query_map([], |row| {
             let raw = Raw {
                 kind: row.get(0)?,
@@ -195,7 +205,8 @@ struct Raw {
 
 impl Raw {
     fn of(step: &Step) -> Self {
-        let text = |path: &RepoPath, entry: Option<&Entry>| entry.map(|e| manifest::line(path, Some(e)));
+        let text =
+            |path: &RepoPath, entry: Option<&Entry>| entry.map(|e| manifest::line(path, Some(e)));
         let raw = |kind: &str, path: &RepoPath, other: Option<&RepoPath>, entry, expected| Self {
             kind: kind.to_owned(),
             path: path.to_string(),
@@ -204,16 +215,22 @@ impl Raw {
             expected,
         };
         match step {
-            Step::Place { path, entry, expected, aside, .. } => {
-                raw("place", path, aside.as_ref(), text(path, Some(entry)), text(path, expected.as_ref()))
-            }
+            Step::Place { path, entry, expected, aside, .. } => raw(
+                "place",
+                path,
+                aside.as_ref(),
+                text(path, Some(entry)),
+                text(path, expected.as_ref()),
+            ),
             Step::Remove { path, expected, aside } => {
                 raw("remove", path, aside.as_ref(), None, text(path, Some(expected)))
             }
             Step::Rename { from, to, expected, entry } => {
                 raw("rename", from, Some(to), text(to, Some(entry)), text(from, Some(expected)))
             }
-            Step::Agree { path, entry } => raw("agree", path, None, text(path, entry.as_ref()), None),
+            Step::Agree { path, entry } => {
+                raw("agree", path, None, text(path, entry.as_ref()), None)
+            }
         }
     }
 
@@ -226,7 +243,9 @@ impl Raw {
         };
         let (entry, expected) = (entry(self.entry)?, entry(self.expected)?);
         Some(match self.kind.as_str() {
-            "place" => Step::Place { path, entry: entry?, expected, aside: other, source: Source::Head },
+            "place" => {
+                Step::Place { path, entry: entry?, expected, aside: other, source: Source::Head }
+            }
             "remove" => Step::Remove { path, expected: expected?, aside: other },
             "rename" => Step::Rename { from: path, to: other?, expected: expected?, entry: entry? },
             "agree" => Step::Agree { path, entry },

@@ -67,7 +67,9 @@ impl StatusChange {
             _ => None,
         };
         let entry = match &item.action {
-            Action::Download | Action::MoveLocal { .. } | Action::Cache | Action::DeleteRemote => item.at.remote.as_ref(),
+            Action::Download | Action::MoveLocal { .. } | Action::Cache | Action::DeleteRemote => {
+                item.at.remote.as_ref()
+            }
             Action::Restore => item.at.cached(),
             _ => item.at.local.entry().or(item.at.remote.as_ref()),
         };
@@ -195,7 +197,9 @@ impl SyncReport {
                     report.uploaded += u64::from(!is(item.at.remote.as_ref()));
                 }
                 Action::Conflict => report.conflicts.push(item.at.path.to_string()),
-                Action::Blocked(reason) => report.skipped.push((item.at.path.to_string(), reason.clone())),
+                Action::Blocked(reason) => {
+                    report.skipped.push((item.at.path.to_string(), reason.clone()));
+                }
                 Action::None | Action::Cache | Action::Skipped => {}
             }
         }

@@ -34,7 +34,11 @@ pub(crate) enum Ended {
 ///
 /// # Errors
 /// A step is not possible now; all steps can be taken again later.
-pub(crate) fn settle(areas: &mut Areas, steps: &[SealedStep], monitor: &Monitor) -> Outcome<Vec<Ended>> {
+pub(crate) fn settle(
+    areas: &mut Areas,
+    steps: &[SealedStep],
+    monitor: &Monitor,
+) -> Outcome<Vec<Ended>> {
     let mut ended = Vec::with_capacity(steps.len());
     let mut left: BTreeSet<RepoPath> = BTreeSet::new();
     let mut touched: BTreeSet<Option<RepoPath>> = BTreeSet::new();
@@ -44,11 +48,15 @@ pub(crate) fn settle(areas: &mut Areas, steps: &[SealedStep], monitor: &Monitor)
         }
         let end = match step {
             Step::Place { path, expected, aside, .. } => {
-                touched.extend([path.parent()].into_iter().chain(aside.as_ref().map(RepoPath::parent)));
+                touched.extend(
+                    [path.parent()].into_iter().chain(aside.as_ref().map(RepoPath::parent)),
+                );
                 place(areas, path, expected.as_ref(), aside.as_ref(), wait)?
             }
             Step::Remove { path, expected, aside } => {
-                touched.extend([path.parent()].into_iter().chain(aside.as_ref().map(RepoPath::parent)));
+                touched.extend(
+                    [path.parent()].into_iter().chain(aside.as_ref().map(RepoPath::parent)),
+                );
                 left.extend(path.parent());
                 remove(areas, path, expected, aside.as_ref(), wait)?
             }
@@ -78,7 +86,13 @@ fn refuse(error: FsError) -> Outcome<Ended> {
     }
 }
 
-fn place(areas: &mut Areas, path: &RepoPath, expected: Option<&Entry>, aside: Option<&RepoPath>, wait: &Wait) -> Outcome<Ended> {
+fn place(
+    areas: &mut Areas,
+    path: &RepoPath,
+    expected: Option<&Entry>,
+    aside: Option<&RepoPath>,
+    wait: &Wait,
+) -> Outcome<Ended> {
     let root = areas.root().try_clone()?;
     let area = areas.at(path)?;
     let (staging, trash) = (&area.staging, &area.trash);
@@ -91,14 +105,12 @@ fn place(areas: &mut Areas, path: &RepoPath, expected: Option<&Entry>, aside: Op
     let Some(expected) = expected else {
         return add(&root, staging, name, path);
     };
-    if fresh {
-        if let Err(error) = staging.exchange(name, &root, path.as_str()) {
-            return if error.is_absent() {
-                Ok(Ended::Refused("it was deleted here during the sync".to_owned()))
-            } else {
-                refuse(error)
-            };
-        }
+    if fresh && let Err(error) = staging.exchange(name, &root, path.as_str()) {
+        return if error.is_absent() {
+            Ok(Ended::Refused("it was deleted here during the sync".to_owned()))
+        } else {
+            refuse(error)
+        };
     }
     crash::SWAPPED.pass();
     if !is_expected(staging, name, expected, wait) {
@@ -108,7 +120,9 @@ fn place(areas: &mut Areas, path: &RepoPath, expected: Option<&Entry>, aside: Op
     match aside {
         None => to_trash(staging, name, trash, path)?,
         Some(aside) => {
-            if let Err(error) = with_parent(&root, aside, || staging.rename_noreplace(name, &root, aside.as_str())) {
+            if let Err(error) =
+                with_parent(&root, aside, || staging.rename_noreplace(name, &root, aside.as_str()))
+            {
                 if error.is_present() || error.is_escape() {
                     return give_back(&root, staging, trash, path, wait);
                 }
@@ -120,7 +134,8 @@ fn place(areas: &mut Areas, path: &RepoPath, expected: Option<&Entry>, aside: Op
 }
 
 fn add(root: &Dir, staging: &Dir, name: &str, path: &RepoPath) -> Outcome<Ended> {
-    let attempt = || with_parent(root, path, || staging.rename_noreplace(name, root, path.as_str()));
+    let attempt =
+        || with_parent(root, path, || staging.rename_noreplace(name, root, path.as_str()));
     match attempt() {
         Ok(()) => Ok(Ended::Done),
         Err(error) if error.is_present() && remove_hollow(root, path.as_str()) => {
@@ -134,13 +149,21 @@ fn add(root: &Dir, staging: &Dir, name: &str, path: &RepoPath) -> Outcome<Ended>
 /// Removes a folder that holds nothing but empty folders; `false` if it holds anything else.
 fn remove_hollow(root: &Dir, path: &str) -> bool {
     let Ok(names) = root.open_beneath(path).and_then(|dir| dir.list()) else { return false };
-    let hollow = |name: &std::ffi::OsString| name.to_str().is_some_and(|n| remove_hollow(root, &format!("{path}/{n}")));
+    let hollow = |name: &std::ffi::OsString| {
+        name.to_str().is_some_and(|n| remove_hollow(root, &format!("{path}/{n}")))
+    };
     names.iter().all(|n| hollow(&n.name)) && root.remove_dir(path).is_ok()
 }
 
 /// Undoes an exchange. Whatever was saved here meanwhile stands at the path in the end; older
 /// versions go to the trash.
-fn give_back(root: &Dir, staging: &Dir, trash: &Dir, path: &RepoPath, wait: &Wait) -> Outcome<Ended> {
+fn give_back(
+    root: &Dir,
+    staging: &Dir,
+    trash: &Dir,
+    path: &RepoPath,
+    wait: &Wait,
+) -> Outcome<Ended> {
     let name = wait.name.as_str();
     match staging.exchange(name, root, path.as_str()) {
         Ok(()) => {}
@@ -160,7 +183,13 @@ fn give_back(root: &Dir, staging: &Dir, trash: &Dir, path: &RepoPath, wait: &Wai
     Ok(Ended::Refused("it was changed here during the sync".to_owned()))
 }
 
-fn remove(areas: &mut Areas, path: &RepoPath, expected: &Entry, aside: Option<&RepoPath>, wait: &Wait) -> Outcome<Ended> {
+fn remove(
+    areas: &mut Areas,
+    path: &RepoPath,
+    expected: &Entry,
+    aside: Option<&RepoPath>,
+    wait: &Wait,
+) -> Outcome<Ended> {
     let root = areas.root().try_clone()?;
     let area = areas.at(path)?;
     let (staging, trash) = (&area.staging, &area.trash);
@@ -182,7 +211,9 @@ fn remove(areas: &mut Areas, path: &RepoPath, expected: &Entry, aside: Option<&R
     }
     crash::SWAPPED.pass();
     if !is_expected(staging, name, expected, wait) {
-        if with_parent(&root, path, || staging.rename_noreplace(name, &root, path.as_str())).is_err() {
+        if with_parent(&root, path, || staging.rename_noreplace(name, &root, path.as_str()))
+            .is_err()
+        {
             to_trash(staging, name, trash, path)?;
         }
         return Ok(Ended::Refused("it was changed here during the sync".to_owned()));
@@ -191,7 +222,8 @@ fn remove(areas: &mut Areas, path: &RepoPath, expected: &Entry, aside: Option<&R
     match aside {
         None => to_trash(staging, name, trash, path)?,
         Some(aside) => {
-            let moved = with_parent(&root, aside, || staging.rename_noreplace(name, &root, aside.as_str()));
+            let moved =
+                with_parent(&root, aside, || staging.rename_noreplace(name, &root, aside.as_str()));
             if let Err(error) = moved {
                 if !error.is_present() && !error.is_escape() {
                     return Err(error.into());
@@ -206,24 +238,36 @@ fn remove(areas: &mut Areas, path: &RepoPath, expected: &Entry, aside: Option<&R
     Ok(Ended::Done)
 }
 
-fn rename(areas: &Areas, from: &RepoPath, to: &RepoPath, expected: &Entry, entry: &Entry, wait: &Wait) -> Outcome<Ended> {
+fn rename(
+    areas: &Areas,
+    from: &RepoPath,
+    to: &RepoPath,
+    expected: &Entry,
+    entry: &Entry,
+    wait: &Wait,
+) -> Outcome<Ended> {
     let root = areas.root();
     let there = root.stat(to.as_str()).ok().flatten();
-    if !there.is_some_and(|s| wait.staged == Some(s.ino)) {
-        let moved = with_parent(root, to, || root.rename_noreplace(from.as_str(), root, to.as_str()));
+    if there.is_none_or(|s| wait.staged != Some(s.ino)) {
+        let moved =
+            with_parent(root, to, || root.rename_noreplace(from.as_str(), root, to.as_str()));
         if let Err(error) = moved {
             return refuse(error);
         }
     }
     crash::SWAPPED.pass();
     if !is_expected(root, to.as_str(), expected, wait) {
-        with_parent(root, from, || root.rename_noreplace(to.as_str(), root, from.as_str()))?;
+        // If something new stands at the former place, both stay where they are.
+        match with_parent(root, from, || root.rename_noreplace(to.as_str(), root, from.as_str())) {
+            Err(error) if !error.is_present() && !error.is_escape() => return Err(error.into()),
+            _ => {}
+        }
         return Ok(Ended::Refused("it was changed here during the sync".to_owned()));
     }
-    if let (Entry::File(now), Entry::File(before)) = (entry, expected) {
-        if now.mtime != before.mtime {
-            root.set_times(to.as_str(), now.mtime)?;
-        }
+    if let (Entry::File(now), Entry::File(before)) = (entry, expected)
+        && now.mtime != before.mtime
+    {
+        root.set_times(to.as_str(), now.mtime)?;
     }
     Ok(Ended::Done)
 }
@@ -303,7 +347,12 @@ fn remove_emptied(root: &Dir, left: &BTreeSet<RepoPath>) -> Outcome<()> {
     }
     for dir in dirs.into_iter().rev().filter(|d| d.contains('/')) {
         match root.remove_dir(dir) {
-            Err(e) if !(e.is_present() || e.is_absent() || e.is_escape() || e.errno == rustix::io::Errno::BUSY) => {
+            Err(e)
+                if !(e.is_present()
+                    || e.is_absent()
+                    || e.is_escape()
+                    || e.errno == rustix::io::Errno::BUSY) =>
+            {
                 return Err(e.into());
             }
             _ => {}

@@ -11,21 +11,27 @@ pub(super) fn choose_names(items: &mut [Item], request: &Request) {
     let mut used: BTreeSet<RepoPath> = BTreeSet::new();
     let mut chosen: BTreeMap<RepoPath, Option<RepoPath>> = BTreeMap::new();
     let taken = |path: &RepoPath| {
-        let below = known.range(path.clone()..).find(|k| !k.starts_with(path.as_str()) || k.is_within(path));
+        let below = known
+            .range(path.clone()..)
+            .find(|k| !k.starts_with(path.as_str()) || k.is_within(path));
         below.is_some_and(|k| k.is_within(path)) || request.taken.is_some_and(|taken| taken(path))
     };
     for item in items {
         let Action::KeepBoth { aside } = &mut item.action else { continue };
         let root = item.clash.clone().unwrap_or_else(|| item.at.path.clone());
         let free = chosen.entry(root.clone()).or_insert_with(|| {
-            let free = (1..=9999).filter_map(|n| copy_name(&root, n)).find(|name| !used.contains(name) && !taken(name));
+            let free = (1..=9999)
+                .filter_map(|n| copy_name(&root, n))
+                .find(|name| !used.contains(name) && !taken(name));
             used.extend(free.clone());
             free
         });
         let below = &item.at.path[root.len()..];
         match free.as_ref().and_then(|name| RepoPath::parse(&format!("{name}{below}")).ok()) {
             Some(name) => *aside = name,
-            None => item.action = Action::Blocked("No free name is left for the local copy.".into()),
+            None => {
+                item.action = Action::Blocked("No free name is left for the local copy.".into());
+            }
         }
     }
 }

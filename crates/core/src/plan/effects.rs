@@ -99,7 +99,10 @@ impl Plan {
                 }
             }
         }
-        changes.into_iter().map(|(path, entry)| Change { path: path.clone(), entry: entry.cloned() }).collect()
+        changes
+            .into_iter()
+            .map(|(path, entry)| Change { path: path.clone(), entry: entry.cloned() })
+            .collect()
     }
 
     /// Puts whose content the repository has already: `(to, from)`, sorted.
@@ -117,7 +120,12 @@ impl Plan {
             let (to, entry) = item.put()?;
             entry.file()?;
             let restored = item.action == Action::Restore;
-            Some(Outgoing { from: item.at.path.clone(), to: to.clone(), entry: entry.clone(), restored })
+            Some(Outgoing {
+                from: item.at.path.clone(),
+                to: to.clone(),
+                entry: entry.clone(),
+                restored,
+            })
         };
         self.items.iter().filter_map(one).collect()
     }
@@ -133,10 +141,18 @@ impl Plan {
             let local = item.at.local.entry().cloned();
             match &item.action {
                 Action::Download => come.extend(item.at.remote.clone().map(|entry| Step::Place {
-                    path, entry, expected: local, aside: None, source: Source::Head,
+                    path,
+                    entry,
+                    expected: local,
+                    aside: None,
+                    source: Source::Head,
                 })),
                 Action::DeleteLocal => {
-                    leave.extend(local.map(|expected| Step::Remove { path, expected, aside: None }));
+                    leave.extend(local.map(|expected| Step::Remove {
+                        path,
+                        expected,
+                        aside: None,
+                    }));
                 }
                 Action::MoveLocal { from } => {
                     let expected = item.moved.as_ref().and_then(|m| m.local.entry().cloned());
@@ -146,9 +162,15 @@ impl Plan {
                 }
                 Action::KeepBoth { aside } => match (item.at.remote.clone(), local) {
                     (Some(entry), expected) => come.push(Step::Place {
-                        path, entry, expected, aside: Some(aside.clone()), source: Source::Head,
+                        path,
+                        entry,
+                        expected,
+                        aside: Some(aside.clone()),
+                        source: Source::Head,
                     }),
-                    (None, Some(expected)) => leave.push(Step::Remove { path, expected, aside: Some(aside.clone()) }),
+                    (None, Some(expected)) => {
+                        leave.push(Step::Remove { path, expected, aside: Some(aside.clone()) });
+                    }
                     (None, None) => {}
                 },
                 Action::Restore => match &item.at.cache {
@@ -156,7 +178,11 @@ impl Plan {
                         agree.push(Step::Agree { path, entry: Some(entry.clone()) });
                     }
                     Some((entry, snapshot)) => come.push(Step::Place {
-                        path, entry: entry.clone(), expected: local, aside: None, source: Source::Snapshot(*snapshot),
+                        path,
+                        entry: entry.clone(),
+                        expected: local,
+                        aside: None,
+                        source: Source::Snapshot(*snapshot),
                     }),
                     None => {}
                 },

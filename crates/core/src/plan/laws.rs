@@ -21,7 +21,12 @@ struct World {
 fn entry(content: u8) -> Entry {
     match content {
         0 => Entry::Link(LinkTarget::parse(&"a".parse().unwrap(), "b").unwrap()),
-        n => Entry::File(FileEntry { size: u64::from(n) - 1, mtime: Mtime(0), exec: n == 4, hash: Hash::of(&[n.min(3)]) }),
+        n => Entry::File(FileEntry {
+            size: u64::from(n) - 1,
+            mtime: Mtime(0),
+            exec: n == 4,
+            hash: Hash::of(&[n.min(3)]),
+        }),
     }
 }
 
@@ -43,7 +48,8 @@ fn tree() -> impl Strategy<Value = Tree> {
 
 /// Each side is the cache with some edits, as in life, or anything at all.
 fn worlds() -> impl Strategy<Value = World> {
-    let edits = || proptest::collection::vec(("(a|b|a-)(/[ab]){0,2}", proptest::option::of(0u8..5)), 0..4);
+    let edits =
+        || proptest::collection::vec(("(a|b|a-)(/[ab]){0,2}", proptest::option::of(0u8..5)), 0..4);
     let edited = |mut tree: Tree, edits: Vec<(String, Option<u8>)>| {
         for (path, content) in edits {
             let path: RepoPath = path.parse().unwrap();
@@ -61,17 +67,29 @@ fn worlds() -> impl Strategy<Value = World> {
             cache,
             ..World::default()
         }),
-        (tree(), tree(), tree()).prop_map(|(local, cache, remote)| World { local, cache, remote, ..World::default() }),
+        (tree(), tree(), tree()).prop_map(|(local, cache, remote)| World {
+            local,
+            cache,
+            remote,
+            ..World::default()
+        }),
     ]
 }
 
 fn resolutions() -> impl Strategy<Value = Vec<Option<Resolution>>> {
-    let one = prop_oneof![Just(None), Just(Some(Resolution::Local)), Just(Some(Resolution::Remote)), Just(Some(Resolution::Cached)), Just(Some(Resolution::Both))];
+    let one = prop_oneof![
+        Just(None),
+        Just(Some(Resolution::Local)),
+        Just(Some(Resolution::Remote)),
+        Just(Some(Resolution::Cached)),
+        Just(Some(Resolution::Both))
+    ];
     proptest::collection::vec(one, 1..6)
 }
 
 fn states(world: &World) -> Vec<PathState> {
-    let paths: BTreeSet<&RepoPath> = world.local.keys().chain(world.cache.keys()).chain(world.remote.keys()).collect();
+    let paths: BTreeSet<&RepoPath> =
+        world.local.keys().chain(world.cache.keys()).chain(world.remote.keys()).collect();
     let state = |path: &RepoPath| PathState {
         path: path.clone(),
         local: world.local.get(path).cloned().map_or(Local::Absent, Local::Present),
@@ -83,7 +101,8 @@ fn states(world: &World) -> Vec<PathState> {
 
 fn decide(world: &World, choices: &[Option<Resolution>]) -> BTreeMap<RepoPath, Decision> {
     let decided = |(i, s): (usize, PathState)| {
-        choices[i % choices.len()].map(|resolution| (s.path.clone(), Decision { resolution, seen: s.fingerprint() }))
+        choices[i % choices.len()]
+            .map(|resolution| (s.path.clone(), Decision { resolution, seen: s.fingerprint() }))
     };
     states(world).into_iter().enumerate().filter_map(decided).collect()
 }
@@ -102,7 +121,10 @@ fn apply(world: &World, plan: &Plan) -> World {
     let changes = plan.remote_changes();
     for (to, from) in plan.remote_copies() {
         let put = changes.iter().find(|c| c.path == to).and_then(|c| c.entry.clone()).unwrap();
-        assert!(world.remote[&from].same(&put), "a copy of {from} would not be what {to} should be");
+        assert!(
+            world.remote[&from].same(&put),
+            "a copy of {from} would not be what {to} should be"
+        );
     }
     for change in changes {
         match change.entry {
@@ -123,7 +145,10 @@ fn apply(world: &World, plan: &Plan) -> World {
                 assert_eq!(out, expected);
                 match (out, aside) {
                     (Some(out), Some(aside)) => {
-                        assert!(after.local.insert(aside.clone(), out.clone()).is_none(), "{aside} was taken");
+                        assert!(
+                            after.local.insert(aside.clone(), out.clone()).is_none(),
+                            "{aside} was taken"
+                        );
                         cache(aside, Some(out));
                     }
                     (Some(out), None) => after.trash.push(out),
@@ -136,7 +161,10 @@ fn apply(world: &World, plan: &Plan) -> World {
                 assert_eq!(out, expected);
                 match aside {
                     Some(aside) => {
-                        assert!(after.local.insert(aside.clone(), out.clone()).is_none(), "{aside} was taken");
+                        assert!(
+                            after.local.insert(aside.clone(), out.clone()).is_none(),
+                            "{aside} was taken"
+                        );
                         cache(aside, Some(out));
                     }
                     None => after.trash.push(out),
@@ -268,7 +296,8 @@ proptest! {
 #[test]
 fn two_people_may_sync_in_either_order() {
     // Disjoint edits: whoever comes first, both end with both.
-    let base: Tree = [("a/a", 1), ("b", 2), ("a-", 3)].map(|(p, c)| (p.parse().unwrap(), entry(c))).into();
+    let base: Tree =
+        [("a/a", 1), ("b", 2), ("a-", 3)].map(|(p, c)| (p.parse().unwrap(), entry(c))).into();
     let edit = |path: &str, content: Option<u8>| {
         let mut tree = base.clone();
         match content {
@@ -278,9 +307,15 @@ fn two_people_may_sync_in_either_order() {
         tree
     };
     let run = |first: &Tree, second: &Tree| {
-        let one = World { local: first.clone(), cache: base.clone(), remote: base.clone(), ..World::default() };
+        let one = World {
+            local: first.clone(),
+            cache: base.clone(),
+            remote: base.clone(),
+            ..World::default()
+        };
         let head = apply(&one, &plan(&one, &Request::default())).remote;
-        let two = World { local: second.clone(), cache: base.clone(), remote: head, ..World::default() };
+        let two =
+            World { local: second.clone(), cache: base.clone(), remote: head, ..World::default() };
         apply(&two, &plan(&two, &Request::default())).remote
     };
     let (mine, theirs) = (edit("a/a", Some(4)), edit("b", None));
@@ -311,7 +346,12 @@ fn a_decision_for_other_content_does_not_count() {
 #[test]
 fn a_folder_that_became_a_file_is_no_conflict() {
     let old: Tree = [("a/a", 2), ("a/b", 3)].map(|(p, c)| (p.parse().unwrap(), entry(c))).into();
-    let world = World { local: [("a".parse().unwrap(), entry(4))].into(), cache: old.clone(), remote: old, ..World::default() };
+    let world = World {
+        local: [("a".parse().unwrap(), entry(4))].into(),
+        cache: old.clone(),
+        remote: old,
+        ..World::default()
+    };
     let plan = plan(&world, &Request::default());
     assert_eq!(plan.conflicts().count(), 0);
     assert_eq!(apply(&world, &plan).remote, world.local);

@@ -55,11 +55,14 @@ impl PathState {
     pub fn fingerprint(&self) -> Hash {
         let mut text = Vec::new();
         for side in [self.local.entry(), self.cached(), self.remote.as_ref()] {
-            text.extend(match side {
-                Some(Entry::File(f)) => format!("f {} {} {}\n", f.hash, f.size, f.exec),
-                Some(Entry::Link(l)) => format!("l {}\n", l.as_str()),
-                None => "-\n".to_owned(),
-            }.into_bytes());
+            text.extend(
+                match side {
+                    Some(Entry::File(f)) => format!("f {} {} {}\n", f.hash, f.size, f.exec),
+                    Some(Entry::Link(l)) => format!("l {}\n", l.as_str()),
+                    None => "-\n".to_owned(),
+                }
+                .into_bytes(),
+            );
         }
         Hash::of(&text)
     }
@@ -197,7 +200,10 @@ impl Plan {
         items.sort_by(|a, b| a.at.path.cmp(&b.at.path));
         settle_clashes(&mut items, request);
         for item in &mut items {
-            let selected = request.only.as_ref().is_none_or(|only| only.iter().any(|p| item.at.path.is_within(p)));
+            let selected = request
+                .only
+                .as_ref()
+                .is_none_or(|only| only.iter().any(|p| item.at.path.is_within(p)));
             if !selected && !matches!(item.action, Action::None) {
                 item.action = Action::Skipped;
             }
@@ -223,7 +229,8 @@ impl Plan {
 impl Item {
     fn new(at: PathState, request: &Request) -> Self {
         let state = at.state();
-        let mut item = Self { state, action: Action::None, moved: None, clash: None, resolution: None, at };
+        let mut item =
+            Self { state, action: Action::None, moved: None, clash: None, resolution: None, at };
         item.action = match (&item.at.local, request.blocked.get(&item.at.path)) {
             (_, Some(reason)) => Action::Blocked(reason.clone()),
             (Local::Unknown(reason), None) => Action::Blocked(reason.clone()),
@@ -242,7 +249,9 @@ impl Item {
             State::LcrCEqR | State::L => Action::Upload,
             State::CrEq => Action::DeleteRemote,
             State::LcEq => Action::DeleteLocal,
-            State::LcrAllNe | State::CrNe | State::LrNe | State::LcNe | State::Clash => Action::Conflict,
+            State::LcrAllNe | State::CrNe | State::LrNe | State::LcNe | State::Clash => {
+                Action::Conflict
+            }
         }
     }
 
@@ -324,9 +333,12 @@ fn settle_clashes(items: &mut [Item], request: &Request) {
 /// A clash is decided as a whole: while one of its paths waits, all of them do.
 fn reopen_half_decided(items: &mut [Item]) -> bool {
     let waits = |i: &&Item| i.action == Action::Conflict;
-    let open: BTreeSet<RepoPath> = items.iter().filter(waits).filter_map(|i| i.clash.clone()).collect();
+    let open: BTreeSet<RepoPath> =
+        items.iter().filter(waits).filter_map(|i| i.clash.clone()).collect();
     let mut progressed = false;
-    for item in items.iter_mut().filter(|i| i.clash.as_ref().is_some_and(|root| open.contains(root))) {
+    for item in
+        items.iter_mut().filter(|i| i.clash.as_ref().is_some_and(|root| open.contains(root)))
+    {
         if !item.action.is_inert() {
             item.action = Action::Conflict;
             item.resolution = None;
@@ -339,8 +351,10 @@ fn reopen_half_decided(items: &mut [Item]) -> bool {
 /// What could only be done together with something that stays as it is stays too.
 fn hold_back_dependents(items: &mut [Item]) {
     loop {
-        let held: Vec<(usize, RepoPath)> =
-            occupancy::offenders(items).into_iter().filter(|(i, _)| !items[*i].action.is_inert()).collect();
+        let held: Vec<(usize, RepoPath)> = occupancy::offenders(items)
+            .into_iter()
+            .filter(|(i, _)| !items[*i].action.is_inert())
+            .collect();
         if held.is_empty() {
             return;
         }

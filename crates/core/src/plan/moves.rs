@@ -21,19 +21,29 @@ pub(super) fn pair(items: &mut Vec<Item>) {
         for same_name in [true, false] {
             for index in 0..items.len() {
                 let added = match (&items[index].action, items[index].state, &side) {
-                    (Action::Upload, State::L, Action::DeleteRemote) => items[index].at.local.entry(),
-                    (Action::Download, State::R, Action::DeleteLocal) => items[index].at.remote.as_ref(),
+                    (Action::Upload, State::L, Action::DeleteRemote) => {
+                        items[index].at.local.entry()
+                    }
+                    (Action::Download, State::R, Action::DeleteLocal) => {
+                        items[index].at.remote.as_ref()
+                    }
                     _ => continue,
                 };
-                let Some(candidates) = key(added).and_then(|k| sources.get_mut(&k)) else { continue };
+                let Some(candidates) = key(added).and_then(|k| sources.get_mut(&k)) else {
+                    continue;
+                };
                 let name = items[index].at.path.name();
-                let found = candidates.iter().rposition(|&c| !same_name || items[c].at.path.name() == name);
+                let found =
+                    candidates.iter().rposition(|&c| !same_name || items[c].at.path.name() == name);
                 let Some(source) = found.map(|at| candidates.remove(at)) else { continue };
                 let from = items[source].at.path.clone();
                 gone[source] = true;
                 items[index].moved = Some(items[source].at.clone());
-                items[index].action =
-                    if side == Action::DeleteRemote { Action::MoveRemote { from } } else { Action::MoveLocal { from } };
+                items[index].action = if side == Action::DeleteRemote {
+                    Action::MoveRemote { from }
+                } else {
+                    Action::MoveLocal { from }
+                };
             }
         }
     }

@@ -39,7 +39,9 @@ fn stands(item: &Item, side: Side) -> bool {
     let at = &item.at;
     let local = !matches!(at.local, Local::Absent);
     match (side, &item.action) {
-        (Side::Local, Action::Download | Action::KeepBoth { .. } | Action::MoveLocal { .. }) => at.remote.is_some(),
+        (Side::Local, Action::Download | Action::KeepBoth { .. } | Action::MoveLocal { .. }) => {
+            at.remote.is_some()
+        }
         (Side::Remote, Action::Upload | Action::MoveRemote { .. }) => local,
         (Side::Local, Action::DeleteLocal) | (Side::Remote, Action::DeleteRemote) => false,
         (_, Action::Restore) => true,

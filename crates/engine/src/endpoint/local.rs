@@ -70,22 +70,39 @@ impl Endpoint for LocalEndpoint {
         self.ask().changes_since(since, each)
     }
 
-    fn manifest(&self, id: SnapshotId, each: &mut dyn FnMut(Change) -> Outcome<()>) -> Outcome<SnapshotHeader> {
+    fn manifest(
+        &self,
+        id: SnapshotId,
+        each: &mut dyn FnMut(Change) -> Outcome<()>,
+    ) -> Outcome<SnapshotHeader> {
         self.ask().manifest_at(id, each)
     }
 
-    fn begin(&self, base: Option<SnapshotId>, transaction: &str) -> Outcome<Box<dyn RemoteTransaction>> {
+    fn begin(
+        &self,
+        base: Option<SnapshotId>,
+        transaction: &str,
+    ) -> Outcome<Box<dyn RemoteTransaction>> {
         Ok(Box::new(LocalTransaction(self.ask().begin(base, transaction)?)))
     }
 
     fn outcome(&self, transaction: &str) -> Outcome<repository::Outcome> {
         self.ask().outcome(transaction)?.ok_or_else(|| {
-            Failure::new(Code::Locked, "The repository is still deciding on the last sync of this folder.")
-                .hint("Try again in a moment.")
+            Failure::new(
+                Code::Locked,
+                "The repository is still deciding on the last sync of this folder.",
+            )
+            .hint("Try again in a moment.")
         })
     }
 
-    fn fetch(&self, snapshot: SnapshotId, paths: &[RepoPath], receiver: &dyn Receive, monitor: &Monitor) -> Outcome<()> {
+    fn fetch(
+        &self,
+        snapshot: SnapshotId,
+        paths: &[RepoPath],
+        receiver: &dyn Receive,
+        monitor: &Monitor,
+    ) -> Outcome<()> {
         let reader = self.ask().snapshot(snapshot)?;
         let next = AtomicUsize::new(0);
         let failed: Mutex<Option<Failure>> = Mutex::new(None);
@@ -107,7 +124,8 @@ impl Endpoint for LocalEndpoint {
                 }
             }
         };
-        let workers = std::thread::available_parallelism().map_or(2, usize::from).min(8).min(paths.len());
+        let workers =
+            std::thread::available_parallelism().map_or(2, usize::from).min(8).min(paths.len());
         std::thread::scope(|scope| {
             for _ in 0..workers {
                 scope.spawn(work);
@@ -154,7 +172,11 @@ impl RemoteTransaction for LocalTransaction {
         self.0.stage(uploads, source, monitor)
     }
 
-    fn publish(self: Box<Self>, publication: &Publication, monitor: &Monitor) -> Outcome<SnapshotHeader> {
+    fn publish(
+        self: Box<Self>,
+        publication: &Publication,
+        monitor: &Monitor,
+    ) -> Outcome<SnapshotHeader> {
         self.0.publish(publication, monitor)
     }
 

@@ -56,13 +56,21 @@ pub trait Endpoint: Send + Sync {
     ///
     /// # Errors
     /// As [`Endpoint::changes_since`].
-    fn manifest(&self, id: SnapshotId, each: &mut dyn FnMut(Change) -> Outcome<()>) -> Outcome<SnapshotHeader>;
+    fn manifest(
+        &self,
+        id: SnapshotId,
+        each: &mut dyn FnMut(Change) -> Outcome<()>,
+    ) -> Outcome<SnapshotHeader>;
 
     /// Opens a transaction against this head. Nothing is locked and nothing is visible.
     ///
     /// # Errors
     /// Staging is not possible there.
-    fn begin(&self, base: Option<SnapshotId>, transaction: &str) -> Outcome<Box<dyn RemoteTransaction>>;
+    fn begin(
+        &self,
+        base: Option<SnapshotId>,
+        transaction: &str,
+    ) -> Outcome<Box<dyn RemoteTransaction>>;
 
     /// How a transaction ended. Asking settles it: one that was not published never will be.
     ///
@@ -74,7 +82,13 @@ pub trait Endpoint: Send + Sync {
     ///
     /// # Errors
     /// Content cannot be read, or what the receiver gives.
-    fn fetch(&self, snapshot: SnapshotId, paths: &[RepoPath], receiver: &dyn Receive, monitor: &Monitor) -> Outcome<()>;
+    fn fetch(
+        &self,
+        snapshot: SnapshotId,
+        paths: &[RepoPath],
+        receiver: &dyn Receive,
+        monitor: &Monitor,
+    ) -> Outcome<()>;
 
     /// Makes what was changed on the host, outside DSG, a snapshot of its own; gives the head,
     /// new or not.
@@ -106,7 +120,12 @@ pub trait RemoteTransaction: Send {
     ///
     /// # Errors
     /// Nothing more can be staged: no space, no connection, stopped.
-    fn stage(&mut self, uploads: &[Upload], source: &dyn Supply, monitor: &Monitor) -> Outcome<Vec<Result<(), Refusal>>>;
+    fn stage(
+        &mut self,
+        uploads: &[Upload],
+        source: &dyn Supply,
+        monitor: &Monitor,
+    ) -> Outcome<Vec<Result<(), Refusal>>>;
 
     /// The one step that decides.
     ///
@@ -114,7 +133,11 @@ pub trait RemoteTransaction: Send {
     /// Nothing changed: the head moved, the tree drifted, somebody else publishes, no space. If
     /// the answer was lost the failure is [`Code::Unreachable`](dsg_core::failure::Code): ask for
     /// the outcome.
-    fn publish(self: Box<Self>, publication: &Publication, monitor: &Monitor) -> Outcome<SnapshotHeader>;
+    fn publish(
+        self: Box<Self>,
+        publication: &Publication,
+        monitor: &Monitor,
+    ) -> Outcome<SnapshotHeader>;
 
     /// Gives up; what was staged goes, or waits for the next try.
     ///

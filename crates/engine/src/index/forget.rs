@@ -10,7 +10,10 @@ impl Batch<'_> {
     /// # Errors
     /// SQLite's.
     pub fn forget_cache(&self) -> Outcome<()> {
-        self.run("UPDATE entry SET c = NULL, c_mtime = NULL, c_snapshot = NULL WHERE c NOT NULL", [])?;
+        self.run(
+            "UPDATE entry SET c = NULL, c_mtime = NULL, c_snapshot = NULL WHERE c NOT NULL",
+            [],
+        )?;
         self.bury_all()
     }
 
@@ -20,7 +23,10 @@ impl Batch<'_> {
     /// # Errors
     /// SQLite's.
     pub fn forget_differing_cache(&self) -> Outcome<()> {
-        self.run("UPDATE entry SET c = NULL, c_mtime = NULL, c_snapshot = NULL WHERE c IS NOT r", [])?;
+        self.run(
+            "UPDATE entry SET c = NULL, c_mtime = NULL, c_snapshot = NULL WHERE c IS NOT r",
+            [],
+        )?;
         self.bury_all()
     }
 

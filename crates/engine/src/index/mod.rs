@@ -160,7 +160,8 @@ impl Index {
         let found = dsg_fs::stat::Stat::from(found);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(|e| sqlite(path, e))?;
-        let journal = if is_remote(path) { "DELETE" } else { "WAL" };
+        let dir = path.parent().unwrap_or(Path::new("."));
+        let journal = if is_remote(dir) { "DELETE" } else { "WAL" };
         let setup = || -> rusqlite::Result<()> {
             connection.busy_timeout(std::time::Duration::from_secs(10))?;
             connection.pragma_update(None, "journal_mode", journal)?;
@@ -290,8 +291,9 @@ pub(crate) fn damaged(path: &Path, why: &str) -> Failure {
     )
 }
 
-/// Whether shared memory between programs cannot be relied on there, as WAL needs it.
-fn is_remote(path: &Path) -> bool {
+/// Whether another computer may change files there unnoticed, and shared memory between programs
+/// cannot be relied on, as WAL needs it.
+pub(crate) fn is_remote(dir: &Path) -> bool {
     const NFS: u64 = 0x6969;
     const SMB: u64 = 0x517B;
     const CIFS: u64 = 0xFF53_4D42;
@@ -300,7 +302,6 @@ fn is_remote(path: &Path) -> bool {
     const NINE_P: u64 = 0x0102_1997;
     const AFS: u64 = 0x5346_414F;
     const CEPH: u64 = 0x00C3_6400;
-    let dir = path.parent().unwrap_or(Path::new("."));
     #[allow(
         clippy::cast_sign_loss,
         clippy::unnecessary_cast,

@@ -268,7 +268,7 @@ impl Index {
             let page = read().map_err(|e| self.trouble(e))?;
             let full = page.len() == page_size;
             if let Some(last) = page.last() {
-                after = last.path.as_str().to_owned();
+                last.path.as_str().clone_into(&mut after);
             }
             page.into_iter().try_for_each(&mut *each)?;
             if !full {

@@ -21,12 +21,22 @@ impl Project {
         for leftover in leftovers(&self.dir, tops.iter().map(String::as_str))? {
             let (mut files, mut bytes) = (0, 0);
             measure(&self.dir.open_beneath(&leftover.path)?, &mut files, &mut bytes)?;
-            let what = if leftover.trash { "replaced or deleted by a sync" } else { "left by a sync that was cut off" };
-            let named = leftover.path.parent().zip(leftover.path.file_name().and_then(|n| n.to_str()));
+            let what = if leftover.trash {
+                "replaced or deleted by a sync"
+            } else {
+                "left by a sync that was cut off"
+            };
+            let named =
+                leftover.path.parent().zip(leftover.path.file_name().and_then(|n| n.to_str()));
             if let Some((parent, name)) = named.filter(|_| really) {
                 self.dir.open_beneath(parent)?.remove_tree(name)?;
             }
-            items.push(CleanItem { path: leftover.path.to_string_lossy().into_owned(), what: what.to_owned(), files, bytes });
+            items.push(CleanItem {
+                path: leftover.path.to_string_lossy().into_owned(),
+                what: what.to_owned(),
+                files,
+                bytes,
+            });
         }
         Ok(CleanReport { removed: really, items })
     }
@@ -35,7 +45,9 @@ impl Project {
 fn measure(dir: &Dir, files: &mut u64, bytes: &mut u64) -> Outcome<()> {
     for name in dir.list()? {
         match dir.stat(&name.name)? {
-            Some(stat) if stat.kind == Kind::Dir => measure(&dir.open_beneath(&name.name)?, files, bytes)?,
+            Some(stat) if stat.kind == Kind::Dir => {
+                measure(&dir.open_beneath(&name.name)?, files, bytes)?;
+            }
             Some(stat) => {
                 *files += 1;
                 *bytes += stat.size;

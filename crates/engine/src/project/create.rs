@@ -39,7 +39,11 @@ impl Project {
     ///
     /// # Errors
     /// Nothing is made and the folder is as it was, unless it is [`Code::Unsettled`].
-    pub fn init(root: &Path, options: &InitOptions, monitor: &Monitor) -> Outcome<(Self, SyncReport)> {
+    pub fn init(
+        root: &Path,
+        options: &InitOptions,
+        monitor: &Monitor,
+    ) -> Outcome<(Self, SyncReport)> {
         let begun = Instant::now();
         let root = std::fs::canonicalize(root).map_err(|e| Failure::io("open", root, e))?;
         keep_apart(&root, &options.address)?;
@@ -61,7 +65,8 @@ impl Project {
         let endpoint = endpoint::create(&self.address)?;
         let info = serde_json::to_string(endpoint.info()).unwrap_or_default();
         self.index.batch(|batch| batch.set_meta("repository", Some(&info)))?;
-        let ground = Ground { head: None, configs: Configs { seen, merged, remote_differs: true }, summary };
+        let ground =
+            Ground { head: None, configs: Configs { seen, merged, remote_differs: true }, summary };
         let sync = SyncOptions { message: options.message.clone(), ..SyncOptions::default() };
         let mut report = self.carry_out(&*endpoint, ground, &sync, monitor)?;
         report.round_trips = endpoint.round_trips();
@@ -72,7 +77,11 @@ impl Project {
     ///
     /// # Errors
     /// Nothing is made, unless it is [`Code::Unsettled`].
-    pub fn clone_from(address: &Address, dir: &Path, monitor: &Monitor) -> Outcome<(Self, SyncReport)> {
+    pub fn clone_from(
+        address: &Address,
+        dir: &Path,
+        monitor: &Monitor,
+    ) -> Outcome<(Self, SyncReport)> {
         let begun = Instant::now();
         let endpoint = endpoint::open(address)?;
         let made_dir = prepare_folder(dir)?;
@@ -118,7 +127,11 @@ impl Project {
         }
     }
 
-    fn first_download(&mut self, endpoint: &dyn endpoint::Endpoint, monitor: &Monitor) -> Outcome<SyncReport> {
+    fn first_download(
+        &mut self,
+        endpoint: &dyn endpoint::Endpoint,
+        monitor: &Monitor,
+    ) -> Outcome<SyncReport> {
         crash::CREATED.pass();
         monitor.phase(Phase::Comparing, None, None);
         let head = self.refresh_head(endpoint, &BTreeSet::new())?;
@@ -175,7 +188,8 @@ impl Project {
 
     /// Whether the transaction that makes this project was sealed or is done.
     fn is_sealed(&self) -> bool {
-        !matches!(self.index.meta("phase"), Ok(Some(_))) || !matches!(crate::record::load(&self.index), Ok(None))
+        !matches!(self.index.meta("phase"), Ok(Some(_)))
+            || !matches!(crate::record::load(&self.index), Ok(None))
     }
 
     /// Removes what a try made here that came to nothing.
@@ -184,7 +198,10 @@ impl Project {
         drop(index);
         match remove_state(&dir) {
             Ok(()) => failure,
-            Err(left) => Failure::new(failure.code, format!("{} And {}", failure.message, left.message)).because(failure),
+            Err(left) => {
+                Failure::new(failure.code, format!("{} And {}", failure.message, left.message))
+                    .because(failure)
+            }
         }
     }
 }
@@ -228,28 +245,42 @@ fn prepare_folder(dir: &Path) -> Outcome<bool> {
 /// A repository inside its project, or a project inside its repository, would sync itself.
 fn keep_apart(root: &Path, address: &Address) -> Outcome<()> {
     let Some(repository) = address.local() else { return Ok(()) };
-    let known: PathBuf = repository.ancestors().find_map(|a| {
-        let rest = repository.strip_prefix(a).ok()?;
-        Some(std::fs::canonicalize(a).ok()?.join(rest))
-    }).unwrap_or_else(|| repository.to_owned());
+    let known: PathBuf = repository
+        .ancestors()
+        .find_map(|a| {
+            let rest = repository.strip_prefix(a).ok()?;
+            Some(std::fs::canonicalize(a).ok()?.join(rest))
+        })
+        .unwrap_or_else(|| repository.to_owned());
     if known.starts_with(root) || root.starts_with(&known) {
         return Err(Failure::new(
             Code::Usage,
-            format!("The repository {} and the project {} lie in one another.", known.display(), root.display()),
+            format!(
+                "The repository {} and the project {} lie in one another.",
+                known.display(),
+                root.display()
+            ),
         )
         .hint("Choose a place for the repository outside the project's folder."));
     }
     Ok(())
 }
 
-fn first_config(root: &Path, options: &InitOptions, seen: Option<&SharedConfig>, monitor: &Monitor) -> Outcome<SharedConfig> {
-    let folder = root.file_name().map_or_else(|| "project".to_owned(), |n| n.to_string_lossy().into_owned());
+fn first_config(
+    root: &Path,
+    options: &InitOptions,
+    seen: Option<&SharedConfig>,
+    monitor: &Monitor,
+) -> Outcome<SharedConfig> {
+    let folder =
+        root.file_name().map_or_else(|| "project".to_owned(), |n| n.to_string_lossy().into_owned());
     let mut config = seen.cloned().unwrap_or_else(|| SharedConfig::new(folder));
     if let Some(name) = &options.name {
         config.name.clone_from(name);
     }
     if !options.data_dirs.is_empty() {
-        config.data_dirs = options.data_dirs.iter().map(|d| d.trim_end_matches('/').to_owned()).collect();
+        config.data_dirs =
+            options.data_dirs.iter().map(|d| d.trim_end_matches('/').to_owned()).collect();
     } else if seen.is_none() && !DEFAULT_DATA_DIRS.iter().any(|d| root.join(d).is_dir()) {
         config.data_dirs = ["*".to_owned()].into();
         monitor.event(Event::Notice(format!(
@@ -258,6 +289,7 @@ fn first_config(root: &Path, options: &InitOptions, seen: Option<&SharedConfig>,
         )));
     }
     config.checked().map_err(|e| {
-        Failure::new(Code::Config, format!("The configuration cannot be used: {e}.")).hint("Correct the value and try again.")
+        Failure::new(Code::Config, format!("The configuration cannot be used: {e}."))
+            .hint("Correct the value and try again.")
     })
 }

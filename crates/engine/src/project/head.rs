@@ -28,7 +28,11 @@ pub(super) struct Configs {
 impl Project {
     /// Brings R up to the repository's head. Halts if the repository is another one or has lost
     /// history, unless that is allowed.
-    pub(super) fn refresh_head(&mut self, endpoint: &dyn Endpoint, allow: &BTreeSet<Allow>) -> Outcome<Option<SnapshotHeader>> {
+    pub(super) fn refresh_head(
+        &mut self,
+        endpoint: &dyn Endpoint,
+        allow: &BTreeSet<Allow>,
+    ) -> Outcome<Option<SnapshotHeader>> {
         let head = endpoint.head()?;
         let known = self.known_head()?;
         let forget = self.recognise(endpoint, head.as_ref(), known.as_ref(), allow)?;
@@ -73,9 +77,10 @@ impl Project {
     /// What the repository was when it was last reached.
     pub(super) fn known_repository(&self) -> Outcome<Option<RepositoryInfo>> {
         let Some(text) = self.index.meta("repository")? else { return Ok(None) };
-        serde_json::from_str(&text)
-            .map(Some)
-            .map_err(|e| damaged(self.index.path(), "the repository's description in it cannot be read").because(e))
+        serde_json::from_str(&text).map(Some).map_err(|e| {
+            damaged(self.index.path(), "the repository's description in it cannot be read")
+                .because(e)
+        })
     }
 
     /// Is it the repository that this folder was synced with, and does its history go on from
@@ -90,7 +95,9 @@ impl Project {
         let here = &self.address;
         let id = &endpoint.info().id;
         match self.known_repository()? {
-            Some(before) if before.id != *id && allow.contains(&Allow::RepoId) => return Ok(Forget::All),
+            Some(before) if before.id != *id && allow.contains(&Allow::RepoId) => {
+                return Ok(Forget::All);
+            }
             Some(before) if before.id != *id => {
                 let message = format!(
                     "{here} holds another repository ({id}) than the one this folder was synced with ({}).",
@@ -129,8 +136,11 @@ impl Project {
             (_, Some(ours), None) => ours.clone(),
             (Some(base), None, None) => base.clone(),
             (None, None, None) => {
-                return Err(Failure::new(Code::Config, format!("{} has no configuration.", self.root.display()))
-                    .hint("Restore .dsgconfig.yml, or clone the repository again."));
+                return Err(Failure::new(
+                    Code::Config,
+                    format!("{} has no configuration.", self.root.display()),
+                )
+                .hint("Restore .dsgconfig.yml, or clone the repository again."));
             }
         };
         let remote_differs = theirs.as_ref() != Some(&merged);
@@ -139,7 +149,11 @@ impl Project {
 }
 
 /// Whether the head's history holds the snapshot that was last seen.
-fn descends(endpoint: &dyn Endpoint, head: Option<&SnapshotHeader>, known: &SnapshotHeader) -> Outcome<bool> {
+fn descends(
+    endpoint: &dyn Endpoint,
+    head: Option<&SnapshotHeader>,
+    known: &SnapshotHeader,
+) -> Outcome<bool> {
     match head {
         Some(head) if head.id > known.id => Ok(endpoint.header(known.id)?.chain == known.chain),
         Some(head) => Ok(head.chain == known.chain),

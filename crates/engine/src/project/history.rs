@@ -21,7 +21,11 @@ impl Project {
     ///
     /// # Errors
     /// The repository cannot be reached or read.
-    pub fn log(&mut self, before: Option<SnapshotId>, limit: Option<usize>) -> Outcome<Vec<SnapshotHeader>> {
+    pub fn log(
+        &mut self,
+        before: Option<SnapshotId>,
+        limit: Option<usize>,
+    ) -> Outcome<Vec<SnapshotHeader>> {
         endpoint::open(&self.address)?.headers(before, limit.unwrap_or(usize::MAX))
     }
 
@@ -30,7 +34,12 @@ impl Project {
     ///
     /// # Errors
     /// There is no such snapshot; the repository or the folder cannot be read.
-    pub fn diff(&mut self, from: Option<SnapshotId>, to: Option<SnapshotId>, monitor: &Monitor) -> Outcome<Vec<Difference>> {
+    pub fn diff(
+        &mut self,
+        from: Option<SnapshotId>,
+        to: Option<SnapshotId>,
+        monitor: &Monitor,
+    ) -> Outcome<Vec<Difference>> {
         let _ready = self.ready("diff", monitor)?;
         let endpoint = endpoint::open(&self.address)?;
         let from = match from {
@@ -48,8 +57,15 @@ impl Project {
         let mut compare = |path: RepoPath, after: Entry| {
             let former = before.remove(&path);
             if former.as_ref().is_none_or(|f| !f.same(&after)) {
-                let kind = if former.is_some() { DifferenceKind::Changed } else { DifferenceKind::Added };
-                differences.push(Difference { path: path.into(), old_path: None, kind, before: former, after: Some(after) });
+                let kind =
+                    if former.is_some() { DifferenceKind::Changed } else { DifferenceKind::Added };
+                differences.push(Difference {
+                    path: path.into(),
+                    old_path: None,
+                    kind,
+                    before: former,
+                    after: Some(after),
+                });
             }
         };
         if let Some(to) = to {
@@ -108,7 +124,8 @@ impl Project {
         let endpoint = endpoint::open(&self.address)?;
         let mut found = None;
         let head = snapshot_or_head(&*endpoint, None)?;
-        let head = head.ok_or_else(|| Failure::new(Code::NotFound, "The repository has no snapshot."))?;
+        let head =
+            head.ok_or_else(|| Failure::new(Code::NotFound, "The repository has no snapshot."))?;
         endpoint.manifest(head, &mut |change| {
             if change.path == wanted {
                 found = change.entry;
@@ -116,7 +133,8 @@ impl Project {
             Ok(())
         })?;
         let expected = found.ok_or_else(|| {
-            Failure::new(Code::NotFound, format!("{head} has no {wanted}.")).hint("dsg list-files shows what it has.")
+            Failure::new(Code::NotFound, format!("{head} has no {wanted}."))
+                .hint("dsg list-files shows what it has.")
         })?;
         let local = self.local_copy(&wanted, &expected)?;
         let repository = match &expected {
@@ -148,11 +166,16 @@ impl Project {
         match (found.kind, expected) {
             (dsg_fs::stat::Kind::Link, Entry::Link(target)) => {
                 let now = self.dir.read_link(path.as_str())?;
-                Ok(if now == std::ffi::OsStr::new(target.as_str()) { CopyState::Same } else { CopyState::Different(text_hash(&now)) })
+                Ok(if now == std::ffi::OsStr::new(target.as_str()) {
+                    CopyState::Same
+                } else {
+                    CopyState::Different(text_hash(&now))
+                })
             }
             (dsg_fs::stat::Kind::File, Entry::File(file)) => {
                 let mut content = self.dir.open_file(path.as_str())?;
-                let hash = digest(&mut content).map_err(|e| Failure::io("read", self.dir.at(path.as_str()), e))?;
+                let hash = digest(&mut content)
+                    .map_err(|e| Failure::io("read", self.dir.at(path.as_str()), e))?;
                 let same = hash == file.hash && found.exec() == file.exec;
                 Ok(if same { CopyState::Same } else { CopyState::Different(hash) })
             }
@@ -171,7 +194,10 @@ impl Project {
     }
 }
 
-fn snapshot_or_head(endpoint: &dyn Endpoint, snapshot: Option<SnapshotId>) -> Outcome<Option<SnapshotId>> {
+fn snapshot_or_head(
+    endpoint: &dyn Endpoint,
+    snapshot: Option<SnapshotId>,
+) -> Outcome<Option<SnapshotId>> {
     match snapshot {
         Some(id) => endpoint.header(id).map(|h| Some(h.id)),
         None => Ok(endpoint.head()?.map(|h| h.id)),

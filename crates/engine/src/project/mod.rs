@@ -82,7 +82,8 @@ impl Project {
 
     fn with_index(root: PathBuf, dir: Dir, index: Index) -> Outcome<Self> {
         let address = index.meta("address")?.and_then(|a| a.parse().ok());
-        let address = address.ok_or_else(|| damaged(index.path(), "the repository's address is missing"))?;
+        let address =
+            address.ok_or_else(|| damaged(index.path(), "the repository's address is missing"))?;
         Ok(Self { root, dir, index, address })
     }
 
@@ -109,8 +110,11 @@ impl Project {
                 Tried::Held(lock) => return Ok(lock),
                 Tried::Busy(holder) if begun.elapsed() >= PATIENCE => {
                     let who = holder.map_or_else(|| "another DSG".to_owned(), |h| h.to_string());
-                    return Err(Failure::new(Code::Locked, format!("{} is in use by {who}.", self.root.display()))
-                        .hint("Wait until it is done, then try again."));
+                    return Err(Failure::new(
+                        Code::Locked,
+                        format!("{} is in use by {who}.", self.root.display()),
+                    )
+                    .hint("Wait until it is done, then try again."));
                 }
                 Tried::Busy(_) => {
                     monitor.check()?;
@@ -123,9 +127,9 @@ impl Project {
     /// The head as it was last seen.
     fn known_head(&self) -> Outcome<Option<SnapshotHeader>> {
         let Some(line) = self.index.meta("head")? else { return Ok(None) };
-        SnapshotHeader::parse(&line)
-            .map(Some)
-            .map_err(|e| damaged(self.index.path(), "the repository's head in it cannot be read").because(e))
+        SnapshotHeader::parse(&line).map(Some).map_err(|e| {
+            damaged(self.index.path(), "the repository's head in it cannot be read").because(e)
+        })
     }
 
     fn last_sync(&self) -> Outcome<Option<SnapshotId>> {
@@ -135,8 +139,8 @@ impl Project {
     /// The shared configuration on which both sides last agreed.
     fn base_config(&self) -> Outcome<Option<SharedConfig>> {
         let Some(text) = self.index.meta("config_base")? else { return Ok(None) };
-        serde_json::from_str(&text)
-            .map(Some)
-            .map_err(|e| damaged(self.index.path(), "the configuration in it cannot be read").because(e))
+        serde_json::from_str(&text).map(Some).map_err(|e| {
+            damaged(self.index.path(), "the configuration in it cannot be read").because(e)
+        })
     }
 }

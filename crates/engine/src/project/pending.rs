@@ -26,7 +26,7 @@ impl Project {
     pub(super) fn plan(
         &self,
         rules: &SharedConfig,
-        only: Option<Vec<RepoPath>>,
+        only: Option<&[RepoPath]>,
         mut blocked: BTreeMap<RepoPath, String>,
     ) -> Outcome<Pending> {
         let mut states = Vec::new();
@@ -45,7 +45,12 @@ impl Project {
         let decisions = self.decisions()?;
         let taken = |path: &RepoPath| self.is_taken(path);
         loop {
-            let request = Request { decisions: decisions.clone(), only: only.clone(), blocked: blocked.clone(), taken: Some(&taken) };
+            let request = Request {
+                decisions: decisions.clone(),
+                only: only.map(<[_]>::to_vec),
+                blocked: blocked.clone(),
+                taken: Some(&taken),
+            };
             let plan = Plan::make(states.iter().cloned(), &request);
             let obstructed = self.obstructed(&plan)?;
             if obstructed.is_empty() {
@@ -57,24 +62,33 @@ impl Project {
 
     /// Whether a name is in use in the folder or in the index; on doubt it is.
     fn is_taken(&self, path: &RepoPath) -> bool {
-        !matches!(self.dir.stat(path.as_str()), Ok(None)) || !matches!(self.index.row(path), Ok(None))
+        !matches!(self.dir.stat(path.as_str()), Ok(None))
+            || !matches!(self.index.row(path), Ok(None))
     }
 
     /// Downloads whose place is a folder that would still hold something.
     fn obstructed(&self, plan: &Plan) -> Outcome<BTreeMap<RepoPath, String>> {
         let mut found = BTreeMap::new();
-        let leaving: BTreeSet<&str> = plan.items.iter().filter_map(|i| match &i.action {
-            Action::DeleteLocal | Action::KeepBoth { .. } => Some(i.at.path.as_str()),
-            Action::MoveLocal { from } => Some(from.as_str()),
-            _ => None,
-        }).collect();
+        let leaving: BTreeSet<&str> = plan
+            .items
+            .iter()
+            .filter_map(|i| match &i.action {
+                Action::DeleteLocal | Action::KeepBoth { .. } => Some(i.at.path.as_str()),
+                Action::MoveLocal { from } => Some(from.as_str()),
+                _ => None,
+            })
+            .collect();
         for item in &plan.items {
-            if !matches!(item.action, Action::Download | Action::Restore | Action::MoveLocal { .. }) {
+            if !matches!(item.action, Action::Download | Action::Restore | Action::MoveLocal { .. })
+            {
                 continue;
             }
             let path = &item.at.path;
-            let is_dir = self.dir.stat(path.as_str()).is_ok_and(|s| s.is_some_and(|s| s.kind == Kind::Dir));
-            if let Some(stays) = is_dir.then(|| self.first_staying(path.as_str(), &leaving)).transpose()?.flatten() {
+            let is_dir =
+                self.dir.stat(path.as_str()).is_ok_and(|s| s.is_some_and(|s| s.kind == Kind::Dir));
+            if let Some(stays) =
+                is_dir.then(|| self.first_staying(path.as_str(), &leaving)).transpose()?.flatten()
+            {
                 found.insert(path.clone(), format!("A folder of this name is here, and {stays} in it is not tracked: move that away first."));
             }
         }

@@ -29,14 +29,13 @@ impl Project {
     pub(super) fn ready(&mut self, doing: &str, monitor: &Monitor) -> Outcome<Ready> {
         let lock = self.lock(doing, monitor)?;
         let unsettled = self.recover(monitor)?;
-        if let Some(phase) = self.index.meta("phase")? {
-            if unsettled.is_none() {
-                return Err(Failure::new(
-                    Code::NotAProject,
-                    format!("dsg {phase} was cut off in {}; nothing was published.", self.root.display()),
-                )
-                .hint(format!("Run dsg {phase} again.")));
-            }
+        if let (None, Some(phase)) = (&unsettled, self.index.meta("phase")?) {
+            let root = self.root.display();
+            return Err(Failure::new(
+                Code::NotAProject,
+                format!("dsg {phase} was cut off in {root}; nothing was published."),
+            )
+            .hint(format!("Run dsg {phase} again.")));
         }
         Ok(Ready { lock, unsettled })
     }
@@ -76,7 +75,9 @@ impl Project {
         let endpoint = match endpoint::open(&self.address) {
             Ok(endpoint) => endpoint,
             // A repository that never came to be.
-            Err(failure) if failure.code == Code::NoRepository && record.base.is_none() => return Ok(None),
+            Err(failure) if failure.code == Code::NoRepository && record.base.is_none() => {
+                return Ok(None);
+            }
             Err(failure) => return Err(failure),
         };
         match endpoint.outcome(&record.transaction)? {
@@ -84,12 +85,19 @@ impl Project {
             repository::Outcome::Published(id) => {
                 let header = endpoint.header(id)?;
                 let info = serde_json::to_string(endpoint.info()).unwrap_or_default();
-                Ok(Some(Published::recovered(record.clone(), steps, Some(header)).of_repository(info)))
+                Ok(Some(
+                    Published::recovered(record.clone(), steps, Some(header)).of_repository(info),
+                ))
             }
         }
     }
 
-    fn finish(&mut self, record: &Record, published: Published, monitor: &Monitor) -> Outcome<Option<Failure>> {
+    fn finish(
+        &mut self,
+        record: &Record,
+        published: Published,
+        monitor: &Monitor,
+    ) -> Outcome<Option<Failure>> {
         let mut areas = Areas::new(self.dir.try_clone()?, &record.transaction);
         areas.reopen(record.tops.iter().map(String::as_str))?;
         match published.settle(&mut self.index, &mut areas, monitor) {
@@ -111,8 +119,14 @@ impl Project {
     /// Removes staging that belongs to no record: whoever made it is gone, for we hold the lock.
     pub(super) fn clean_staging(&self) -> Outcome<()> {
         let tops = self.index.mounts()?;
-        for leftover in leftovers(&self.dir, tops.iter().map(String::as_str))?.into_iter().filter(|l| !l.trash) {
-            let (Some(parent), Some(name)) = (leftover.path.parent(), leftover.path.file_name().and_then(|n| n.to_str())) else { continue };
+        for leftover in
+            leftovers(&self.dir, tops.iter().map(String::as_str))?.into_iter().filter(|l| !l.trash)
+        {
+            let (Some(parent), Some(name)) =
+                (leftover.path.parent(), leftover.path.file_name().and_then(|n| n.to_str()))
+            else {
+                continue;
+            };
             self.dir.open_beneath(parent)?.remove_tree(name)?;
         }
         Ok(())

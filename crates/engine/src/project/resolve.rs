@@ -20,7 +20,12 @@ impl Project {
     /// # Errors
     /// [`Code::NotFound`] where there is no conflict, [`Code::Usage`] where the choice makes no
     /// sense; then nothing is decided.
-    pub fn resolve(&mut self, paths: &[String], resolution: Option<Resolution>, monitor: &Monitor) -> Outcome<Vec<String>> {
+    pub fn resolve(
+        &mut self,
+        paths: &[String],
+        resolution: Option<Resolution>,
+        monitor: &Monitor,
+    ) -> Outcome<Vec<String>> {
         let _ready = self.ready_to_change("resolve", monitor)?;
         let named = Self::named(paths)?;
         let head = self.known_head()?;
@@ -29,26 +34,33 @@ impl Project {
         let plan = self.plan(&configs.merged, None, BTreeMap::new())?.plan;
         let mut decided: BTreeSet<RepoPath> = BTreeSet::new();
         for path in &named {
-            let meant: Vec<&Item> = plan.items.iter().filter(|i| is_open(i) && concerns(i, path)).collect();
+            let meant: Vec<&Item> =
+                plan.items.iter().filter(|i| is_open(i) && concerns(i, path)).collect();
             if meant.is_empty() {
                 return Err(Failure::new(Code::NotFound, format!("{path} is not in conflict."))
                     .hint("dsg status lists the conflicts."));
             }
-            if resolution == Some(Resolution::Cached) {
-                if let Some(item) = meant.iter().find(|i| i.at.cache.is_none()) {
-                    return Err(Failure::new(Code::Usage, format!("{} was never synced: there is no version to go back to.", item.at.path))
-                        .hint("Choose --local, --remote or --both."));
-                }
+            let unsynced = meant.iter().find(|i| i.at.cache.is_none());
+            if let (Some(Resolution::Cached), Some(item)) = (resolution, unsynced) {
+                let at = &item.at.path;
+                return Err(Failure::new(
+                    Code::Usage,
+                    format!("{at} was never synced: there is no version to go back to."),
+                )
+                .hint("Choose --local, --remote or --both."));
             }
             // A clash is decided as a whole.
             for item in &meant {
-                let same_clash = |i: &&Item| i.at.path == item.at.path || (i.clash.is_some() && i.clash == item.clash);
+                let same_clash = |i: &&Item| {
+                    i.at.path == item.at.path || (i.clash.is_some() && i.clash == item.clash)
+                };
                 decided.extend(plan.items.iter().filter(same_clash).map(|i| i.at.path.clone()));
             }
         }
         self.index.batch(|batch| {
             for item in plan.items.iter().filter(|i| decided.contains(&i.at.path)) {
-                let kind = resolution.map(|resolution| stored(Decision { resolution, seen: item.at.fingerprint() }));
+                let kind = resolution
+                    .map(|resolution| stored(Decision { resolution, seen: item.at.fingerprint() }));
                 batch.set_resolution(&item.at.path, kind.as_deref())?;
             }
             Ok(())

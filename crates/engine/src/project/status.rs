@@ -38,10 +38,18 @@ impl Project {
             Err(reason.clone())
         } else {
             monitor.phase(Phase::Comparing, None, None);
-            let asked = endpoint::open(&self.address).and_then(|e| self.refresh_head(&*e, &BTreeSet::new()));
+            let asked = endpoint::open(&self.address)
+                .and_then(|e| self.refresh_head(&*e, &BTreeSet::new()));
             match asked {
                 Ok(_) => Ok(()),
-                Err(f) if matches!(f.code, Code::Unreachable | Code::NoRepository | Code::Permission | Code::Io) => Err(f.message),
+                Err(f)
+                    if matches!(
+                        f.code,
+                        Code::Unreachable | Code::NoRepository | Code::Permission | Code::Io
+                    ) =>
+                {
+                    Err(f.message)
+                }
                 Err(failure) => return Err(failure),
             }
         };
@@ -49,10 +57,13 @@ impl Project {
         let configs = self.configs(head.as_ref())?;
         scan(&self.root, &configs.merged, &mut self.index, scope, monitor)?;
         let pending = self.plan(&configs.merged, None, BTreeMap::new())?;
-        let mut changes: Vec<StatusChange> = pending.plan.items.iter().map(StatusChange::of).collect();
+        let mut changes: Vec<StatusChange> =
+            pending.plan.items.iter().map(StatusChange::of).collect();
         let planned: BTreeSet<String> = changes.iter().map(|c| c.path.clone()).collect();
         for problem in self.index.problems()? {
-            let at = changes.iter_mut().find(|c| planned.contains(&problem.path) && c.path == problem.path);
+            let at = changes
+                .iter_mut()
+                .find(|c| planned.contains(&problem.path) && c.path == problem.path);
             if let Some(change) = at {
                 change.legal_name = problem.offer;
                 continue;

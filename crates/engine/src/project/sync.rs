@@ -6,8 +6,8 @@ use std::time::Instant;
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::monitor::{Monitor, Phase};
 use dsg_core::path::{RepoPath, normalized};
-use dsg_core::plan::{Action, Plan};
 use dsg_core::plan::effects::Step;
+use dsg_core::plan::{Action, Plan};
 use dsg_core::safety::{self, Allow, Facts};
 use dsg_core::snapshot::{Authorship, SnapshotHeader};
 
@@ -19,7 +19,7 @@ use crate::author;
 use crate::crash;
 use crate::endpoint::{self, Endpoint};
 use crate::report::{SyncOptions, SyncReport};
-use crate::scan::{Scope, ScanSummary, scan};
+use crate::scan::{ScanSummary, Scope, scan};
 use crate::transaction::{Context, Planned, Staging};
 
 /// How often a sync begins anew because somebody else published first.
@@ -44,7 +44,10 @@ impl Project {
         let _ready = self.ready_to_change("sync", monitor)?;
         let endpoint = endpoint::open(&self.address)?;
         if options.allow.contains(&Allow::Drift) {
-            endpoint.adopt_drift(authorship(host_of(self), "Changed on the host, outside DSG."), monitor)?;
+            endpoint.adopt_drift(
+                authorship(host_of(self), "Changed on the host, outside DSG."),
+                monitor,
+            )?;
         }
         let mut tries = 1;
         let mut report = loop {
@@ -67,7 +70,8 @@ impl Project {
         let _ready = self.ready_to_change("preview", monitor)?;
         let endpoint = endpoint::open(&self.address)?;
         let ground = self.survey(&*endpoint, options, monitor)?;
-        let pending = self.plan(&ground.configs.merged, only(options)?, BTreeMap::new())?;
+        let pending =
+            self.plan(&ground.configs.merged, only(options)?.as_deref(), BTreeMap::new())?;
         let mut report = self.promised(&pending.plan)?;
         report.round_trips = endpoint.round_trips();
         report.seconds = begun.elapsed().as_secs_f64();
@@ -82,8 +86,17 @@ impl Project {
         endpoint::open(&self.address)?.prepare_next(monitor)
     }
 
-    fn sync_once(&mut self, endpoint: &dyn Endpoint, options: &SyncOptions, monitor: &Monitor) -> Outcome<SyncReport> {
-        let renamed = if options.normalize { self.normalize(endpoint, options, monitor)? } else { Vec::new() };
+    fn sync_once(
+        &mut self,
+        endpoint: &dyn Endpoint,
+        options: &SyncOptions,
+        monitor: &Monitor,
+    ) -> Outcome<SyncReport> {
+        let renamed = if options.normalize {
+            self.normalize(endpoint, options, monitor)?
+        } else {
+            Vec::new()
+        };
         let ground = self.survey(endpoint, options, monitor)?;
         let mut report = self.carry_out(endpoint, ground, options, monitor)?;
         report.renamed = renamed;
@@ -91,7 +104,12 @@ impl Project {
     }
 
     /// Learns the head, merges the configuration, scans.
-    fn survey(&mut self, endpoint: &dyn Endpoint, options: &SyncOptions, monitor: &Monitor) -> Outcome<Ground> {
+    fn survey(
+        &mut self,
+        endpoint: &dyn Endpoint,
+        options: &SyncOptions,
+        monitor: &Monitor,
+    ) -> Outcome<Ground> {
         monitor.phase(Phase::Comparing, None, None);
         let head = self.refresh_head(endpoint, &options.allow)?;
         let configs = self.configs(head.as_ref())?;
@@ -112,11 +130,15 @@ impl Project {
         let mut blocked = BTreeMap::new();
         for round in 0.. {
             monitor.phase(Phase::Comparing, None, None);
-            let Pending { plan, looks } = self.plan(&configs.merged, only.clone(), blocked.clone())?;
+            let Pending { plan, looks } =
+                self.plan(&configs.merged, only.as_deref(), blocked.clone())?;
             refuse_conflicts(&plan, options)?;
             self.check_safety(&plan, &summary, options)?;
             crash::PLANNED.pass();
-            if plan.is_inert() && !configs.remote_differs && configs.seen.as_ref() == Some(&configs.merged) {
+            if plan.is_inert()
+                && !configs.remote_differs
+                && configs.seen.as_ref() == Some(&configs.merged)
+            {
                 if plan.items.is_empty() {
                     let id = head.as_ref().map(|h| h.id.to_string());
                     self.index.batch(|batch| batch.set_meta("last_sync", id.as_deref()))?;
@@ -126,7 +148,10 @@ impl Project {
             let scanned = i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX);
             let seen = |path: &RepoPath| {
                 // A file written moments ago may be written again within the same tick.
-                looks.get(path).copied().filter(|s| s.mtime.0.max(s.ctime.0) < scanned - 10_000_000_000)
+                looks
+                    .get(path)
+                    .copied()
+                    .filter(|s| s.mtime.0.max(s.ctime.0) < scanned - 10_000_000_000)
             };
             let context = Context {
                 authorship: authorship(author::author()?, &options.message),
@@ -137,15 +162,17 @@ impl Project {
             };
             let left_out = self.promised(&plan)?.skipped;
             let mut areas = Areas::new(self.dir.try_clone()?, &context.authorship.transaction);
-            let staged = match (Planned { context, plan, seen: &seen }.stage(endpoint, &mut areas, monitor)) {
+            let staged = match (Planned { context, plan, seen: &seen }
+                .stage(endpoint, &mut areas, monitor))
+            {
                 Ok(Staging::Complete(staged)) => staged,
-                Ok(Staging::Rejected(files)) => {
+                Ok(Staging::Rejected(rejected)) => {
                     areas.clean()?;
-                    let paths: Vec<String> = files.iter().map(|(p, _)| p.to_string()).collect();
-                    scan(&self.root, &configs.merged, &mut self.index, Scope::Paths(&paths), monitor)?;
-                    if round >= ROUNDS || files.iter().any(|(_, why)| why == crate::transaction::PRIVATE) {
-                        blocked.extend(files);
-                    }
+                    let paths: Vec<String> = rejected.iter().map(|r| r.path.to_string()).collect();
+                    let scope = Scope::Paths(&paths);
+                    scan(&self.root, &configs.merged, &mut self.index, scope, monitor)?;
+                    let left_out = rejected.into_iter().filter(|r| r.lasting || round >= ROUNDS);
+                    blocked.extend(left_out.map(|r| (r.path, r.reason)));
                     continue;
                 }
                 Err(failure) => {
@@ -185,14 +212,22 @@ impl Project {
         Ok(report)
     }
 
-    fn check_safety(&self, plan: &Plan, summary: &ScanSummary, options: &SyncOptions) -> Outcome<()> {
+    fn check_safety(
+        &self,
+        plan: &Plan,
+        summary: &ScanSummary,
+        options: &SyncOptions,
+    ) -> Outcome<()> {
         let size = |step: &Step| match step {
             Step::Place { entry, .. } => entry.size(),
             _ => 0,
         };
         let incoming: u64 = plan.steps().iter().map(size).sum();
         let shown = |dir: &str| if dir.is_empty() { ".".to_owned() } else { dir.to_owned() };
-        let deletes = plan.items.iter().any(|i| matches!(i.action, Action::DeleteLocal | Action::DeleteRemote));
+        let deletes = plan
+            .items
+            .iter()
+            .any(|i| matches!(i.action, Action::DeleteLocal | Action::DeleteRemote));
         let facts = Facts {
             // Counting reads every row; only deletions are measured against it.
             cached: if deletes { self.index.counts()?.cached } else { 0 },
@@ -203,7 +238,12 @@ impl Project {
     }
 
     /// Renames what has an illegal name to the legal one offered. Gives what was renamed.
-    fn normalize(&mut self, endpoint: &dyn Endpoint, options: &SyncOptions, monitor: &Monitor) -> Outcome<Vec<(String, String)>> {
+    fn normalize(
+        &mut self,
+        endpoint: &dyn Endpoint,
+        options: &SyncOptions,
+        monitor: &Monitor,
+    ) -> Outcome<Vec<(String, String)>> {
         let mut renamed = Vec::new();
         // A folder's new name may bring its content's names to light: a few rounds at most.
         for _ in 0..16 {

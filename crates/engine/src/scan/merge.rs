@@ -246,7 +246,7 @@ impl Scan<'_> {
         };
         match legal {
             Some(path) if dir => {
-                self.writes.push(Write::Local(path, Local::Unknown(sentence), None))
+                self.writes.push(Write::Local(path, Local::Unknown(sentence), None));
             }
             Some(path) => self.unknown(path, kind, sentence),
             None if dir => {}

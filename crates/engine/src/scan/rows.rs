@@ -33,7 +33,7 @@ impl Rows {
         }
         let page = index.known_page(&self.after, self.before.as_deref())?;
         if let Some(last) = page.last() {
-            self.after = last.path.as_str().to_owned();
+            last.path.as_str().clone_into(&mut self.after);
         } else {
             self.over = true;
         }

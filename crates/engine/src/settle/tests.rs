@@ -49,7 +49,11 @@ impl Desk {
     fn place(&mut self, at: &str, expected: Option<&str>, content: &str, aside: Option<&str>) {
         let name = self.steps.len().to_string();
         let staging = &self.areas.at(&path(at)).unwrap().staging;
-        std::io::Write::write_all(&mut staging.create_new(&name, 0o644).unwrap(), content.as_bytes()).unwrap();
+        std::io::Write::write_all(
+            &mut staging.create_new(&name, 0o644).unwrap(),
+            content.as_bytes(),
+        )
+        .unwrap();
         let inode = staging.stat(&name).unwrap().unwrap().ino;
         let step = Step::Place {
             path: path(at),
@@ -129,8 +133,14 @@ fn what_a_person_deleted_meanwhile_does_not_return() {
 fn a_deletion_goes_to_the_trash_unless_the_file_was_edited() {
     let mut desk = Desk::with(&[("input/x/a", "a"), ("input/x/b", "b")]);
     let inodes = [desk.inode("input/x/a"), desk.inode("input/x/b")];
-    desk.push(Step::Remove { path: path("input/x/a"), expected: entry("a"), aside: None }, inodes[0]);
-    desk.push(Step::Remove { path: path("input/x/b"), expected: entry("b"), aside: None }, inodes[1]);
+    desk.push(
+        Step::Remove { path: path("input/x/a"), expected: entry("a"), aside: None },
+        inodes[0],
+    );
+    desk.push(
+        Step::Remove { path: path("input/x/b"), expected: entry("b"), aside: None },
+        inodes[1],
+    );
     desk.write("input/x/b", "b, edited");
     let ended = desk.settle();
     assert_eq!(ended[0], Ended::Done);
@@ -210,11 +220,17 @@ fn nothing_is_placed_through_a_link_that_leads_out() {
 
 #[test]
 fn settling_four_times_is_settling_once() {
-    let mut desk = Desk::with(&[("input/a", "old"), ("input/b", "b"), ("input/c", "c"), ("input/d", "mine")]);
+    let mut desk =
+        Desk::with(&[("input/a", "old"), ("input/b", "b"), ("input/c", "c"), ("input/d", "mine")]);
     let inodes = [desk.inode("input/b"), desk.inode("input/c")];
     desk.place("input/a", Some("old"), "new", None);
     desk.push(Step::Remove { path: path("input/b"), expected: entry("b"), aside: None }, inodes[0]);
-    let rename = Step::Rename { from: path("input/c"), to: path("input/e"), expected: entry("c"), entry: entry("c") };
+    let rename = Step::Rename {
+        from: path("input/c"),
+        to: path("input/e"),
+        expected: entry("c"),
+        entry: entry("c"),
+    };
     desk.push(rename, inodes[1]);
     desk.place("input/d", Some("mine"), "theirs", Some("input/d (local copy)"));
     let first = desk.settle();

@@ -9,7 +9,7 @@ fn an_unreadable_folder_holds_unknown_files_not_absent_ones() {
     project.scan();
     project.agree();
     for locked in ["input/locked", "plain"] {
-        std::fs::set_permissions(project.at(locked), PermissionsExt::from_mode(0)).unwrap();
+        std::fs::set_permissions(project.at(locked), PermissionsExt::from_mode(0o0)).unwrap();
     }
     let refused = std::fs::read_dir(project.at("plain")).is_err();
     project.scan();
@@ -34,7 +34,7 @@ fn an_unreadable_folder_holds_unknown_files_not_absent_ones() {
 #[test]
 fn an_unreadable_file_is_unknown() {
     let mut project = Project::with(&["input/a", "input/b"]);
-    std::fs::set_permissions(project.at("input/a"), PermissionsExt::from_mode(0)).unwrap();
+    std::fs::set_permissions(project.at("input/a"), PermissionsExt::from_mode(0o0)).unwrap();
     let refused = std::fs::File::open(project.at("input/a")).is_err();
     project.scan();
     if refused {

@@ -1,0 +1,209 @@
+//! A decided transaction: bringing the folder and the index to what was decided.
+
+use dsg_core::entry::Entry;
+use dsg_core::failure::{Code, Failure, Outcome};
+use dsg_core::monitor::{Monitor, Phase};
+use dsg_core::path::RepoPath;
+use dsg_core::plan::effects::Step;
+use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
+use dsg_core::state::Local;
+use dsg_fs::dir::Dir;
+
+use crate::areas::Areas;
+use crate::crash;
+use crate::index::{Batch, Index, Seen};
+use crate::record::{self, Record, SealedStep};
+use crate::report::SyncReport;
+use crate::settle::{self, Ended};
+
+/// Decided: from here on it only rolls forward.
+pub(crate) struct Published {
+    record: Record,
+    steps: Vec<SealedStep>,
+    header: Option<SnapshotHeader>,
+    repository: Option<String>,
+    report: SyncReport,
+}
+
+impl Published {
+    /// Decided just now.
+    pub(super) fn decided(
+        record: Record,
+        steps: Vec<SealedStep>,
+        header: Option<SnapshotHeader>,
+        report: SyncReport,
+    ) -> Self {
+        Self { record, steps, header, repository: None, report }
+    }
+
+    /// Notes which repository it is, when this is the transaction that made it.
+    #[must_use]
+    pub fn of_repository(mut self, info: String) -> Self {
+        self.repository = Some(info);
+        self
+    }
+
+    /// A sealed transaction of an earlier run, whose outcome was asked for.
+    pub fn recovered(
+        record: Record,
+        steps: Vec<SealedStep>,
+        header: Option<SnapshotHeader>,
+    ) -> Self {
+        let snapshot = header.as_ref().filter(|_| record.publishes).map(|h| h.id);
+        Self {
+            record,
+            steps,
+            header,
+            repository: None,
+            report: SyncReport { snapshot, ..SyncReport::default() },
+        }
+    }
+
+    /// Brings the folder and the index to what was decided.
+    ///
+    /// # Errors
+    /// [`Code::Unsettled`]: the repository has everything, this folder not yet; the next run goes on.
+    pub fn settle(
+        self,
+        index: &mut Index,
+        areas: &mut Areas,
+        monitor: &Monitor,
+    ) -> Outcome<SyncReport> {
+        let unsettled = |failure: Failure| {
+            let what = if self.record.publishes {
+                "The repository has your sync, but this"
+            } else {
+                "This"
+            };
+            Failure::new(
+                Code::Unsettled,
+                format!("{what} folder is not finished: {}", failure.message),
+            )
+            .hint("Remove the cause and run dsg sync again: it goes on where it stopped.")
+            .because(failure)
+        };
+        self.settle_all(index, areas, monitor).map_err(unsettled)
+    }
+
+    fn settle_all(
+        &self,
+        index: &mut Index,
+        areas: &mut Areas,
+        monitor: &Monitor,
+    ) -> Outcome<SyncReport> {
+        let mut report = self.report.clone();
+        monitor.phase(Phase::Settling, Some(self.steps.len() as u64), None);
+        let ended = settle::settle(areas, &self.steps, monitor)?;
+        let standing = crate::config_file::read(areas.root().path()).ok().flatten();
+        let config_stands = standing == self.record.seen_config;
+        if config_stands && standing.as_ref() != Some(&self.record.config) {
+            crate::config_file::write(areas.root(), &self.record.config)?;
+        }
+        let root = areas.root().try_clone()?;
+        index.batch(|batch| {
+            for (sealed, end) in self.steps.iter().zip(&ended) {
+                self.conclude(batch, &root, sealed, end)?;
+                if let Ended::Refused(reason) = end {
+                    let (Step::Place { path, .. }
+                    | Step::Remove { path, .. }
+                    | Step::Rename { from: path, .. }
+                    | Step::Agree { path, .. }) = &sealed.step;
+                    report.skipped.push((path.to_string(), reason.clone()));
+                }
+            }
+            for path in &self.record.decided {
+                batch.set_resolution(path, None)?;
+            }
+            if let Some(header) = &self.header {
+                batch.set_meta("head", Some(header.line().trim_end()))?;
+                batch.set_meta("last_sync", Some(&header.id.to_string()))?;
+            }
+            if config_stands {
+                let config = serde_json::to_string(&self.record.config).unwrap_or_default();
+                batch.set_meta("config_base", Some(&config))?;
+            }
+            if let Some(repository) = &self.repository {
+                batch.set_meta("repository", Some(repository))?;
+            }
+            batch.set_meta("phase", None)?;
+            record::forget(batch)
+        })?;
+        crash::SETTLED.pass();
+        areas.clean()?;
+        Ok(report)
+    }
+
+    /// What the index learns of one step. R is as published, whatever became of the step here.
+    fn conclude(&self, batch: &Batch, root: &Dir, sealed: &SealedStep, end: &Ended) -> Outcome<()> {
+        let rules = &self.record.config;
+        let done = *end == Ended::Done;
+        let agreed = |path: &RepoPath, entry: Option<&Entry>| -> Outcome<()> {
+            batch.set_remote(path, entry, rules)?;
+            if !done {
+                return Ok(());
+            }
+            let snapshot = self
+                .header
+                .as_ref()
+                .map(|h| h.id)
+                .or(self.record.base)
+                .unwrap_or(SnapshotId::FIRST);
+            batch.set_cache(path, entry.map(|e| (e, snapshot)))
+        };
+        let here = |path: &RepoPath, entry: Option<&Entry>, inode: Option<u64>| -> Outcome<()> {
+            if !done {
+                return Ok(());
+            }
+            match entry {
+                None => batch.set_local(path, &Local::Absent, None),
+                Some(entry) => match look(root, path, entry, inode) {
+                    Some(seen) => {
+                        batch.set_local(path, &Local::Present(entry.clone()), Some(&seen))
+                    }
+                    // It was changed since: the next scan reads it.
+                    None => Ok(()),
+                },
+            }
+        };
+        match &sealed.step {
+            Step::Place { path, entry, expected, aside, .. } => {
+                agreed(path, Some(entry))?;
+                here(path, Some(entry), sealed.wait.staged)?;
+                if let (Some(aside), Some(expected)) = (aside, expected) {
+                    agreed(aside, Some(expected))?;
+                    here(aside, Some(expected), sealed.wait.seen.map(|s| s.0))?;
+                }
+                Ok(())
+            }
+            Step::Remove { path, expected, aside } => {
+                agreed(path, None)?;
+                here(path, None, None)?;
+                if let Some(aside) = aside {
+                    agreed(aside, Some(expected))?;
+                    here(aside, Some(expected), sealed.wait.staged)?;
+                }
+                Ok(())
+            }
+            Step::Rename { from, to, entry, .. } => {
+                agreed(from, None)?;
+                here(from, None, None)?;
+                agreed(to, Some(entry))?;
+                here(to, Some(entry), sealed.wait.staged)
+            }
+            Step::Agree { path, entry } => agreed(path, entry.as_ref()),
+        }
+    }
+}
+
+/// A look at a file that was just put there, if it is still exactly that one.
+fn look(root: &Dir, path: &RepoPath, entry: &Entry, inode: Option<u64>) -> Option<Seen> {
+    let stat = root.stat(path.as_str()).ok()??;
+    let file = entry.file()?;
+    let same = inode == Some(stat.ino)
+        && stat.size == file.size
+        && stat.mtime == file.mtime
+        && stat.exec() == file.exec;
+    let now = i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX);
+    // Its change time is that of our rename; only a recent modification time would prove nothing.
+    same.then(|| Seen { racy: stat.mtime.0 > now - 2_000_000_000, stat })
+}
