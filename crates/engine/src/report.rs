@@ -142,6 +142,9 @@ pub struct SyncOptions {
     pub normalize: bool,
     /// Halts that are overridden.
     pub allow: BTreeSet<Allow>,
+    /// Who watches the folder says that only these paths (relative to its root) were touched since
+    /// the last look: only they are looked at. Anything missed waits for the next sync.
+    pub touched: Option<Vec<String>>,
 }
 
 /// What a sync did.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use dsg_core::config::SharedConfig;
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::monitor::{Monitor, Phase};
 use dsg_core::path::{RepoPath, normalized};
@@ -113,8 +114,28 @@ impl Project {
         monitor.phase(Phase::Comparing, None, None);
         let head = self.refresh_head(endpoint, &options.allow)?;
         let configs = self.configs(head.as_ref())?;
-        let summary = scan(&self.root, &configs.merged, &mut self.index, Scope::All, monitor)?;
+        let summary = self.look(&configs.merged, options, monitor)?;
         Ok(Ground { head, configs, summary })
+    }
+
+    /// Looks at the folder; at all of it before anything is deleted in the repository.
+    fn look(
+        &mut self,
+        rules: &SharedConfig,
+        options: &SyncOptions,
+        monitor: &Monitor,
+    ) -> Outcome<ScanSummary> {
+        if let Some(touched) = &options.touched {
+            let scope = Scope::Paths(touched);
+            let summary = scan(&self.root, rules, &mut self.index, scope, monitor)?;
+            let plan = self.plan(rules, None, BTreeMap::new())?.plan;
+            let deletes =
+                |a: &Action| matches!(a, Action::DeleteRemote | Action::MoveRemote { .. });
+            if !plan.items.iter().any(|i| deletes(&i.action)) {
+                return Ok(summary);
+            }
+        }
+        scan(&self.root, rules, &mut self.index, Scope::All, monitor)
     }
 
     /// From the plan to the settled folder.

@@ -35,7 +35,9 @@ impl Project {
 
     fn with(files: &[&str]) -> Self {
         let project = Self::new();
-        files.iter().for_each(|file| project.write(file, file));
+        for file in files {
+            project.write(file, file);
+        }
         project
     }
 
