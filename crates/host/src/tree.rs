@@ -1,0 +1,43 @@
+//! The tree store: a live tree at the repository's path, its history in a sidecar beside it.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`layout`] | names in the sidecar, reading them with limits |
+//! | [`repo`] | lock, marks, the clock's tick |
+//! | [`history`] | records, headers, manifests, checkpoints |
+//! | [`patch`] | a manifest with changes applied |
+//! | [`stats`] | the recorded stats of the live tree |
+//! | [`check`] | comparing the live tree with them |
+//! | [`drift`] | what a difference means |
+//! | [`copy`] | the hardlink copy of a tree |
+//! | [`staging`] | content that waits |
+//! | [`apply`] | changes to the staging tree |
+//! | [`publish`] | the deciding step, and all before it |
+//! | [`recover`] | all after it |
+//! | [`late`] | writes that reached the former tree |
+//! | [`prestage`] | the copy made in advance |
+//! | [`adopt`] | drift as a snapshot |
+//! | [`reader`] | a snapshot's files |
+//! | [`store`] | what others call |
+
+mod adopt;
+mod apply;
+mod check;
+mod copy;
+mod drift;
+mod history;
+mod late;
+mod layout;
+mod patch;
+mod prestage;
+mod publish;
+mod reader;
+mod recover;
+mod repo;
+mod staging;
+mod stats;
+mod store;
+
+pub use reader::SnapshotReader;
+pub use staging::{Refusal, Staging, Supply};
+pub use store::{Fault, TreeStore};

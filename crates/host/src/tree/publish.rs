@@ -1,0 +1,543 @@
+//! The publish of a tree repository: everything is prepared out of sight, one step decides.
+//!
+//! Runs under the repository's lock. Until the exchange of the two root directories nothing that
+//! anybody sees has changed and every error leaves it so; from then on [`super::recover`] rolls
+//! forward, here or in whoever opens the repository next. Both roots' inodes are journaled before.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use dsg_core::entry::{Entry, Hash};
+use dsg_core::failure::{Code, Failure, Outcome};
+use dsg_core::manifest::{Change, Totals, line};
+use dsg_core::monitor::{Event, Monitor, Phase};
+use dsg_core::path::RepoPath;
+use dsg_core::repository::Publication;
+use dsg_core::snapshot::{FORMAT, SnapshotHeader, SnapshotId};
+use dsg_fs::dir::Dir;
+use dsg_fs::lock::Lock;
+use rustix::fs::{self as sys};
+
+use super::apply::{self, Applied, fresh};
+use super::check::{Difference, compare};
+use super::copy::{link_or_copy, link_tree};
+use super::drift::{Drift, judge};
+use super::layout::{JOURNAL, Journal, MANIFEST, STAGING, STATS, Swap};
+use super::patch::{self, Strictness};
+use super::repo::Repo;
+use super::staging::{ASIDE, CHECKED, NEW_MANIFEST, NEW_STATS, RECORD, REPLACED, Staging, TREE};
+use super::stats::{self, Patch, StatsWriter};
+use crate::crash;
+
+const BUFFER: usize = 256 * 1024;
+/// Up to so many files or directories are made durable one by one; else the whole file system is.
+const FEW: usize = 64;
+
+/// The new head, prepared: its record and manifest are written.
+pub(super) struct Prepared {
+    pub(super) header: SnapshotHeader,
+}
+
+impl Staging {
+    /// Publishes: all of it, or nothing.
+    ///
+    /// # Errors
+    /// [`Code::HeadMoved`] if the head is another by now, [`Code::Drift`] if files were changed on
+    /// the host, [`Code::Locked`] if somebody else publishes; else what went wrong. Nothing was
+    /// published then, unless the message says so.
+    pub fn publish(self, publication: &Publication, monitor: &Monitor) -> Outcome<SnapshotHeader> {
+        let repo = std::sync::Arc::clone(&self.repo);
+        let author = publication.authorship.author.clone();
+        let mut lock = repo.lock(&author, "publishes")?;
+        crash::LOCKED.pass();
+        repo.recover(&lock)?;
+        let base = repo.head()?;
+        self.may_publish(publication, base.as_ref())?;
+        monitor.phase(Phase::Publishing, None, None);
+        let decided = match self.prepare(publication, base.as_ref(), &mut lock, monitor) {
+            Ok(prepared) => self.decide(&prepared),
+            Err(e) => Err(e),
+        };
+        let (journal, header) = match decided {
+            Ok(decided) => decided,
+            Err(e) => {
+                self.take_back();
+                return Err(e);
+            }
+        };
+        let late = repo.roll_forward(&journal, &lock).map_err(|e| {
+            Failure::new(e.code, format!("{} is published, but its bookkeeping is not finished: {}", header.id, e.message))
+                .hint("The next access to the repository finishes it.")
+                .because(e)
+        })?;
+        if !late.is_empty() {
+            monitor.event(Event::Notice(format!(
+                "{} file(s) were written on the host during the publish; they are kept beside the new ones and show as drift: {}.",
+                late.len(),
+                late.join(", ")
+            )));
+        }
+        if repo.facts.exchange && matches!(journal.swap, Swap::Renames) {
+            monitor.event(Event::Notice("This file system cannot exchange two folders in one step: a reader on the host may have missed the folder for an instant.".into()));
+        }
+        drop(repo.init.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take());
+        if repo.history().checkpoint_if_due(&header, repo.modes()).is_ok_and(|done| done) {
+            crash::CHECKPOINTED.pass();
+        }
+        drop(lock);
+        Ok(header)
+    }
+
+    fn may_publish(&self, publication: &Publication, base: Option<&SnapshotHeader>) -> Outcome<()> {
+        let base = base.map(|b| b.id);
+        if publication.authorship.transaction != self.transaction || publication.base != self.base {
+            return Err(Failure::new(Code::Usage, "The publication belongs to another transaction."));
+        }
+        if base != publication.base {
+            let now = base.map_or_else(|| "empty".to_owned(), |id| id.to_string());
+            return Err(Failure::new(Code::HeadMoved, format!("The repository is at {now} by now."))
+                .hint("Nothing was published. Look at the new status, then sync again."));
+        }
+        if self.repo.recorded_outcome(&self.transaction)?.is_some() {
+            return Err(Failure::new(Code::HeadMoved, "This transaction was given up already.")
+                .hint("Nothing was published. Sync again."));
+        }
+        Ok(())
+    }
+
+    /// Everything before the deciding step.
+    fn prepare(
+        &self,
+        publication: &Publication,
+        base: Option<&SnapshotHeader>,
+        lock: &mut Lock,
+        monitor: &Monitor,
+    ) -> Outcome<Prepared> {
+        let repo = &*self.repo;
+        for leftover in [TREE, ASIDE] {
+            if self.dir.stat(leftover)?.is_some() {
+                repo.void_ctimes()?;
+                self.dir.remove_tree(leftover)?;
+            }
+        }
+        lock.doing("publishes: prepares the tree");
+        let (tree, relinked, many) = match base {
+            None => (self.first_tree()?, Vec::new(), false),
+            Some(head) => self.next_tree(head, monitor)?,
+        };
+        lock.doing("publishes: writes the record");
+        let prepared = self.write_record(publication, base)?;
+        monitor.check()?;
+        let mut applied = apply::apply(self, &tree, publication)?;
+        crash::APPLIED.pass();
+        repo.tick()?;
+        apply::record(&tree, &applied.files, &relinked, &mut applied.patch)?;
+        let patch = std::mem::take(&mut applied.patch);
+        self.write_stats(base.map(|b| b.id), prepared.header.id, patch)?;
+        monitor.check()?;
+        lock.doing("publishes: makes it durable");
+        self.make_durable(&tree, &applied, many)?;
+        crash::TREE_DURABLE.pass();
+        Ok(prepared)
+    }
+
+    fn first_tree(&self) -> Outcome<Dir> {
+        let layout = &self.repo.layout;
+        let tree = fresh(&self.dir, TREE, self.repo.modes())?;
+        // Somebody prepared an empty folder for us: its mode and group are meant.
+        if let Some(empty) = layout.live_ino()?.and_then(|_| layout.live().ok()) {
+            if !empty.list()?.is_empty() {
+                return Err(not_empty(layout.parent.at(&layout.name)));
+            }
+            super::copy::like(&empty, &tree)?;
+        }
+        Ok(tree)
+    }
+
+    /// A tree like the live one, which was found to be as recorded; with the paths whose inodes
+    /// are others than recorded, and whether it has many directories that are not durable.
+    fn next_tree(&self, head: &SnapshotHeader, monitor: &Monitor) -> Outcome<(Dir, Vec<Vec<u8>>, bool)> {
+        let repo = &*self.repo;
+        let live = live_or_drift(repo, head)?;
+        let ready = repo.prestaged(head.id)?;
+        let mut relinked = Vec::new();
+        let mut many = false;
+        if !ready {
+            repo.void_ctimes()?;
+            let tree = fresh(&self.dir, TREE, repo.modes())?;
+            relinked = link_tree(&live, &tree, monitor, &|| Ok(()))?;
+            crash::BUILT.pass();
+            repo.tick()?;
+            many = true;
+        }
+        let drift = compare_live(repo, &live, head, &self.dir, false, monitor)?;
+        crash::CHECKED.pass();
+        if !drift.is_none() {
+            if !ready {
+                self.dir.remove_tree(TREE)?;
+            }
+            return Err(drift.halt(live.path()));
+        }
+        if ready {
+            repo.take_prestage(&self.dir)?;
+            crash::PRESTAGE_TAKEN.pass();
+        }
+        let tree = self.dir.open_beneath(TREE)?;
+        for path in drift.harmless {
+            if carry(&live, &tree, &path)? {
+                relinked.push(path);
+            }
+        }
+        Ok((tree, relinked, many))
+    }
+
+    /// The new manifest, and the record with the new header.
+    fn write_record(
+        &self,
+        publication: &Publication,
+        base: Option<&SnapshotHeader>,
+    ) -> Outcome<Prepared> {
+        let repo = &*self.repo;
+        let wanted: BTreeSet<&[u8]> = publication.copies.iter().map(|(_, from)| from.as_bytes()).collect();
+        let mut sources: BTreeMap<Vec<u8>, Entry> = BTreeMap::new();
+        if let (Some(head), false) = (base, wanted.is_empty()) {
+            let manifest = BufReader::with_capacity(BUFFER, repo.history().manifest(head)?);
+            patch::lookup(manifest, wanted, |path, entry| {
+                sources.insert(path.to_vec(), entry);
+            })
+            .map_err(|e| e.into_failure(&repo.layout.side.at(MANIFEST)))?;
+        }
+        apply::check(
+            publication,
+            |hash| self.staged(hash).is_some(),
+            |path| sources.get(path.as_bytes()).cloned(),
+        )?;
+        let prepared = write_record(repo, &self.dir, publication, base)?;
+        crash::RECORD_WRITTEN.pass();
+        Ok(prepared)
+    }
+
+    fn write_stats(&self, base: Option<SnapshotId>, new: SnapshotId, patch: Patch) -> Outcome<()> {
+        write_stats(&self.repo, &self.dir, base, new, patch)
+    }
+
+    fn make_durable(&self, tree: &Dir, applied: &Applied, built: bool) -> Outcome<()> {
+        let dirs = if built { few_dirs(tree)? } else { Some(applied.dirs.iter().cloned().collect()) };
+        match dirs {
+            Some(dirs) if dirs.len() <= FEW && applied.files.len() <= FEW => {
+                for path in &applied.files {
+                    if let Ok(file) = tree.open_file(path.as_str()) {
+                        file.sync_all().map_err(|e| Failure::io("make durable", tree.at(path), e))?;
+                    }
+                }
+                for dir in dirs {
+                    super::check::beneath(tree, dir.as_os_str().as_bytes())?.fsync()?;
+                }
+                tree.fsync()?;
+            }
+            _ => self.dir.syncfs()?,
+        }
+        self.dir.fsync()?;
+        Ok(self.repo.layout.folder(STAGING)?.fsync()?)
+    }
+
+    /// The journal, and the step that decides.
+    fn decide(&self, prepared: &Prepared) -> Outcome<(Journal, SnapshotHeader)> {
+        let repo = &*self.repo;
+        let layout = &repo.layout;
+        let header = prepared.header.clone();
+        let new = self.dir.open_beneath(TREE)?.own_stat()?.ino;
+        let old = layout.live_ino()?;
+        let swap = match (header.parent, repo.facts.exchange) {
+            (None, _) => Swap::First,
+            (Some(_), true) => Swap::Exchange,
+            (Some(_), false) => Swap::Renames,
+        };
+        let mut journal =
+            Journal { transaction: self.transaction.clone(), snapshot: header.id, swap, old, new };
+        layout.write_json(JOURNAL, &journal, repo.modes())?;
+        crash::JOURNALED.pass();
+        let swapped = match swap {
+            Swap::First => self.swap_first(),
+            Swap::Exchange => match self.dir.exchange(TREE, &layout.parent, &layout.name) {
+                Err(e) if e.is_unsupported() => {
+                    journal.swap = Swap::Renames;
+                    layout.write_json(JOURNAL, &journal, repo.modes())?;
+                    self.swap_renames()
+                }
+                other => other.map_err(Failure::from),
+            },
+            _ => self.swap_renames(),
+        };
+        if let Err(e) = swapped {
+            // Nothing was exchanged: the journal must not outlive the attempt.
+            if layout.live_ino()? == old {
+                layout.side.remove_file(JOURNAL)?;
+                layout.side.fsync()?;
+            }
+            return Err(e);
+        }
+        crash::EXCHANGED.pass();
+        let durable = layout.parent.fsync().and_then(|()| self.dir.fsync());
+        crash::PARENTS_DURABLE.pass();
+        durable.map_err(|e| {
+            Failure::new(
+                Code::Io,
+                format!("{} is published, but the disk did not confirm it.", header.id),
+            )
+            .hint("The next access to the repository finishes it. Check the host's disk.")
+            .because(e)
+        })?;
+        Ok((journal, header))
+    }
+
+    fn swap_first(&self) -> Outcome<()> {
+        let layout = &self.repo.layout;
+        // `rename` onto a directory works only if that is empty.
+        self.dir.rename_replacing(TREE, &layout.parent, &layout.name).map_err(|e| {
+            if e.is_present() || e.is_absent() {
+                not_empty(layout.parent.at(&layout.name)).because(e)
+            } else {
+                e.into()
+            }
+        })
+    }
+
+    fn swap_renames(&self) -> Outcome<()> {
+        let layout = &self.repo.layout;
+        layout.parent.rename_replacing(&layout.name, &self.dir, ASIDE)?;
+        crash::STEPPED_ASIDE.pass();
+        let moved = self.dir.rename_replacing(TREE, &layout.parent, &layout.name);
+        if moved.is_err() {
+            self.dir.rename_replacing(ASIDE, &layout.parent, &layout.name)?;
+        }
+        Ok(moved?)
+    }
+
+    /// After a failure before the decision: the staged content waits for the next try.
+    fn take_back(&self) {
+        if self.repo.journal().is_ok_and(|j| j.is_none()) {
+            let _ = self.repo.salvage(&self.dir);
+        }
+    }
+}
+
+fn not_empty(path: PathBuf) -> Failure {
+    Failure::new(Code::Exists, format!("{} is not empty.", path.display()))
+        .hint("Choose another place for the repository, or move away what is there.")
+}
+
+/// The live root; without it everything is gone.
+pub(super) fn live_or_drift(repo: &Repo, head: &SnapshotHeader) -> Outcome<Dir> {
+    match repo.layout.live() {
+        Ok(live) => Ok(live),
+        Err(e) if e.is_absent() => {
+            let at = repo.layout.parent.at(&repo.layout.name);
+            Err(Failure::new(
+                Code::Drift,
+                format!("The repository's folder {} is gone; {} has {} file(s).", at.display(), head.id, head.totals.entries),
+            )
+            .hint("Put it back. Its former contents are in the snapshots; nothing was changed.")
+            .because(e))
+        }
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// Compares the live tree with the recorded stats; what was observed is in [`CHECKED`].
+pub(super) fn compare_live(
+    repo: &Repo,
+    live: &Dir,
+    head: &SnapshotHeader,
+    dir: &Dir,
+    exactly: bool,
+    monitor: &Monitor,
+) -> Outcome<Drift> {
+    let strict = repo.ctimes_hold()?;
+    let failed = |e: std::io::Error| Failure::io("write", dir.at(CHECKED), e);
+    let mut writer = new_stats(dir, CHECKED, Some(head.id), repo)?;
+    let recorded = match stats::open_checked(&repo.layout.side, STATS, head.id) {
+        Some(recorded) => recorded,
+        None => rebuilt_stats(repo, head, dir)?,
+    };
+    let differences: Vec<Difference> = compare(live, recorded, strict, &mut writer, monitor)?;
+    writer.finish().map_err(failed)?;
+    judge(live, &differences, repo.history(), head, exactly, monitor)
+}
+
+/// Stats of which nothing but the names is known: every file is compared by content.
+fn rebuilt_stats(
+    repo: &Repo,
+    head: &SnapshotHeader,
+    dir: &Dir,
+) -> Outcome<stats::StatsReader<BufReader<File>>> {
+    const UNKNOWN: &str = "unknown";
+    let failed = |e: std::io::Error| Failure::io("write", dir.at(UNKNOWN), e);
+    let mut writer = new_stats(dir, UNKNOWN, Some(head.id), repo)?;
+    let manifest = repo.history().manifest(head)?;
+    stats::from_manifest(super::history::entries(manifest), |block| writer.put(block))
+        .map_err(|e| super::layout::damaged(&repo.layout.side.at(MANIFEST), &e.to_string()))?;
+    writer.finish().map_err(failed)?;
+    let file = dir.open_file(UNKNOWN)?;
+    dir.remove_file(UNKNOWN)?;
+    stats::StatsReader::new(BufReader::with_capacity(BUFFER, file)).map_err(failed)
+}
+
+fn new_stats(
+    dir: &Dir,
+    name: &str,
+    snapshot: Option<SnapshotId>,
+    repo: &Repo,
+) -> Outcome<StatsWriter<BufWriter<File>>> {
+    let file = replace(dir, name, repo)?;
+    StatsWriter::new(BufWriter::with_capacity(BUFFER, file), snapshot)
+        .map_err(|e| Failure::io("write", dir.at(name), e))
+}
+
+/// A new file in a staging area, instead of what an earlier try left.
+fn replace(dir: &Dir, name: &str, repo: &Repo) -> Outcome<File> {
+    match dir.remove_file(name) {
+        Err(e) if !e.is_absent() => return Err(e.into()),
+        _ => {}
+    }
+    Ok(dir.create_new(name, repo.modes().own_file())?)
+}
+
+/// The new stats from what was just observed and what was changed.
+pub(super) fn write_stats(
+    repo: &Repo,
+    dir: &Dir,
+    base: Option<SnapshotId>,
+    new: SnapshotId,
+    patch: Patch,
+) -> Outcome<()> {
+    let failed = |e: std::io::Error| Failure::io("write", dir.at(NEW_STATS), e);
+    let mut writer = new_stats(dir, NEW_STATS, Some(new), repo)?;
+    let mut former = new_stats(dir, REPLACED, base, repo)?;
+    match base {
+        None => patch.apply(std::iter::empty(), &mut writer, |_| Ok(())).map_err(failed)?,
+        Some(base) => {
+            let checked = stats::open_checked(dir, CHECKED, base)
+                .ok_or_else(|| failed(std::io::ErrorKind::UnexpectedEof.into()))?;
+            patch.apply(checked, &mut writer, |block| former.put(block)).map_err(failed)?;
+        }
+    }
+    former.finish().map_err(failed)?;
+    let file = writer.finish().map_err(failed)?;
+    let size = file.get_ref().metadata().map_or(u64::MAX, |m| m.len());
+    if size <= 4 * 1024 * 1024 {
+        // A large one reaches the disk in time; if it is torn by then, it is rebuilt.
+        sys::fdatasync(file.get_ref()).map_err(|e| failed(e.into()))?;
+    }
+    Ok(())
+}
+
+/// Writes the new manifest and the record of a publication.
+pub(super) fn write_record(
+    repo: &Repo,
+    dir: &Dir,
+    publication: &Publication,
+    base: Option<&SnapshotHeader>,
+) -> Outcome<Prepared> {
+    let output = BufWriter::with_capacity(BUFFER, replace(dir, NEW_MANIFEST, repo)?);
+    let mut totals = base.map_or_else(Totals::default, |b| b.totals);
+    for change in &publication.changes {
+        if let Some(entry) = &change.entry {
+            totals.entries += 1;
+            totals.bytes = totals.bytes.saturating_add(entry.size());
+        }
+    }
+    let changes = publication.changes.iter().cloned().map(Ok);
+    let former = |_: &RepoPath, entry: Entry| {
+        totals.entries = totals.entries.saturating_sub(1);
+        totals.bytes = totals.bytes.saturating_sub(entry.size());
+    };
+    let patched = match base {
+        None => patch::apply(std::io::empty(), changes, output, Strictness::Exact, former),
+        Some(head) => {
+            let manifest = BufReader::with_capacity(BUFFER, repo.history().manifest(head)?);
+            patch::apply(manifest, changes, output, Strictness::Exact, former)
+        }
+    }
+    .map_err(|e| e.into_failure(&repo.layout.side.at(MANIFEST)))?;
+    if let Some(head) = base.filter(|head| head.manifest != patched.base) {
+        return Err(super::layout::damaged(
+            &repo.layout.side.at(MANIFEST),
+            &format!("it is not the manifest of {}", head.id),
+        ));
+    }
+    let body: Vec<u8> = publication
+        .changes
+        .iter()
+        .flat_map(|Change { path, entry }| line(path, entry.as_ref()))
+        .collect();
+    let header = SnapshotHeader {
+        format: FORMAT,
+        repository: repo.facts.id.clone(),
+        id: base.map_or(SnapshotId::FIRST, |b| b.id.next()),
+        parent: base.map(|b| b.id),
+        authorship: publication.authorship.clone(),
+        config: publication.config.clone(),
+        totals,
+        delta: patched.counts,
+        manifest: patched.result,
+        delta_sha256: Hash::of(&body),
+        chain: Hash([0; 32]),
+    }
+    .chained(base.map(|b| b.chain));
+    let failed = |e: std::io::Error| Failure::io("write", dir.at(RECORD), e);
+    let mut file = replace(dir, RECORD, repo)?;
+    file.write_all(header.line().as_bytes())
+        .and_then(|()| file.write_all(&body))
+        .and_then(|()| file.sync_all())
+        .map_err(failed)?;
+    Ok(Prepared { header })
+}
+
+/// Brings what the live tree has at a path into the new tree, if that has another; whether it did.
+fn carry(live: &Dir, tree: &Dir, path: &[u8]) -> Outcome<bool> {
+    let rel = Path::new(std::ffi::OsStr::from_bytes(path));
+    let (is, shall) = (tree.stat(rel)?, live.stat(rel)?);
+    let Some(shall) = shall else { return Ok(false) };
+    if shall.kind == dsg_fs::stat::Kind::Dir {
+        if is.is_none() {
+            tree.ensure_dirs(rel, None)?;
+        }
+        return Ok(false);
+    }
+    if is.is_some_and(|is| is.ino == shall.ino) {
+        return Ok(false);
+    }
+    if is.is_some() {
+        tree.remove_file(rel)?;
+    }
+    let (dir, name) = stats::split(path);
+    if !dir.is_empty() {
+        tree.ensure_dirs(std::ffi::OsStr::from_bytes(dir), None)?;
+    }
+    let name = std::ffi::OsStr::from_bytes(name);
+    link_or_copy(&super::check::beneath(live, dir)?, name, &super::check::beneath(tree, dir)?, name)?;
+    Ok(true)
+}
+
+/// The directories of a tree, unless they are many.
+fn few_dirs(tree: &Dir) -> Outcome<Option<Vec<PathBuf>>> {
+    let mut found: Vec<PathBuf> = Vec::new();
+    let mut left = vec![Vec::new()];
+    while let Some(rel) = left.pop() {
+        if found.len() + left.len() > FEW {
+            return Ok(None);
+        }
+        let dir = super::check::beneath(tree, &rel)?;
+        for name in dir.list()? {
+            if name.kind == Some(dsg_fs::stat::Kind::Dir) {
+                left.push(stats::join(&rel, name.name.as_bytes()));
+            }
+        }
+        found.push(PathBuf::from(std::ffi::OsStr::from_bytes(&rel)));
+    }
+    Ok(Some(found))
+}

@@ -1,0 +1,107 @@
+//! Reading one snapshot's files, whatever is published meanwhile.
+//!
+//! Owns an open descriptor of the right root: an exchange moves names, not what is open here. The
+//! live tree is proved to be the snapshot by its root's inode. What is read is not hashed here:
+//! whoever takes it compares it with the manifest.
+
+use std::fs::File;
+
+use dsg_core::failure::{Code, Failure, Outcome};
+use dsg_core::path::RepoPath;
+use dsg_core::snapshot::SnapshotId;
+use dsg_fs::dir::{Dir, file_stat};
+use dsg_fs::error::FsResult;
+use dsg_fs::stat::Stat;
+
+use super::layout::{ROOT, Root, STAGING, Swap, TREES};
+use super::repo::Repo;
+use super::staging::{ASIDE, TREE};
+
+/// One snapshot's tree, open.
+#[derive(Debug)]
+pub struct SnapshotReader {
+    id: SnapshotId,
+    root: Dir,
+}
+
+impl SnapshotReader {
+    pub(super) fn open(repo: &Repo, id: SnapshotId) -> Outcome<Self> {
+        // A publish may pass by between two looks: what is found must be proved, or looked for again.
+        for _ in 0..50 {
+            if let Some(root) = find(repo, id)? {
+                return Ok(Self { id, root });
+            }
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        if repo.history().newest()? == Some(id) {
+            // The root was replaced outside DSG (a restored backup): its content will show.
+            return Ok(Self { id, root: repo.layout.live()? });
+        }
+        repo.history().header(id)?;
+        Err(Failure::new(Code::NotFound, format!("The files of {id} are not kept any more."))
+            .hint("Its record is; older files can be had only from snapshots whose trees are kept."))
+    }
+
+    pub(super) fn root(&self) -> &Dir {
+        &self.root
+    }
+
+    /// Which snapshot it is.
+    pub fn id(&self) -> SnapshotId {
+        self.id
+    }
+
+    /// Opens a file, with its stat: [`Stat::private`] says whether it is for its owner alone.
+    ///
+    /// # Errors
+    /// It is not there, or is no regular file.
+    pub fn read(&self, path: &RepoPath) -> Outcome<(File, Stat)> {
+        let file = self.root.open_file(path.as_str()).map_err(|e| {
+            if e.is_absent() {
+                Failure::new(Code::NotFound, format!("{path} is not among the files of {}.", self.id)).because(e)
+            } else {
+                e.into()
+            }
+        })?;
+        let stat = file_stat(&file, &self.root.at(path.as_str()))?;
+        Ok((file, stat))
+    }
+}
+
+/// The tree of `id`, if it can be proved to be that.
+fn find(repo: &Repo, id: SnapshotId) -> Outcome<Option<Dir>> {
+    let layout = &repo.layout;
+    let absent = |found: FsResult<Dir>| match found {
+        Ok(dir) => Ok(Some(dir)),
+        Err(e) if e.is_absent() => Ok(None),
+        Err(e) => Err(Failure::from(e)),
+    };
+    if let Some(kept) = absent(layout.side.open_beneath(format!("{TREES}/{id}")))? {
+        return Ok(Some(kept));
+    }
+    let journal = repo.journal()?;
+    let live = absent(layout.live())?;
+    let live_ino = live.as_ref().map(Dir::own_stat).transpose()?.map(|s| s.ino);
+    if let Some(journal) = journal.filter(|j| j.swap != Swap::Adopt) {
+        let is_old = SnapshotId::new(journal.snapshot.number() - 1) == Some(id);
+        let wanted = match (is_old, journal.snapshot == id) {
+            (true, _) => journal.old,
+            (_, true) => Some(journal.new),
+            _ => return Ok(None),
+        };
+        if live_ino.is_some() && live_ino == wanted {
+            return Ok(live);
+        }
+        for name in [TREE, ASIDE] {
+            let rel = format!("{STAGING}/{}/{name}", journal.transaction);
+            if let Some(dir) = absent(layout.side.open_beneath(rel))?
+                && Some(dir.own_stat()?.ino) == wanted
+            {
+                return Ok(Some(dir));
+            }
+        }
+        return Ok(None);
+    }
+    let root: Option<Root> = layout.read_json(ROOT)?;
+    Ok(live.filter(|_| root.is_some_and(|r| r.snapshot == id && Some(r.ino) == live_ino)))
+}

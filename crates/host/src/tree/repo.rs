@@ -1,0 +1,154 @@
+//! What every operation on a tree repository shares: its layout, facts, lock and small marks.
+
+use std::os::fd::AsFd as _;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use dsg_core::failure::{Code, Failure, Outcome};
+use dsg_core::snapshot::SnapshotHeader;
+use dsg_fs::lock::{Holder, Lock, Tried};
+use rustix::fs::{self as sys, AtFlags, Timespec, Timestamps};
+
+use super::history::History;
+use super::layout::{CTIMES_VOID, Facts, JOURNAL, Journal, LOCK, Layout, Modes, WANTED};
+
+/// What a preparation says that it does; a publish may ask it to step back.
+pub(super) const PREPARES: &str = "prepares the next publish";
+/// How long a publish waits for that.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// One repository, open.
+pub(super) struct Repo {
+    pub(super) layout: Layout,
+    pub(super) facts: Facts,
+    /// Held while the first snapshot is being made.
+    pub(super) init: Mutex<Option<Lock>>,
+}
+
+/// Somebody else holds a lock.
+pub(super) fn locked(layout: &Layout, by: Option<Holder>) -> Failure {
+    let at = layout.parent.at(&layout.name);
+    let who = match by {
+        Some(holder) if !holder.who.is_empty() => format!(" by {holder}"),
+        _ => String::new(),
+    };
+    Failure::new(Code::Locked, format!("The repository {} is in use{who}.", at.display()))
+        .hint("Try again in a moment. A client that died leaves no lock behind.")
+}
+
+impl Repo {
+    pub(super) fn modes(&self) -> Modes {
+        Modes(self.facts.access)
+    }
+
+    pub(super) fn history(&self) -> History<'_> {
+        History { layout: &self.layout, repository: &self.facts.id }
+    }
+
+    pub(super) fn head(&self) -> Outcome<Option<SnapshotHeader>> {
+        match self.history().newest()? {
+            Some(_) => self.history().head().map(Some),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) fn journal(&self) -> Outcome<Option<Journal>> {
+        self.layout.read_json(JOURNAL)
+    }
+
+    /// What the lock says of us; `who` may be empty.
+    pub(super) fn holder(&self, who: &str, doing: &str) -> Holder {
+        let who = if who.is_empty() { account() } else { who.to_owned() };
+        Holder { who, since: now(), doing: doing.to_owned() }
+    }
+
+    /// Takes the lock, without waiting, except for a preparation that is asked to step back.
+    pub(super) fn lock(&self, who: &str, doing: &str) -> Outcome<Lock> {
+        let mut asked: Option<std::time::Instant> = None;
+        let lock = loop {
+            match self.try_lock(who, doing)? {
+                Tried::Held(lock) => break lock,
+                Tried::Busy(Some(by))
+                    if by.doing == PREPARES
+                        && doing != PREPARES
+                        && asked.is_none_or(|since| since.elapsed() < PATIENCE) =>
+                {
+                    if asked.is_none() {
+                        asked = Some(std::time::Instant::now());
+                        self.layout.side.write_atomically(WANTED, b"", self.modes().own_file())?;
+                    }
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                Tried::Busy(by) => return Err(locked(&self.layout, by)),
+            }
+        };
+        if asked.is_some() {
+            let _ = self.layout.side.remove_file(WANTED);
+        }
+        Ok(lock)
+    }
+
+    pub(super) fn try_lock(&self, who: &str, doing: &str) -> Outcome<Tried> {
+        let holder = self.holder(who, doing);
+        Ok(Lock::try_acquire(&self.layout.side, LOCK, self.modes().own_file(), holder)?)
+    }
+
+    /// Says, before links are made or removed, that recorded change times mean nothing now. If
+    /// this mark is lost, files are compared by content: slower, never wrong.
+    pub(super) fn void_ctimes(&self) -> Outcome<()> {
+        match self.layout.side.create_new(CTIMES_VOID, self.modes().own_file()) {
+            Ok(_) => Ok(()),
+            Err(e) if e.is_present() => Ok(()),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// Whether change times count.
+    pub(super) fn ctimes_hold(&self) -> Outcome<bool> {
+        Ok(self.layout.side.stat(CTIMES_VOID)?.is_none())
+    }
+
+    /// Waits until the file system's clock has moved on: a write after this gets another change
+    /// time than anything before.
+    pub(super) fn tick(&self) -> Outcome<()> {
+        let file = match self.layout.side.create_new("tick", self.modes().own_file()) {
+            Ok(file) => file,
+            Err(e) if e.is_present() => {
+                // Anew, since it may belong to another account of the team.
+                self.layout.side.remove_file("tick")?;
+                self.layout.side.create_new("tick", self.modes().own_file())?
+            }
+            Err(e) => return Err(e.into()),
+        };
+        let now = Timespec { tv_sec: 0, tv_nsec: sys::UTIME_NOW };
+        let times = Timestamps { last_access: now, last_modification: now };
+        let cannot = |e| Failure::io("set the time of", self.layout.side.at("tick"), e);
+        let mut first = None;
+        loop {
+            sys::futimens(file.as_fd(), &times).map_err(cannot)?;
+            let stat = sys::statat(&file, "", AtFlags::EMPTY_PATH).map_err(cannot)?;
+            let at = dsg_fs::stat::Stat::from(stat).ctime;
+            match first {
+                None => first = Some(at),
+                Some(first) if at != first => return Ok(()),
+                Some(_) => {}
+            }
+            std::thread::sleep(Duration::from_micros(500));
+        }
+    }
+}
+
+/// Now, as RFC 3339.
+pub(super) fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// `login@host`.
+pub(super) fn account() -> String {
+    let host = rustix::system::uname();
+    let host = host.nodename().to_string_lossy().into_owned();
+    let login = std::env::var("LOGNAME")
+        .or_else(|_| std::env::var("USER"))
+        .unwrap_or_else(|_| rustix::process::geteuid().as_raw().to_string());
+    format!("{login}@{host}")
+}

@@ -1,0 +1,423 @@
+//! A transaction that is not decided: content waits, hashed, outside the live tree.
+//!
+//! Owns the staging area of one transaction. Staging needs no lock of the repository; the area has
+//! a lock of its own, so that others know whether its owner lives. What a dead one left is taken
+//! over by its content's hash, and proved again before it is used.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{Read, Write as _};
+use std::os::fd::AsFd as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use dsg_core::entry::Hash;
+use dsg_core::failure::{Code, Failure, Outcome};
+use dsg_core::monitor::Monitor;
+use dsg_core::repository::{ContentChanged, Upload};
+use dsg_core::snapshot::SnapshotId;
+use dsg_fs::dir::{Dir, set_file_time};
+use dsg_fs::error::FsError;
+use dsg_fs::lock::{Lock, Tried};
+use rustix::fs::{self as sys, Mode};
+use sha2::{Digest as _, Sha256};
+
+use super::check::workers;
+use super::drift::hash_stably;
+use super::layout::{LOCK, STAGING};
+use super::repo::{Repo, locked};
+use crate::crash;
+
+/// Content that was staged, by hash.
+pub(super) const OBJECTS: &str = "objects";
+/// The tree that is to be published; after the exchange, the former one.
+pub(super) const TREE: &str = "tree";
+/// Where the former tree waits when there is no exchange.
+pub(super) const ASIDE: &str = "aside";
+/// The snapshot's record.
+pub(super) const RECORD: &str = "record";
+/// The new whole manifest.
+pub(super) const NEW_MANIFEST: &str = "manifest";
+/// The new stats.
+pub(super) const NEW_STATS: &str = "stats";
+/// The live tree's stats, as just compared.
+pub(super) const CHECKED: &str = "checked";
+/// Of those, what is replaced or deleted.
+pub(super) const REPLACED: &str = "replaced";
+/// Copies and moves on their way to their place.
+pub(super) const MOVED: &str = "moved";
+/// What dead transactions staged.
+const ADOPTED: &str = "adopted";
+
+/// How long what a dead transaction staged may be taken over.
+pub(super) const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+const BUFFER: usize = 256 * 1024;
+/// Space that is left free.
+const RESERVE: u64 = 16 * 1024 * 1024;
+
+/// Where the content to be staged comes from.
+pub trait Supply: Sync {
+    /// Opens the content of the upload at `index`; may be asked again.
+    ///
+    /// # Errors
+    /// It cannot be had: that one upload is refused, the others go on.
+    fn open(&self, index: usize) -> Outcome<Box<dyn Read + Send + '_>>;
+}
+
+/// Why one upload was not staged; the others may be.
+#[derive(Debug)]
+pub enum Refusal {
+    /// The content is another by now.
+    Changed(ContentChanged),
+    /// It could not be had.
+    Supply(Failure),
+}
+
+/// A transaction that is not decided. Dropped, it leaves what was staged to be taken over by a
+/// later one; [`Staging::abort`] removes it.
+#[must_use = "nothing is published before `publish`"]
+pub struct Staging {
+    pub(super) repo: Arc<Repo>,
+    pub(super) transaction: String,
+    pub(super) base: Option<SnapshotId>,
+    pub(super) dir: Dir,
+    pub(super) objects: Dir,
+    /// Hashes that are staged, and whether they are private.
+    staged: Mutex<HashMap<Hash, bool>>,
+    one_call: Mutex<()>,
+    _alive: Lock,
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a worker made of one upload; `Err` ends the whole call.
+type Item = Outcome<Result<(), Refusal>>;
+
+impl Staging {
+    pub(super) fn begin(
+        repo: &Arc<Repo>,
+        base: Option<SnapshotId>,
+        transaction: &str,
+    ) -> Outcome<Self> {
+        check_transaction(transaction)?;
+        let folder = repo.layout.folder(STAGING)?;
+        let modes = repo.modes();
+        folder.ensure_dirs(transaction, Some(modes.dir()))?;
+        let dir = folder.open_beneath(transaction)?;
+        let holder = repo.holder("", "stage");
+        let alive = match Lock::try_acquire(&dir, LOCK, modes.own_file(), holder)? {
+            Tried::Held(lock) => lock,
+            Tried::Busy(by) => return Err(locked(&repo.layout, by)),
+        };
+        dir.ensure_dirs(OBJECTS, Some(modes.dir()))?;
+        dir.ensure_dirs(ADOPTED, Some(modes.dir()))?;
+        let objects = dir.open_beneath(OBJECTS)?;
+        let adopted = dir.open_beneath(ADOPTED)?;
+        // An earlier try of this very transaction.
+        move_all(&objects, &adopted);
+        adopt_dead(&folder, transaction, &adopted, repo)?;
+        crash::BEGUN.pass();
+        Ok(Self {
+            repo: Arc::clone(repo),
+            transaction: transaction.to_owned(),
+            base,
+            dir,
+            objects,
+            staged: Mutex::default(),
+            one_call: Mutex::default(),
+            _alive: alive,
+        })
+    }
+
+    /// The transaction's id.
+    pub fn transaction(&self) -> &str {
+        &self.transaction
+    }
+
+    /// The head that it builds on.
+    pub fn base(&self) -> Option<SnapshotId> {
+        self.base
+    }
+
+    /// Stages content: hashed as it is written, refused if it is not what the plan saw. Content
+    /// that is staged already is not asked for. One result per upload, in their order.
+    ///
+    /// # Errors
+    /// The repository's side failed, or the person stopped it; what was staged stays.
+    pub fn stage(
+        &self,
+        uploads: &[Upload],
+        supply: &dyn Supply,
+        monitor: &Monitor,
+    ) -> Outcome<Vec<Result<(), Refusal>>> {
+        let _one = held(&self.one_call);
+        let groups = self.groups(uploads)?;
+        let next = AtomicUsize::new(0);
+        let (sender, results) = crossbeam_channel::unbounded::<(usize, Item)>();
+        let threads = workers().min(groups.len());
+        let mut outcome: Vec<Result<(), Refusal>> = uploads.iter().map(|_| Ok(())).collect();
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                let (groups, next, sender) = (&groups, &next, sender.clone());
+                scope.spawn(move || {
+                    let mut buffer = vec![0; BUFFER];
+                    while let Some(group) = groups.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let failed = !self.stage_group(group, uploads, supply, monitor, &mut buffer, &sender);
+                        if failed {
+                            next.store(usize::MAX / 2, Ordering::Relaxed);
+                            return;
+                        }
+                    }
+                });
+            }
+            drop(sender);
+            let mut failure = None;
+            for (index, item) in results {
+                match item {
+                    Ok(result) => outcome[index] = result,
+                    Err(e) => failure = failure.or(Some(e)),
+                }
+            }
+            failure.map_or(Ok(()), Err)
+        })?;
+        Ok(outcome)
+    }
+
+    /// Gives the transaction up and removes what it staged.
+    ///
+    /// # Errors
+    /// Something could not be removed; it does no harm.
+    pub fn abort(self) -> Outcome<()> {
+        let repo = Arc::clone(&self.repo);
+        let transaction = self.transaction.clone();
+        drop(self);
+        repo.void_ctimes()?;
+        Ok(repo.layout.folder(STAGING)?.remove_tree(&transaction)?)
+    }
+
+    /// Whether content is staged, and privately.
+    pub(super) fn staged(&self, hash: &Hash) -> Option<bool> {
+        held(&self.staged).get(hash).copied()
+    }
+
+    /// Uploads of one content together: it is staged once. Checks the space.
+    fn groups(&self, uploads: &[Upload]) -> Outcome<Vec<Vec<usize>>> {
+        let mut groups: Vec<Vec<usize>> = Vec::new();
+        let mut by_hash: HashMap<Hash, usize> = HashMap::new();
+        let mut bytes = 0_u64;
+        for (index, upload) in uploads.iter().enumerate() {
+            let new = groups.len();
+            let at = *by_hash.entry(upload.file.hash).or_insert(new);
+            if at == new {
+                groups.push(Vec::new());
+                if self.staged(&upload.file.hash).is_none() {
+                    bytes = bytes.saturating_add(upload.file.size);
+                }
+            }
+            groups[at].push(index);
+        }
+        let space = self.dir.space()?;
+        let files = groups.len() as u64;
+        if bytes.saturating_add(RESERVE) > space.free || space.files.is_some_and(|free| files > free) {
+            return Err(Failure::new(
+                Code::Space,
+                format!(
+                    "{} has {} MB free, {} MB in {files} files are to come.",
+                    self.repo.layout.parent.path().display(),
+                    space.free / 1_000_000,
+                    bytes / 1_000_000
+                ),
+            )
+            .hint("Free some space on the repository's disk, then try again; nothing was changed."));
+        }
+        Ok(groups)
+    }
+
+    /// Whether the call may go on.
+    fn stage_group(
+        &self,
+        group: &[usize],
+        uploads: &[Upload],
+        supply: &dyn Supply,
+        monitor: &Monitor,
+        buffer: &mut [u8],
+        results: &crossbeam_channel::Sender<(usize, Item)>,
+    ) -> bool {
+        let private = group.iter().any(|&i| uploads[i].private);
+        let mut refused = Vec::new();
+        for &index in group {
+            let item = monitor
+                .check()
+                .and_then(|()| self.stage_one(&uploads[index], private, index, supply, buffer, monitor));
+            match item {
+                Ok(Ok(())) => {
+                    // The content is there: whoever else wanted it has it.
+                    crash::STAGED.pass();
+                    monitor.advanced(group.len() as u64, 0);
+                    return true;
+                }
+                Ok(Err(refusal)) => refused.push((index, Ok(Err(refusal)))),
+                Err(e) => {
+                    let _ = results.send((index, Err(e)));
+                    return false;
+                }
+            }
+        }
+        for result in refused {
+            let _ = results.send(result);
+        }
+        true
+    }
+
+    fn stage_one(
+        &self,
+        upload: &Upload,
+        private: bool,
+        index: usize,
+        supply: &dyn Supply,
+        buffer: &mut [u8],
+        monitor: &Monitor,
+    ) -> Item {
+        let hash = upload.file.hash;
+        let name = hash.to_string();
+        let known = self.staged(&hash);
+        if known == Some(true) || known.is_some_and(|_| !private) {
+            return Ok(Ok(()));
+        }
+        let mode = self.repo.modes().file(upload.file.exec, private);
+        if known.is_some() || self.adopt(&name, upload)? {
+            self.objects.set_mode(&name, mode)?;
+            self.objects.set_times(&name, upload.file.mtime)?;
+            held(&self.staged).insert(hash, private);
+            monitor.advanced(0, upload.file.size);
+            return Ok(Ok(()));
+        }
+        let mut input = match supply.open(index) {
+            Ok(input) => input,
+            Err(e) if e.code == Code::Cancelled => return Err(e),
+            Err(e) => return Ok(Err(Refusal::Supply(e))),
+        };
+        let output = self.objects.create_new(&name, 0o600)?;
+        match self.receive(&mut input, output, upload, mode, buffer, monitor) {
+            Ok(Ok(())) => {
+                held(&self.staged).insert(hash, private);
+                Ok(Ok(()))
+            }
+            other => {
+                let _ = self.objects.remove_file(&name);
+                other
+            }
+        }
+    }
+
+    fn receive(
+        &self,
+        input: &mut dyn Read,
+        mut output: File,
+        upload: &Upload,
+        mode: u32,
+        buffer: &mut [u8],
+        monitor: &Monitor,
+    ) -> Item {
+        let path = self.objects.at(upload.file.hash.to_string());
+        let expected = upload.file.hash;
+        let mut hash = Sha256::new();
+        let mut size = 0_u64;
+        loop {
+            let read = match input.read(buffer) {
+                Ok(0) => break,
+                Ok(read) => read,
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(e) => {
+                    let failure = Failure::io("read", "the content to upload", e);
+                    return Ok(Err(Refusal::Supply(failure)));
+                }
+            };
+            size += read as u64;
+            hash.update(&buffer[..read]);
+            if size > upload.file.size {
+                // Whatever still comes, it is not what was promised: do not fill the disk with it.
+                break;
+            }
+            output.write_all(&buffer[..read]).map_err(|e| Failure::io("write", &path, e))?;
+            monitor.advanced(0, read as u64);
+            monitor.check()?;
+        }
+        let found = Hash(hash.finalize().into());
+        if size != upload.file.size || found != expected {
+            return Ok(Err(Refusal::Changed(ContentChanged { expected, found })));
+        }
+        sys::fchmod(output.as_fd(), Mode::from_raw_mode(mode))
+            .map_err(|e| FsError::new("set the permissions of", &path, e))?;
+        set_file_time(&output, &path, upload.file.mtime)?;
+        Ok(Ok(()))
+    }
+
+    /// Takes over what a dead transaction staged, if it is whole.
+    fn adopt(&self, name: &str, upload: &Upload) -> Outcome<bool> {
+        let adopted = self.dir.open_beneath(ADOPTED)?;
+        let Some(stat) = adopted.stat(name)? else { return Ok(false) };
+        let whole = stat.kind == dsg_fs::stat::Kind::File
+            && stat.nlink == 1
+            && stat.uid == rustix::process::geteuid().as_raw()
+            && stat.size == upload.file.size
+            && hash_stably(&adopted, name.as_ref())?.is_some_and(|f| f.hash == upload.file.hash);
+        if !whole {
+            adopted.remove_tree(name)?;
+            return Ok(false);
+        }
+        adopted.rename_noreplace(name, &self.objects, name)?;
+        Ok(true)
+    }
+}
+
+/// A transaction's id becomes a file name: it must be a UUID, as this program writes them.
+pub(super) fn check_transaction(transaction: &str) -> Outcome<()> {
+    match uuid::Uuid::parse_str(transaction) {
+        Ok(id) if id.to_string() == transaction => Ok(()),
+        _ => Err(Failure::new(Code::Usage, format!("{transaction:?} is no transaction id (a UUID)."))),
+    }
+}
+
+/// Moves every file; what cannot be moved stays.
+fn move_all(from: &Dir, to: &Dir) {
+    for name in from.list().unwrap_or_default() {
+        let path = std::path::Path::new(&name.name);
+        let _ = from.rename_noreplace(path, to, path);
+    }
+}
+
+/// Takes the objects of transactions whose owners are dead.
+fn adopt_dead(folder: &Dir, own: &str, adopted: &Dir, repo: &Repo) -> Outcome<()> {
+    for name in folder.list()? {
+        let Some(name) = name.name.to_str().filter(|n| *n != own && check_transaction(n).is_ok())
+        else {
+            continue;
+        };
+        // A transaction that is in the journal is decided by recovery alone.
+        if repo.journal()?.is_some_and(|j| j.transaction == name) {
+            continue;
+        }
+        let Ok(dir) = folder.open_beneath(name) else { continue };
+        let Ok(Some(lock_file)) = dir.stat(LOCK) else { continue };
+        let age = std::time::UNIX_EPOCH
+            .checked_add(Duration::from_nanos(lock_file.ctime.0.max(0).unsigned_abs()))
+            .and_then(|then| then.elapsed().ok())
+            .unwrap_or_default();
+        if age > KEPT {
+            continue;
+        }
+        let holder = repo.holder("", "take over");
+        let Ok(Tried::Held(_theirs)) = Lock::try_acquire(&dir, LOCK, 0o600, holder) else { continue };
+        if let Ok(objects) = dir.open_beneath(OBJECTS) {
+            move_all(&objects, adopted);
+        }
+        if let Ok(objects) = dir.open_beneath(ADOPTED) {
+            move_all(&objects, adopted);
+        }
+    }
+    Ok(())
+}
