@@ -55,6 +55,8 @@ pub(crate) enum Answer {
     Chain(ChainCheck),
     /// `clean`.
     Clean(CleanReport),
+    /// `prepare`.
+    Prepared,
     /// Text that was asked for as such.
     Text(String),
 }
@@ -97,7 +99,14 @@ impl Answer {
 
     /// Whether it is what was asked for, and so is printed even when few words are wanted.
     pub(crate) fn is_the_point(&self) -> bool {
-        !matches!(self, Self::Made(_) | Self::Cloned(_) | Self::Synced(_) | Self::Resolved { .. })
+        !matches!(
+            self,
+            Self::Made(_)
+                | Self::Cloned(_)
+                | Self::Synced(_)
+                | Self::Resolved { .. }
+                | Self::Prepared
+        )
     }
 }
 

@@ -95,6 +95,9 @@ pub(crate) enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Prepare the repository's next publish, while nobody waits for it
+    #[command(hide = true)]
+    Prepare,
     /// Print the completions for a shell
     #[command(hide = true)]
     Completions {

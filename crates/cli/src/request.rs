@@ -106,6 +106,8 @@ pub(crate) enum Deed {
         /// Not only show it.
         really: bool,
     },
+    /// Prepare the next publish.
+    Prepare,
     /// Completions of a shell.
     Completions(clap_complete::Shell),
     /// Manual pages: printed, or written into a folder.
@@ -150,6 +152,7 @@ fn deed(command: Command, start: &Path) -> Outcome<Deed> {
                 except_conflicts: sync.except_conflicts,
                 normalize: sync.normalize,
                 allow: allow.collect::<Outcome<BTreeSet<_>>>()?,
+                ..SyncOptions::default()
             };
             Deed::Sync { options, dry_run: sync.dry_run }
         }
@@ -162,6 +165,7 @@ fn deed(command: Command, start: &Path) -> Outcome<Deed> {
         Command::ValidateFile { path } => Deed::ValidateFile { path },
         Command::ValidateChain { deep } => Deed::ValidateChain { deep },
         Command::Clean { yes } => Deed::Clean { really: yes },
+        Command::Prepare => Deed::Prepare,
         Command::Completions { shell } => Deed::Completions(shell),
         Command::Man { dir } => Deed::Man(dir.map(|dir| tidy(&start.join(dir)))),
     })

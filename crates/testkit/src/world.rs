@@ -18,15 +18,6 @@ pub struct World {
     pub checkouts: BTreeMap<String, (Tree, Option<Pending>)>,
 }
 
-/// Which of two worlds it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// As if nothing had been begun.
-    Before,
-    /// As if all had gone well.
-    After,
-}
-
 impl World {
     /// Opens each checkout (which is when recovery happens) and looks.
     ///
@@ -53,22 +44,17 @@ impl World {
         Self { checkouts: checkouts.collect(), repository: lab.repo_tree() }
     }
 
-    /// Which of both it is.
+    /// Which of these worlds it is, by number.
     ///
     /// # Errors
-    /// Neither: what differs from each.
-    pub fn which(&self, before: &Self, after: &Self) -> Result<Side, String> {
-        if self == after {
-            Ok(Side::After)
-        } else if self == before {
-            Ok(Side::Before)
-        } else {
-            Err(format!(
-                "neither before:\n{}\nnor after:\n{}",
-                self.differences(before),
-                self.differences(after)
-            ))
+    /// None of them: what differs from each.
+    pub fn which(&self, worlds: &[&Self]) -> Result<usize, String> {
+        if let Some(number) = worlds.iter().position(|world| *world == self) {
+            return Ok(number);
         }
+        let each = worlds.iter().enumerate();
+        let each = each.map(|(n, world)| format!("not world {n}:\n{}", self.differences(world)));
+        Err(each.collect::<Vec<_>>().join("\n"))
     }
 
     fn differences(&self, other: &Self) -> String {

@@ -41,6 +41,10 @@ pub(crate) fn run(request: &Request, monitor: &Monitor) -> Outcome<Answer> {
         }
         Deed::ValidateChain { deep } => Ok(Answer::Chain(open()?.validate_chain(*deep, monitor)?)),
         Deed::Clean { really } => Ok(Answer::Clean(open()?.clean(*really)?)),
+        Deed::Prepare => {
+            open()?.prepare_next(monitor)?;
+            Ok(Answer::Prepared)
+        }
         Deed::Completions(shell) => Ok(generate::completions(*shell)),
         Deed::Man(dir) => generate::manual(dir.as_deref()),
     }

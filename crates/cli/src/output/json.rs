@@ -39,6 +39,7 @@ pub(crate) fn document(answer: &Answer) -> String {
         Answer::File(check) => file(check),
         Answer::Chain(check) => chain(check),
         Answer::Clean(report) => clean(report),
+        Answer::Prepared => json!({"prepared": true}),
         Answer::Text(text) => json!({"text": text}),
     })
 }

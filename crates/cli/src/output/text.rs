@@ -35,6 +35,9 @@ pub(crate) fn of(answer: &Answer, style: &Style) -> String {
         Answer::File(check) => file(check, style),
         Answer::Chain(check) => chain(check, style),
         Answer::Clean(report) => clean(report, style),
+        Answer::Prepared => {
+            format!("{} The next publish is prepared.\n", style.paint(Tone::Good, "✓"))
+        }
         Answer::Text(text) => text.clone(),
     }
 }

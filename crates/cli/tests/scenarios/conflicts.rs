@@ -134,6 +134,7 @@ fn a_decision_is_void_once_either_side_changed() {
     for side in ["here", "there"] {
         let lab = lab();
         let (p1, p2) = conflict(&lab, KINDS[0].1);
+        assert_eq!(p2.status().action(PATH), "conflict");
         p2.resolve(PATH, "--local");
         assert_eq!(p2.status().action(PATH), "upload");
         if side == "here" {
@@ -172,6 +173,7 @@ fn a_clash_is_decided_as_a_whole() {
         p1.sync();
         p2.write("input/x/one", "1");
         p2.write("input/x/two", "2");
+        assert_eq!(p2.status().state("input/x"), "clash");
         p2.resolve("input/x", how);
         let half = p2.try_sync(&[]);
         if half.code() == Some(3) {
@@ -196,7 +198,8 @@ fn a_remote_file_never_replaces_a_folder_with_untracked_files() {
     p2.write("input/x/scratch.tmp", "not tracked, but a person's");
     p1.write("input/x", "a file");
     p1.sync();
-    let done = p2.try_sync(&[]);
-    assert_ne!(done.code(), Some(0), "{done:?}");
+    let done = p2.sync().json();
+    assert_eq!(done["skipped"][0]["path"], "input/x", "{done}");
+    assert!(done["skipped"][0]["reason"].as_str().unwrap().contains("scratch.tmp"), "{done}");
     assert_eq!(p2.read("input/x/scratch.tmp"), "not tracked, but a person's");
 }

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
-use dsg_testkit::keeping::assert_repository;
-use dsg_testkit::world::{Side, World};
+use dsg_testkit::keeping::{assert_repository, left_in_staging};
+use dsg_testkit::world::World;
 
 use crate::lab;
 use crate::scenes::{SCENES, Scene};
@@ -21,6 +21,7 @@ fn points() -> BTreeSet<&'static str> {
 /// passed.
 pub(crate) struct Course {
     pub(crate) before: World,
+    pub(crate) between: Option<World>,
     pub(crate) after: World,
     pub(crate) passed: BTreeMap<String, u64>,
 }
@@ -39,11 +40,26 @@ pub(crate) fn course(scene: &Scene) -> Course {
     for point in std::fs::read_to_string(&trace).unwrap_or_default().lines() {
         *passed.entry(point.to_owned()).or_default() += 1;
     }
-    Course { before, after, passed }
+    let between = scene.between.map(|prepare| {
+        let lab = crate::lab();
+        let checkouts = prepare(&lab);
+        Scene::world(&lab, &checkouts)
+    });
+    Course { before, between, after, passed }
+}
+
+impl Course {
+    /// All that may be found: before, where there is one between, and last after.
+    pub(crate) fn worlds(&self) -> Vec<&World> {
+        [Some(&self.before), self.between.as_ref(), Some(&self.after)]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
 }
 
 /// Dies at one place, looks, does it again.
-fn die(scene: &Scene, course: &Course, place: &str) -> Result<Side, String> {
+fn die(scene: &Scene, course: &Course, place: &str) -> Result<(), String> {
     let lab = lab();
     let checkouts = (scene.prepare)(&lab);
     let actor = Scene::actor(&checkouts);
@@ -51,24 +67,24 @@ fn die(scene: &Scene, course: &Course, place: &str) -> Result<Side, String> {
     if !done.crashed() {
         return Err(format!("it did not die: {done:?}"));
     }
-    let world = Scene::world(&lab, &checkouts);
-    let side = world.which(&course.before, &course.after)?;
-    let again = match side {
-        Side::Before => (scene.act)(actor),
-        Side::After => actor.try_sync(&[]),
-    };
+    let worlds = course.worlds();
+    let found = Scene::world(&lab, &checkouts).which(&worlds)?;
+    let over = found + 1 == worlds.len();
+    let again = if over { actor.try_sync(&[]) } else { (scene.act)(actor) };
     if again.code() != Some(0) {
-        return Err(format!("{side:?}; again: {again:?}"));
+        return Err(format!("world {found}; again: {again:?}"));
     }
     let end = Scene::world(&lab, &checkouts);
-    end.which(&course.after, &course.after)
-        .map_err(|e| format!("{side:?}; after doing it again {e}"))?;
+    end.which(&[&course.after]).map_err(|e| format!("world {found}; after doing it again {e}"))?;
     assert_repository(&lab, actor);
-    Ok(side)
+    Ok(())
 }
 
 /// The places at which a scene is cut off: each point's first and last pass.
-pub(crate) fn places(course: &Course) -> Vec<String> {
+pub(crate) fn places(scene: &Scene, course: &Course) -> Vec<String> {
+    if !scene.only.is_empty() {
+        return scene.only.iter().map(|p| (*p).to_owned()).collect();
+    }
     let of = |(point, passes): (&String, &u64)| {
         let last = (*passes > 1).then(|| format!("{point}#{passes}"));
         [Some(point.clone()), last].into_iter().flatten().collect::<Vec<_>>()
@@ -113,7 +129,7 @@ fn dying_anywhere_leaves_all_before_or_all_after() {
         courses.iter().flat_map(|(_, c)| c.passed.keys().cloned()).collect();
     let mut jobs: Vec<Job> = Vec::new();
     for (scene, course) in courses {
-        for place in places(&course) {
+        for place in places(scene, &course) {
             let (course, name) = (Arc::clone(&course), format!("{} at {place}", scene.name));
             jobs.push((name, Box::new(move || die(scene, &course, &place).map(|_| ()))));
         }
@@ -130,5 +146,46 @@ fn dying_anywhere_leaves_all_before_or_all_after() {
     assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
 }
 
-/// Points that no scene passes; the tests beside reach them.
-const ELSEWHERE: [&str; 0] = [];
+/// Points that no scene passes: preparing is a test of its own below, and no command prunes yet (the
+/// repository's own tests do).
+const ELSEWHERE: [&str; 3] = ["host.prestage.built", "host.prestage.recorded", "host.pruned"];
+
+#[test]
+fn dying_while_the_next_publish_is_prepared_harms_nothing() {
+    let scene = SCENES.iter().find(|s| s.name == "mixed").expect("a scene");
+    for place in ["host.prestage.built", "host.prestage.recorded"] {
+        for again in [true, false] {
+            let lab = lab();
+            let checkouts = (scene.prepare)(&lab);
+            let actor = Scene::actor(&checkouts);
+            let before = Scene::world(&lab, &checkouts);
+            assert!(actor.with("DSG_CRASH_AT", place).dsg(&["prepare"]).crashed(), "{place}");
+            assert_eq!(Scene::world(&lab, &checkouts), before, "{place}");
+            if again {
+                actor.dsg(&["prepare"]).ok();
+                assert_eq!(Scene::world(&lab, &checkouts), before, "{place}");
+            }
+            actor.sync();
+            actor.assert_in_sync();
+            assert_repository(&lab, actor);
+        }
+    }
+}
+
+#[test]
+fn nothing_of_a_dead_transaction_is_left_once_it_was_done_again() {
+    let scene = SCENES.iter().find(|s| s.name == "mixed").expect("a scene");
+    let mut left = Vec::new();
+    for place in ["host.begun", "host.staged", "host.built", "host.applied", "host.journaled"] {
+        let lab = lab();
+        let checkouts = (scene.prepare)(&lab);
+        let actor = Scene::actor(&checkouts);
+        assert!((scene.act)(&actor.with("DSG_CRASH_AT", place)).crashed(), "{place}");
+        (scene.act)(actor).ok();
+        let paths = left_in_staging(&lab);
+        if !paths.is_empty() {
+            left.push(format!("{place}: {paths:?}"));
+        }
+    }
+    assert!(left.is_empty(), "{left:#?}");
+}

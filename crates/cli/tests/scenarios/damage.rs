@@ -14,10 +14,16 @@ use dsg_testkit::tree::{Scope, Tree};
 use crate::{DSG, lab};
 
 /// Everything that must stay as it is when something is refused: people's files on all sides and the
-/// repository's records. Locks and the project's own database may be touched by a mere look.
+/// repository's records. Locks, the project's own database and what waits in the staging area for the
+/// next try may be touched.
 fn kept(lab: &Lab, checkout: &Checkout) -> (Tree, Tree, Tree) {
     let mut side = Tree::of(&lab.sidecar(), Scope::Everything);
-    side.0.retain(|path, _| !matches!(path.as_str(), "lock" | "init.lock" | "wanted"));
+    side.0.retain(|path, _| {
+        !matches!(
+            path.split('/').next().unwrap_or_default(),
+            "lock" | "init.lock" | "wanted" | "ctimes-void" | "staging" | "outcomes"
+        )
+    });
     (checkout.tree(), lab.repo_tree(), side)
 }
 
@@ -227,8 +233,6 @@ fn a_manifest_that_leads_outside_is_refused() {
         "e\u{301}",
         "input/a\u{202e}",
         long.as_str(),
-        ".dsg/state.db",
-        ".dsgconfig.yml",
     ] {
         let lab = lab();
         let p1 = lab.checkout("p1");
@@ -246,6 +250,25 @@ fn a_manifest_that_leads_outside_is_refused() {
             "{to}"
         );
         assert!(p2.tree().0.is_empty(), "{to}: {:?}", p2.tree());
+    }
+}
+
+#[test]
+fn a_manifest_with_hidden_names_touches_no_hidden_file() {
+    for to in [".dsg/state.db", ".dsgconfig.yml", "input/.ssh/config"] {
+        let lab = lab();
+        let p1 = lab.checkout("p1");
+        p1.write("input/a", "one");
+        p1.init();
+        forge(&lab, "input/a", to);
+        let p2 = lab.checkout("p2");
+        std::fs::remove_dir(&p2.dir).unwrap();
+        let done = p2.clone_here();
+        assert!(p2.tree().0.is_empty() && !p2.has("input/.ssh"), "{to}: {done:?}");
+        if done.code() == Some(0) {
+            p2.status();
+            assert_ne!(p2.read(".dsgconfig.yml"), "one", "{to}: {done:?}");
+        }
     }
 }
 

@@ -350,7 +350,11 @@ fn a_repository_folder_that_was_emptied_on_the_host_deletes_nothing_here() {
         std::fs::remove_file(lab.repo.join(name)).unwrap();
     }
     let local = p1.tree();
-    p1.try_sync(&[]).expect(4);
+    p1.try_sync(&[]);
+    assert_eq!(p1.tree(), local);
+    p1.write("input/c", "new");
+    let local = p1.tree();
+    p1.try_sync(&[]).expect(4).failed("drift");
     assert_eq!(p1.tree(), local);
     std::fs::remove_dir_all(&lab.repo).unwrap();
     let done = p1.try_sync(&[]);

@@ -12,18 +12,39 @@ pub(crate) struct Scene {
     pub(crate) prepare: fn(&Lab) -> Vec<Checkout>,
     /// The transaction.
     pub(crate) act: fn(&Checkout) -> Done,
+    /// Where the work is two transactions: makes the state between them, in another way.
+    pub(crate) between: Option<fn(&Lab) -> Vec<Checkout>>,
+    /// The only places at which to cut it off; none: all.
+    pub(crate) only: &'static [&'static str],
+}
+
+const fn scene(
+    name: &'static str,
+    prepare: fn(&Lab) -> Vec<Checkout>,
+    act: fn(&Checkout) -> Done,
+) -> Scene {
+    Scene { name, prepare, act, between: None, only: &[] }
 }
 
 /// All of them.
-pub(crate) const SCENES: [Scene; 8] = [
-    Scene { name: "init", prepare: before_init, act: Checkout::try_init },
-    Scene { name: "clone", prepare: before_clone, act: Checkout::clone_here },
-    Scene { name: "up", prepare: before_up, act: sync },
-    Scene { name: "down", prepare: before_down, act: sync },
-    Scene { name: "mixed", prepare: before_mixed, act: sync },
-    Scene { name: "decided", prepare: before_decided, act: sync },
-    Scene { name: "adopt", prepare: before_adopt, act: |c| c.try_sync(&["--allow", "drift"]) },
-    Scene { name: "agree", prepare: before_agree, act: sync },
+pub(crate) const SCENES: [Scene; 11] = [
+    scene("init", before_init, Checkout::try_init),
+    scene("clone", before_clone, Checkout::clone_here),
+    scene("up", before_up, sync),
+    scene("down", before_down, sync),
+    scene("mixed", before_mixed, sync),
+    scene("decided", before_decided, sync),
+    Scene { between: Some(adopted), ..scene("adopt", before_adopt, sync_over_drift) },
+    scene("agree", before_agree, sync),
+    Scene {
+        only: &["host.prestage-taken", "host.exchanged"],
+        ..scene("prepared", before_prepared, sync)
+    },
+    Scene {
+        only: &["host.journaled", "host.stepped-aside", "host.exchanged"],
+        ..scene("renames", before_renames, sync)
+    },
+    Scene { only: &["host.checkpointed"], ..scene("checkpoint", before_checkpoint, sync) },
 ];
 
 impl Scene {
@@ -41,6 +62,10 @@ impl Scene {
 
 fn sync(checkout: &Checkout) -> Done {
     checkout.try_sync(&[])
+}
+
+fn sync_over_drift(checkout: &Checkout) -> Done {
+    checkout.try_sync(&["--allow", "drift"])
 }
 
 const FILES: [(&str, &str); 7] = [
@@ -121,6 +146,7 @@ fn before_decided(lab: &Lab) -> Vec<Checkout> {
     p1.write("input/x", "a file");
     p1.sync();
     p2.write("input/x/y", "in a folder");
+    p2.status();
     p2.resolve("input/a", "--local");
     p2.resolve("input/b", "--remote");
     p2.resolve("input/deep/er/c", "--cached");
@@ -158,4 +184,46 @@ fn before_agree(lab: &Lab) -> Vec<Checkout> {
     }
     p1.sync();
     vec![p1, p2]
+}
+
+/// Somebody else adopted the drift; the actor's own work waits.
+fn adopted(lab: &Lab) -> Vec<Checkout> {
+    let (p1, p2) = pair(lab);
+    let host = lab.cloned("p3");
+    drift(lab);
+    sync_over_drift(&host).ok();
+    p2.write("input/b", "two, changed");
+    vec![p1, p2]
+}
+
+fn before_prepared(lab: &Lab) -> Vec<Checkout> {
+    let checkouts = before_mixed(lab);
+    checkouts[0].dsg(&["prepare"]).ok();
+    checkouts
+}
+
+/// As on a file system that cannot exchange two folders in one step.
+fn before_renames(lab: &Lab) -> Vec<Checkout> {
+    let checkouts = before_mixed(lab);
+    let facts = lab.sidecar().join("repository.json");
+    let text = std::fs::read_to_string(&facts).expect("the facts").replace(' ', "");
+    assert!(text.contains("\"exchange\":true"), "{text}");
+    std::fs::remove_file(&facts).expect("remove");
+    std::fs::write(&facts, text.replace("\"exchange\":true", "\"exchange\":false")).expect("write");
+    checkouts
+}
+
+/// So much changes that the whole list of files is worth writing down anew.
+fn before_checkpoint(lab: &Lab) -> Vec<Checkout> {
+    let p1 = lab.checkout("p1");
+    let long = "x".repeat(230);
+    let paths: Vec<_> = (0..3400).map(|n| format!("input/{n}-{long}")).collect();
+    for path in &paths {
+        p1.write(path, "");
+    }
+    p1.init();
+    for path in &paths {
+        p1.chmod(path, 0o755);
+    }
+    vec![p1]
 }
