@@ -12,6 +12,7 @@
 //! | `incoming` | staging of what comes here |
 //! | `settle` | carrying out a published plan in the folder |
 //! | `areas` | staging and trash, per file system |
+//! | [`watch`] | the kernel's word that something in the folder changed |
 //! | [`config_file`], [`author`] | `.dsgconfig.yml`; who makes a snapshot |
 //! | [`crash`] | named points at which tests end the process |
 
@@ -28,3 +29,4 @@ pub mod report;
 pub mod scan;
 mod settle;
 mod transaction;
+pub mod watch;

@@ -137,10 +137,7 @@ impl Batch<'_> {
         rules: &SharedConfig,
     ) -> Outcome<()> {
         let Some(entry) = remote else {
-            self.run(
-                "UPDATE entry SET r = NULL, r_mtime = NULL WHERE path = ?1",
-                [path.as_str()],
-            )?;
+            self.run("UPDATE entry SET r = NULL, r_mtime = NULL WHERE path = ?1", [path.as_str()])?;
             return self.bury(path);
         };
         let tracked = rules.file(path) == Tracking::Tracked;

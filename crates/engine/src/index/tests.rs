@@ -211,7 +211,12 @@ fn problems_and_resolutions_are_kept_and_forgotten() {
     index.batch(|b| b.forget_problems("input", 2)).unwrap();
     assert_eq!(index.problems().unwrap(), [problem("output/b?")]);
     assert_eq!(index.resolutions().unwrap(), [("input/a".to_owned(), "keep-local".to_owned())]);
-    index.batch(Batch::clear_resolutions).unwrap();
+    index
+        .batch(|b| {
+            b.clear_resolutions()?;
+            b.set_meta("x", None)
+        })
+        .unwrap();
     assert!(index.resolutions().unwrap().is_empty());
 }
 

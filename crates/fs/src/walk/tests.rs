@@ -80,7 +80,7 @@ fn a_folder_that_may_not_be_read_is_a_hole() {
     let root = tempfile::tempdir().unwrap();
     plant(root.path(), ["a/x", "locked/x", "z"]);
     let locked = root.path().join("locked");
-    std::fs::set_permissions(&locked, PermissionsExt::from_mode(0)).unwrap();
+    std::fs::set_permissions(&locked, PermissionsExt::from_mode(0o0)).unwrap();
     let steps = walked(root.path(), "", Arc::new(all), Pace::default());
     let refused = std::fs::read_dir(&locked).is_err();
     std::fs::set_permissions(&locked, PermissionsExt::from_mode(0o755)).unwrap();
