@@ -8,7 +8,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::run::is_root;
+use crate::run::{is_root, skipped};
 
 /// Which file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,14 +32,14 @@ impl Disk {
     /// Makes and mounts one of `mebibytes`.
     pub fn new(format: Format, mebibytes: u64) -> Option<Self> {
         if !is_root() {
-            println!("SKIPPED: a file system of its own needs root");
+            skipped("a file system of its own needs root");
             return None;
         }
         let place = tempfile::Builder::new().prefix("dsg-disk-").tempdir().ok()?;
         match Self::make(place, format, mebibytes) {
             Ok(disk) => Some(disk),
             Err(why) => {
-                println!("SKIPPED: no file system of its own: {why}");
+                skipped(&format!("no file system of its own: {why}"));
                 None
             }
         }

@@ -95,7 +95,7 @@ pub(crate) fn places(scene: &Scene, course: &Course) -> Vec<String> {
 /// A named piece of work.
 type Job = (String, Box<dyn FnOnce() -> Result<(), String> + Send>);
 
-/// Runs work on both processors; each failure, or panic, becomes a line.
+/// Runs work, several at a time; each failure, or panic, becomes a line.
 fn all(jobs: Vec<Job>) -> Vec<String> {
     let queue = Mutex::new(jobs);
     let failures = Mutex::new(Vec::new());
@@ -110,7 +110,10 @@ fn all(jobs: Vec<Job>) -> Vec<String> {
         }
     };
     std::thread::scope(|scope| {
-        scope.spawn(work);
+        // Most of the time passes waiting for the disk.
+        for _ in 0..3 {
+            scope.spawn(work);
+        }
         work();
     });
     failures.into_inner().expect("the failures")

@@ -8,7 +8,7 @@ use dsg_core::snapshot::SnapshotHeader;
 use dsg_testkit::disk::{Disk, Format};
 use dsg_testkit::keeping::assert_repository;
 use dsg_testkit::lab::{Checkout, Lab};
-use dsg_testkit::run::{Account, Done, is_root, publish_binary};
+use dsg_testkit::run::{Account, Done, is_root, publish_binary, skipped};
 use dsg_testkit::tree::{Scope, Tree};
 
 use crate::{DSG, lab};
@@ -312,7 +312,7 @@ fn plain(lab: &Lab, checkout: &Checkout) -> Checkout {
 #[test]
 fn folders_that_cannot_be_written_are_named_before_anything_is_done() {
     if !is_root() {
-        println!("SKIPPED: another account needs root");
+        skipped("another account needs root");
         return;
     }
     // Here: a folder into which something is to come.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use dsg_testkit::keeping::assert_repository;
 use dsg_testkit::lab::{Checkout, Lab};
-use dsg_testkit::run::{Account, is_root, publish_binary};
+use dsg_testkit::run::{Account, is_root, publish_binary, skipped};
 
 use crate::{DSG, lab};
 
@@ -42,7 +42,7 @@ const GROUP: u32 = 64_100;
 /// A repository's folder that belongs to a group, and two people in it.
 fn team() -> Option<(Lab, Checkout, Checkout)> {
     if !is_root() {
-        println!("SKIPPED: two accounts need root");
+        skipped("two accounts need root");
         return None;
     }
     let lab = lab();
