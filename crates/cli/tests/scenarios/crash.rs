@@ -134,7 +134,7 @@ fn dying_anywhere_leaves_all_before_or_all_after() {
     for (scene, course) in courses {
         for place in places(scene, &course) {
             let (course, name) = (Arc::clone(&course), format!("{} at {place}", scene.name));
-            jobs.push((name, Box::new(move || die(scene, &course, &place).map(|_| ()))));
+            jobs.push((name, Box::new(move || die(scene, &course, &place))));
         }
     }
     println!("{} deaths", jobs.len());
