@@ -245,7 +245,9 @@ pub enum CopyState {
     Same,
     /// It is not there.
     Missing,
-    /// It has this SHA-256, or another exec bit or kind.
+    /// Its content is; its exec bit is not.
+    OtherMode,
+    /// Its content has this SHA-256, or it is of another kind.
     Different(Hash),
 }
 

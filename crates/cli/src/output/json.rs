@@ -198,6 +198,7 @@ fn file(check: &FileCheck) -> Value {
     let copy = |copy: &CopyState| match copy {
         CopyState::Same => json!({"state": "same"}),
         CopyState::Missing => json!({"state": "missing"}),
+        CopyState::OtherMode => json!({"state": "other_mode"}),
         CopyState::Different(hash) => json!({"state": "different", "hash": hash.to_string()}),
     };
     json!({

@@ -323,6 +323,7 @@ fn file(check: &FileCheck, style: &Style) -> String {
     let copy = |copy: &CopyState| match copy {
         CopyState::Same => style.paint(Tone::Good, "as recorded"),
         CopyState::Missing => style.paint(Tone::Bad, "missing"),
+        CopyState::OtherMode => style.paint(Tone::Bad, "as recorded, but with another exec bit"),
         CopyState::Different(hash) => style.paint(Tone::Bad, format!("different (SHA-256 {hash})")),
     };
     format!(

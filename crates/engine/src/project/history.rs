@@ -176,8 +176,11 @@ impl Project {
                 let mut content = self.dir.open_file(path.as_str())?;
                 let hash = digest(&mut content)
                     .map_err(|e| Failure::io("read", self.dir.at(path.as_str()), e))?;
-                let same = hash == file.hash && found.exec() == file.exec;
-                Ok(if same { CopyState::Same } else { CopyState::Different(hash) })
+                Ok(match hash == file.hash {
+                    true if found.exec() == file.exec => CopyState::Same,
+                    true => CopyState::OtherMode,
+                    false => CopyState::Different(hash),
+                })
             }
             _ => Ok(CopyState::Different(Hash::of(b""))),
         }

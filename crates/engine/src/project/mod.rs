@@ -5,7 +5,7 @@
 //! | `create` | init, clone |
 //! | `recover` | what every other use case begins with: the lock, and the end of a sync cut off |
 //! | `head` | learning the repository's head; is it the same repository, is its history intact |
-//! | `pending` | scan and plan |
+//! | `pending`, `obstacles` | the plan, and what only the folder tells |
 //! | `status`, `sync`, `resolve` | the daily three |
 //! | `history` | log, diff, lists and checks of files and history |
 //! | `clean` | trash and leftovers |
@@ -14,6 +14,7 @@ mod clean;
 mod create;
 mod head;
 mod history;
+mod obstacles;
 mod pending;
 mod recover;
 mod resolve;

@@ -1,14 +1,14 @@
 //! Scan and plan: what a sync would do, from the index.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use dsg_core::config::{SharedConfig, Tracking};
 use dsg_core::entry::Hash;
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::path::RepoPath;
-use dsg_core::plan::{Action, Decision, PathState, Plan, Request, Resolution};
+use dsg_core::plan::{Decision, PathState, Plan, Request, Resolution};
 use dsg_core::state::Local;
-use dsg_fs::stat::{Kind, Stat};
+use dsg_fs::stat::Stat;
 
 use super::Project;
 use crate::index::Row;
@@ -52,11 +52,11 @@ impl Project {
                 taken: Some(&taken),
             };
             let plan = Plan::make(states.iter().cloned(), &request);
-            let obstructed = self.obstructed(&plan)?;
-            if obstructed.is_empty() {
+            let obstacles = self.obstacles(&plan)?;
+            if obstacles.is_empty() {
                 return Ok(Pending { plan, looks });
             }
-            blocked.extend(obstructed);
+            blocked.extend(obstacles);
         }
     }
 
@@ -64,53 +64,6 @@ impl Project {
     fn is_taken(&self, path: &RepoPath) -> bool {
         !matches!(self.dir.stat(path.as_str()), Ok(None))
             || !matches!(self.index.row(path), Ok(None))
-    }
-
-    /// Downloads whose place is a folder that would still hold something.
-    fn obstructed(&self, plan: &Plan) -> Outcome<BTreeMap<RepoPath, String>> {
-        let mut found = BTreeMap::new();
-        let leaving: BTreeSet<&str> = plan
-            .items
-            .iter()
-            .filter_map(|i| match &i.action {
-                Action::DeleteLocal | Action::KeepBoth { .. } => Some(i.at.path.as_str()),
-                Action::MoveLocal { from } => Some(from.as_str()),
-                _ => None,
-            })
-            .collect();
-        for item in &plan.items {
-            if !matches!(item.action, Action::Download | Action::Restore | Action::MoveLocal { .. })
-            {
-                continue;
-            }
-            let path = &item.at.path;
-            let is_dir =
-                self.dir.stat(path.as_str()).is_ok_and(|s| s.is_some_and(|s| s.kind == Kind::Dir));
-            if let Some(stays) =
-                is_dir.then(|| self.first_staying(path.as_str(), &leaving)).transpose()?.flatten()
-            {
-                found.insert(path.clone(), format!("A folder of this name is here, and {stays} in it is not tracked: move that away first."));
-            }
-        }
-        Ok(found)
-    }
-
-    fn first_staying(&self, dir: &str, leaving: &BTreeSet<&str>) -> Outcome<Option<String>> {
-        for name in self.dir.open_beneath(dir)?.list()? {
-            let Some(name) = name.name.to_str() else { return Ok(Some(format!("{dir}/…"))) };
-            let path = format!("{dir}/{name}");
-            let stat = self.dir.stat(&path)?;
-            let stays = match stat.map(|s| s.kind) {
-                None => None,
-                Some(Kind::Dir) => self.first_staying(&path, leaving)?,
-                Some(_) if leaving.contains(path.as_str()) => None,
-                Some(_) => Some(path),
-            };
-            if stays.is_some() {
-                return Ok(stays);
-            }
-        }
-        Ok(None)
     }
 
     /// Decisions on conflicts, as they were stored.

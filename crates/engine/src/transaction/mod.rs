@@ -28,7 +28,7 @@ use crate::index::Index;
 use crate::record::{self, Place, Record, SealedStep, Wait};
 use crate::report::SyncReport;
 
-pub(crate) use outgoing::Rejected;
+pub(crate) use outgoing::{PRIVATE, Rejected};
 pub(crate) use published::Published;
 
 /// What a transaction is about, besides its plan.

@@ -20,7 +20,7 @@ pub(crate) struct Rejected {
 }
 
 /// Why a private file stays out of a team's repository.
-const PRIVATE: &str = "Only you may read this file, and the repository is a team's: give its group read access (chmod g+r) to share it.";
+pub(crate) const PRIVATE: &str = "Only you may read this file, and the repository is a team's: give its group read access (chmod g+r) to share it.";
 
 impl Rejected {
     fn new(path: &RepoPath, reason: &str, lasting: bool) -> Self {
