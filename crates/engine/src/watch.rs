@@ -1,20 +1,15 @@
-//! The kernel's word that something in the project's folder changed.
+//! The system's word that something in the project's folder changed.
 //!
-//! Owns one inotify descriptor with a watch on each directory that a scan would enter: hidden and
+//! Owns a `notify` watcher with one watch on each directory that a scan would enter: hidden and
 //! ignored ones cost none, `.dsg` above all. A directory that appears is watched and reported
 //! whole, because files may have come into it before the watch did. Words that come close together
 //! become one [`Touched`].
 //!
-//! It asks for changes only. A watch that also hears of every `open` would hear the scan that it
-//! causes, overflow, and cause the next one.
-//!
-//! Where the kernel grants no more watches, or changes are made on another computer, it says so
+//! Where the system grants no more watches, or changes are made on another computer, it says so
 //! and asks for whole scans from time to time instead. It promises hints, not the truth: what it
 //! names must be looked at, and a sync looks at everything.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
+use std::collections::{BTreeSet, HashMap};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,14 +17,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use dsg_core::config::{SharedConfig, Tracking};
 use dsg_core::failure::{Failure, Outcome};
 use dsg_core::monitor::{Event, Monitor};
 use dsg_fs::dir::Dir;
 use dsg_fs::stat::Kind;
-use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
-use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
-use rustix::io::Errno;
+use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
+use notify::{ErrorKind, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use crate::index::is_remote;
 use crate::scan::enters;
@@ -38,18 +33,6 @@ use crate::scan::enters;
 const CONFIG: &str = ".dsgconfig.yml";
 /// More paths than these are cheaper to find by a whole scan.
 const MANY: usize = 10_000;
-
-const CHANGES: WatchFlags = WatchFlags::CREATE
-    .union(WatchFlags::DELETE)
-    .union(WatchFlags::MOVE)
-    .union(WatchFlags::CLOSE_WRITE)
-    .union(WatchFlags::MODIFY)
-    .union(WatchFlags::ATTRIB)
-    .union(WatchFlags::DELETE_SELF)
-    .union(WatchFlags::MOVE_SELF)
-    .union(WatchFlags::ONLYDIR)
-    .union(WatchFlags::DONT_FOLLOW)
-    .union(WatchFlags::EXCL_UNLINK);
 
 /// Something changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -88,7 +71,7 @@ impl Default for Timing {
 
 /// A watch; it ends when this is dropped.
 pub struct Watcher {
-    stop: Arc<OwnedFd>,
+    words: Sender<Word>,
     complete: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -109,27 +92,26 @@ impl Watcher {
     ) -> Outcome<Self> {
         let root = root.canonicalize().map_err(|e| Failure::io("watch", root, e))?;
         let dir = Dir::open(&root)?;
-        let stop = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
-        let stop = Arc::new(stop.map_err(|e| Failure::io("watch", &root, e))?);
         let complete = Arc::new(AtomicBool::new(!is_remote(&root)));
+        let (words, heard) = unbounded();
         let watch = Watch {
-            inotify: inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).ok(),
-            stop: stop.clone(),
+            watcher: notify::recommended_watcher(listen(words.clone())).ok(),
+            heard,
             complete: complete.clone(),
             dir,
             rules: rules.clone(),
             timing,
             monitor: monitor.clone(),
-            by_number: HashMap::new(),
-            by_path: BTreeMap::new(),
+            watched: BTreeSet::new(),
             batch: Batch::default(),
+            rescan: None,
             root: root.clone(),
         };
         let thread = std::thread::Builder::new()
             .name("watch".to_owned())
             .spawn(move || watch.run(each))
             .map_err(|e| Failure::io("watch", &root, e))?;
-        Ok(Self { stop, complete, thread: Some(thread) })
+        Ok(Self { words, complete, thread: Some(thread) })
     }
 
     /// Whether every change is heard of. Else whole scans are asked for from time to time.
@@ -140,7 +122,7 @@ impl Watcher {
 
 impl Drop for Watcher {
     fn drop(&mut self) {
-        let _ = rustix::io::write(&*self.stop, &1_u64.to_ne_bytes());
+        let _ = self.words.send(Word::Stop);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -209,152 +191,163 @@ impl Batch {
     }
 }
 
-/// One word of the kernel.
-struct Word {
-    number: i32,
-    what: ReadFlags,
-    name: Option<Vec<u8>>,
+/// What the thread is told.
+enum Word {
+    /// Something happened.
+    Event(notify::Event),
+    /// The watch shall end.
+    Stop,
+}
+
+/// Passes on what may be a change. Opening and reading are none: a scan does both, and would cause
+/// the next one.
+fn listen(words: Sender<Word>) -> impl FnMut(notify::Result<notify::Event>) {
+    move |event| {
+        let word = match event {
+            Ok(event) if is_change(&event) => event,
+            Ok(_) => return,
+            // What it was is not known: everything may have changed.
+            Err(_) => notify::Event::new(EventKind::Other).set_flag(notify::event::Flag::Rescan),
+        };
+        let _ = words.send(Word::Event(word));
+    }
+}
+
+fn is_change(event: &notify::Event) -> bool {
+    match event.kind {
+        EventKind::Access(kind) => kind == AccessKind::Close(AccessMode::Write),
+        // Told as its two halves before.
+        EventKind::Modify(ModifyKind::Name(RenameMode::Both)) => false,
+        _ => true,
+    }
 }
 
 /// The thread's own state.
 struct Watch {
-    inotify: Option<OwnedFd>,
-    stop: Arc<OwnedFd>,
+    watcher: Option<RecommendedWatcher>,
+    heard: Receiver<Word>,
     complete: Arc<AtomicBool>,
     root: PathBuf,
     dir: Dir,
     rules: SharedConfig,
     timing: Timing,
     monitor: Monitor,
-    by_number: HashMap<i32, Arc<str>>,
-    by_path: BTreeMap<Arc<str>, i32>,
+    /// Directories with a watch, from the project's root.
+    watched: BTreeSet<String>,
     batch: Batch,
+    /// When everything is to be looked at again, where words were or may be lost.
+    rescan: Option<Instant>,
 }
 
 impl Watch {
     fn run(mut self, mut each: impl FnMut(Touched)) {
-        if self.inotify.is_none() {
+        if self.watcher.is_none() {
             self.lose("the system gives no further watch");
         }
         self.watch_tree("");
         self.batch.overflow();
-        let mut rescan = Instant::now() + self.timing.rescan;
         loop {
             self.batch.settle_writing(&self.timing);
             let now = Instant::now();
-            if !self.complete.load(Ordering::Relaxed) && now >= rescan {
+            if self.rescan.is_some_and(|at| at <= now) {
                 self.batch.overflow();
-                rescan = now + self.timing.rescan;
+                self.rescan = None;
+            }
+            if self.rescan.is_none() && !self.is_complete() {
+                self.rescan = Some(now + self.timing.rescan);
             }
             if self.batch.due(&self.timing).is_some_and(|due| due <= now) {
                 each(self.batch.take());
                 continue;
             }
             let writing = self.batch.writing.values().min().map(|last| *last + self.timing.writing);
-            let rescan = (!self.complete.load(Ordering::Relaxed)).then_some(rescan);
-            let wake = [self.batch.due(&self.timing), writing, rescan].into_iter().flatten().min();
-            if !self.wait(wake) {
-                return;
-            }
-            for word in self.words() {
-                self.hear(&word);
+            let wake = [self.batch.due(&self.timing), writing, self.rescan];
+            let word = match wake.into_iter().flatten().min() {
+                Some(wake) => self.heard.recv_deadline(wake),
+                None => self.heard.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            match word {
+                Ok(Word::Event(event)) => self.hear(&event),
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(Word::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             }
         }
     }
 
-    /// Sleeps until there is a word, or until `wake`; `false` when the watch shall end.
-    fn wait(&self, wake: Option<Instant>) -> bool {
-        let timeout = wake.map(|wake| {
-            // A millisecond more: never awake just before it is time.
-            let left = wake.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
-            Timespec {
-                tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
-                tv_nsec: left.subsec_nanos().into(),
-            }
-        });
-        let mut fds = vec![PollFd::new(&*self.stop, PollFlags::IN)];
-        if let Some(inotify) = &self.inotify {
-            fds.push(PollFd::new(inotify, PollFlags::IN));
-        }
-        match poll(&mut fds, timeout.as_ref()) {
-            Ok(_) => fds[0].revents().is_empty(),
-            Err(Errno::INTR | Errno::AGAIN) => true,
-            Err(_) => false,
-        }
+    fn is_complete(&self) -> bool {
+        self.complete.load(Ordering::Relaxed)
     }
 
-    fn words(&self) -> Vec<Word> {
-        let Some(inotify) = &self.inotify else { return Vec::new() };
-        let mut buffer = [MaybeUninit::uninit(); 8 * 1024];
-        let mut reader = inotify::Reader::new(inotify, &mut buffer);
-        let mut words = Vec::new();
-        while words.len() < MANY {
-            let Ok(event) = reader.next() else { break };
-            words.push(Word {
-                number: event.wd(),
-                what: event.events(),
-                name: event.file_name().map(|n| n.to_bytes().to_vec()),
-            });
-        }
-        words
-    }
-
-    fn hear(&mut self, word: &Word) {
-        if word.what.contains(ReadFlags::QUEUE_OVERFLOW) {
-            self.batch.overflow();
-            // New directories may be among what was not told.
+    fn hear(&mut self, event: &notify::Event) {
+        if event.need_rescan() {
+            // New directories may be among what was not told. The scan that this causes may
+            // overflow the queue again: the next one waits.
             self.watch_tree("");
-            return;
-        }
-        let Some(dir) = self.by_number.get(&word.number).cloned() else { return };
-        if word.what.contains(ReadFlags::IGNORED) {
-            self.by_number.remove(&word.number);
-            if self.by_path.get(&dir) == Some(&word.number) {
-                self.by_path.remove(&dir);
+            match self.rescan {
+                None => {
+                    self.batch.overflow();
+                    self.rescan = Some(Instant::now() + self.timing.rescan);
+                }
+                Some(_) => {}
             }
             return;
         }
-        let Some(name) = &word.name else {
-            // Of other directories, those above tell.
-            let gone = ReadFlags::DELETE_SELF | ReadFlags::MOVE_SELF | ReadFlags::UNMOUNT;
-            if word.what.intersects(gone) && dir.is_empty() {
-                self.batch.overflow();
-            } else if word.what.contains(ReadFlags::UNMOUNT) {
-                self.batch.add(&dir);
-            }
-            return;
-        };
-        let Ok(name) = std::str::from_utf8(name) else {
+        for path in &event.paths {
+            self.hear_of(path, event.kind);
+        }
+    }
+
+    fn hear_of(&mut self, at: &Path, kind: EventKind) {
+        let Ok(below) = at.strip_prefix(&self.root) else { return };
+        let Ok(path) = std::str::from_utf8(below.as_os_str().as_bytes()) else {
             // Such a name cannot be passed on; its folder can.
-            if dir.is_empty() {
-                self.batch.overflow();
-            } else {
-                self.batch.add(&dir);
+            match below.parent().and_then(Path::to_str) {
+                None | Some("") => self.batch.overflow(),
+                Some(folder) => self.batch.add(folder),
             }
             return;
         };
-        let path = if dir.is_empty() { name.to_owned() } else { format!("{dir}/{name}") };
-        if word.what.contains(ReadFlags::ISDIR) {
-            self.hear_of_dir(&path, word.what);
-        } else if path == CONFIG || self.rules.file(&path) == Tracking::Tracked {
-            if word.what.contains(ReadFlags::MODIFY) {
-                if !self.batch.paths.contains(&path) {
-                    self.batch.writing.insert(path, Instant::now());
+        let gone = matches!(
+            kind,
+            EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(RenameMode::From))
+        );
+        if path.is_empty() {
+            if gone {
+                self.batch.overflow();
+            }
+            return;
+        }
+        let comes = matches!(
+            kind,
+            EventKind::Create(_) | EventKind::Modify(ModifyKind::Name(RenameMode::To))
+        );
+        let known = self.watched.contains(path);
+        let is_dir = if gone { known } else { known || comes && self.is_dir(path) };
+        if is_dir {
+            if gone || comes {
+                self.hear_of_dir(path, gone);
+            }
+        } else if path == CONFIG || self.rules.file(path) == Tracking::Tracked {
+            if matches!(kind, EventKind::Modify(ModifyKind::Data(_))) {
+                if !self.batch.paths.contains(path) {
+                    self.batch.writing.insert(path.to_owned(), Instant::now());
                 }
             } else {
-                self.batch.add(&path);
+                self.batch.add(path);
             }
         }
     }
 
-    fn hear_of_dir(&mut self, path: &str, what: ReadFlags) {
+    fn is_dir(&self, path: &str) -> bool {
+        matches!(self.dir.stat(path), Ok(Some(s)) if s.kind == Kind::Dir)
+    }
+
+    fn hear_of_dir(&mut self, path: &str, gone: bool) {
         if !enters(&self.rules, path) {
             return;
         }
-        let gone = what.intersects(ReadFlags::DELETE | ReadFlags::MOVED_FROM);
-        if gone || what.contains(ReadFlags::MOVED_TO) {
-            self.forget_tree(path);
-        }
+        // One that moved here may have been watched under another name, or this name before.
+        self.forget_tree(path);
         if !gone {
             self.watch_tree(path);
         }
@@ -375,10 +368,7 @@ impl Watch {
                 let Ok(text) = std::str::from_utf8(name.name.as_bytes()) else { continue };
                 let below =
                     if path.is_empty() { text.to_owned() } else { format!("{path}/{text}") };
-                let is_dir = match name.kind {
-                    Some(kind) => kind == Kind::Dir,
-                    None => matches!(self.dir.stat(&below), Ok(Some(s)) if s.kind == Kind::Dir),
-                };
+                let is_dir = name.kind.map_or_else(|| self.is_dir(&below), |k| k == Kind::Dir);
                 if is_dir && enters(&self.rules, &below) {
                     todo.push(below);
                 }
@@ -387,15 +377,13 @@ impl Watch {
     }
 
     fn watch_one(&mut self, path: &str) -> bool {
-        let Some(inotify) = &self.inotify else { return false };
-        match inotify::add_watch(inotify, self.root.join(path), CHANGES) {
-            Ok(number) => {
-                let path: Arc<str> = path.into();
-                self.by_path.insert(path.clone(), number);
-                self.by_number.insert(number, path);
+        let Some(watcher) = &mut self.watcher else { return false };
+        match watcher.watch(&self.root.join(path), RecursiveMode::NonRecursive) {
+            Ok(()) => {
+                self.watched.insert(path.to_owned());
                 true
             }
-            Err(Errno::NOSPC | Errno::NOMEM) => {
+            Err(error) if is_limit(&error) => {
                 self.lose(
                     "the system's limit of watched folders is reached (raise \
                      fs.inotify.max_user_watches)",
@@ -408,17 +396,14 @@ impl Watch {
     }
 
     fn forget_tree(&mut self, path: &str) {
-        let (below, after): (Arc<str>, Arc<str>) =
-            (format!("{path}/").into(), format!("{path}0").into());
-        let inside = self.by_path.range(below..after);
-        let mut gone: Vec<Arc<str>> = inside.map(|(path, _)| path.clone()).collect();
-        gone.extend(self.by_path.get_key_value(path).map(|(path, _)| path.clone()));
+        let inside = self.watched.range(format!("{path}/")..format!("{path}0"));
+        let mut gone: Vec<String> = inside.cloned().collect();
+        gone.extend(self.watched.get(path).cloned());
         for path in gone {
-            if let Some(number) = self.by_path.remove(&path) {
-                self.by_number.remove(&number);
-                if let Some(inotify) = &self.inotify {
-                    let _ = inotify::remove_watch(inotify, number);
-                }
+            self.watched.remove(&path);
+            if let Some(watcher) = &mut self.watcher {
+                // The system has forgotten it, if it is no more.
+                let _ = watcher.unwatch(&self.root.join(path));
             }
         }
     }
@@ -433,6 +418,15 @@ impl Watch {
                 self.timing.rescan.as_secs()
             )));
         }
+    }
+}
+
+fn is_limit(error: &notify::Error) -> bool {
+    use std::io::ErrorKind as Io;
+    match &error.kind {
+        ErrorKind::MaxFilesWatch => true,
+        ErrorKind::Io(e) => matches!(e.kind(), Io::StorageFull | Io::OutOfMemory),
+        _ => false,
     }
 }
 
