@@ -283,12 +283,9 @@ impl Watch {
             // New directories may be among what was not told. The scan that this causes may
             // overflow the queue again: the next one waits.
             self.watch_tree("");
-            match self.rescan {
-                None => {
-                    self.batch.overflow();
-                    self.rescan = Some(Instant::now() + self.timing.rescan);
-                }
-                Some(_) => {}
+            if self.rescan.is_none() {
+                self.batch.overflow();
+                self.rescan = Some(Instant::now() + self.timing.rescan);
             }
             return;
         }

@@ -65,8 +65,8 @@ impl Desk {
         self.push(step, Some(inode));
     }
 
-    fn inode(&self, at: &str) -> Option<u64> {
-        Some(fs::metadata(self.folder.path().join(at)).unwrap().ino())
+    fn inode(&self, at: &str) -> u64 {
+        fs::metadata(self.folder.path().join(at)).unwrap().ino()
     }
 
     fn settle(&mut self) -> Vec<Ended> {
@@ -135,11 +135,11 @@ fn a_deletion_goes_to_the_trash_unless_the_file_was_edited() {
     let inodes = [desk.inode("input/x/a"), desk.inode("input/x/b")];
     desk.push(
         Step::Remove { path: path("input/x/a"), expected: entry("a"), aside: None },
-        inodes[0],
+        Some(inodes[0]),
     );
     desk.push(
         Step::Remove { path: path("input/x/b"), expected: entry("b"), aside: None },
-        inodes[1],
+        Some(inodes[1]),
     );
     desk.write("input/x/b", "b, edited");
     let ended = desk.settle();
@@ -153,7 +153,10 @@ fn a_deletion_goes_to_the_trash_unless_the_file_was_edited() {
 fn folders_that_became_empty_go_but_those_at_the_top_stay() {
     let mut desk = Desk::with(&[("input/x/y/a", "a")]);
     let inode = desk.inode("input/x/y/a");
-    desk.push(Step::Remove { path: path("input/x/y/a"), expected: entry("a"), aside: None }, inode);
+    desk.push(
+        Step::Remove { path: path("input/x/y/a"), expected: entry("a"), aside: None },
+        Some(inode),
+    );
     desk.settle();
     assert!(!desk.folder.path().join("input/x").exists());
     assert!(desk.folder.path().join("input").exists());
@@ -180,7 +183,7 @@ fn a_rename_follows_the_repository_and_its_undo_an_edit() {
             expected: entry(name),
             entry: entry(name),
         };
-        desk.push(step, inodes[index]);
+        desk.push(step, Some(inodes[index]));
     }
     desk.write("input/b", "edited");
     let ended = desk.settle();
@@ -194,7 +197,10 @@ fn a_rename_follows_the_repository_and_its_undo_an_edit() {
 fn a_file_takes_the_place_of_a_folder_that_only_held_folders() {
     let mut desk = Desk::with(&[("input/a/b/c", "c")]);
     let inode = desk.inode("input/a/b/c");
-    desk.push(Step::Remove { path: path("input/a/b/c"), expected: entry("c"), aside: None }, inode);
+    desk.push(
+        Step::Remove { path: path("input/a/b/c"), expected: entry("c"), aside: None },
+        Some(inode),
+    );
     desk.place("input/a", None, "a file now", None);
     assert_eq!(desk.settle(), [Ended::Done, Ended::Done]);
     assert_eq!(desk.read("input/a").as_deref(), Some("a file now"));
@@ -224,14 +230,17 @@ fn settling_four_times_is_settling_once() {
         Desk::with(&[("input/a", "old"), ("input/b", "b"), ("input/c", "c"), ("input/d", "mine")]);
     let inodes = [desk.inode("input/b"), desk.inode("input/c")];
     desk.place("input/a", Some("old"), "new", None);
-    desk.push(Step::Remove { path: path("input/b"), expected: entry("b"), aside: None }, inodes[0]);
+    desk.push(
+        Step::Remove { path: path("input/b"), expected: entry("b"), aside: None },
+        Some(inodes[0]),
+    );
     let rename = Step::Rename {
         from: path("input/c"),
         to: path("input/e"),
         expected: entry("c"),
         entry: entry("c"),
     };
-    desk.push(rename, inodes[1]);
+    desk.push(rename, Some(inodes[1]));
     desk.place("input/d", Some("mine"), "theirs", Some("input/d (local copy)"));
     let first = desk.settle();
     let tree = |folder: &Path| {
