@@ -4,6 +4,8 @@
 
 #[path = "window/harness.rs"]
 mod harness;
+#[path = "window/work.rs"]
+mod work;
 
 use fantoccini::Locator;
 use harness::{Outcome, Session, Setup, Theme};

@@ -20,12 +20,14 @@ pub struct ApiError {
     pub hint: Option<String>,
     /// The raw cause, shown folded away.
     pub detail: Option<String>,
+    /// The safety check that halted a sync: naming it in [`StartSync::allow`] passes over it.
+    pub allow: Option<String>,
 }
 
 impl ApiError {
     /// An error that has a code and a sentence.
     pub fn new(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.into(), message: message.into(), hint: None, detail: None }
+        Self { code: code.into(), message: message.into(), hint: None, detail: None, allow: None }
     }
 
     /// Adds what to do about it.
@@ -107,7 +109,12 @@ pub enum ProjectStatus {
 pub enum WatchState {
     /// Yes, as they happen.
     Watching,
-    /// No, or only now and then.
+    /// Not all of them; everything is looked at from time to time instead.
+    Rescanning {
+        /// Why.
+        reason: String,
+    },
+    /// No.
     Off {
         /// Why.
         reason: String,
@@ -222,8 +229,6 @@ pub enum Group {
     Incoming,
     /// Cannot be synced now; the row says why.
     Blocked,
-    /// Left out by a rule.
-    Ignored,
 }
 
 /// What the next sync takes.
@@ -271,11 +276,15 @@ pub struct ChangesPage {
     pub revision: u64,
     /// The repository's newest snapshot.
     pub head: Option<String>,
-    /// When this project last synced (RFC 3339).
-    pub last_sync: Option<String>,
+    /// The last sync of this folder.
+    pub last_sync: Option<LastSync>,
     /// Whether the repository answered last time.
     pub reachable: bool,
-    /// All five groups, whatever the filter.
+    /// What stands in the way, such as a repository that cannot be reached.
+    pub trouble: Option<ApiError>,
+    /// What a person should know, until it is put away (`notices_dismiss`).
+    pub notices: Vec<String>,
+    /// All groups, whatever the filter.
     pub totals: Vec<GroupTotal>,
     /// What a sync of the selection would do.
     pub selected: SelectedTotal,
@@ -283,8 +292,21 @@ pub struct ChangesPage {
     pub rows: Vec<ChangeRow>,
     /// Rows that match filter and groups, on all pages.
     pub matching: u64,
+    /// Conflicts without a decision that match the filter.
+    pub undecided_matching: u64,
     /// Why the selection cannot be synced as it stands.
     pub blocker: Option<String>,
+}
+
+/// The last sync of a folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export_to = "api.ts")]
+#[serde(rename_all = "camelCase")]
+pub struct LastSync {
+    /// The snapshot that the folder was brought to.
+    pub snapshot: String,
+    /// When (RFC 3339); not known if another program did it.
+    pub time: Option<String>,
 }
 
 /// How much a group holds.
@@ -330,11 +352,9 @@ pub struct ChangeRow {
     pub group: Group,
     /// Size of the newer side, or of what is deleted.
     pub size: Option<u64>,
-    /// Change of size against the last sync.
-    pub delta: Option<i64>,
     /// The state, explained in one sentence.
     pub sentence: String,
-    /// Why it is blocked or ignored.
+    /// Why it is blocked.
     pub reason: Option<String>,
     /// The decision about a conflict.
     pub resolution: Option<Resolution>,
@@ -385,6 +405,8 @@ pub struct ResolveConflicts {
     pub id: String,
     /// The conflicts.
     pub paths: Vec<String>,
+    /// Also all undecided ones whose path contains this text (all if it is empty).
+    pub matching: Option<String>,
     /// How they end; nothing takes the decision back.
     pub resolution: Option<Resolution>,
 }
@@ -458,8 +480,6 @@ pub enum Event {
         id: String,
         /// Why.
         error: ApiError,
-        /// The safety check that halted it: naming it in [`StartSync::allow`] passes over it.
-        allow: Option<String>,
     },
     /// The history of a project has grown or shrunk.
     HistoryChanged {

@@ -27,6 +27,8 @@ macro_rules! contract {
                 sync_cancel(ProjectRef) -> ();
                 /// Says how conflicts end, or takes that back; nothing moves before the sync.
                 conflict_resolve(ResolveConflicts) -> ();
+                /// Puts away what a project had to tell.
+                notices_dismiss(ProjectRef) -> ();
                 /// Snapshots, newest first.
                 history_list(ListHistory) -> Vec<SnapshotRow>;
                 /// Looks at the whole folder and at the repository again.

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tauri::webview::PageLoadEvent;
-use tauri::{App, AppHandle, Emitter, Manager, Runtime, WebviewWindowBuilder};
+use tauri::{App, AppHandle, Emitter, Manager, RunEvent, Runtime, WebviewWindowBuilder};
 
 #[macro_use]
 mod contract;
@@ -36,7 +36,12 @@ pub fn run() -> Result<(), Box<dyn Error>> {
         .plugin(tauri_plugin_dialog::init())
         .invoke_handler(commands::router())
         .setup(move |app| Ok(set_up(app, data)?))
-        .run(tauri::generate_context!())?;
+        .build(tauri::generate_context!())?
+        .run(|app, event| {
+            if let RunEvent::Exit = event {
+                app.state::<Arc<Workbench>>().close();
+            }
+        });
     Ok(())
 }
 

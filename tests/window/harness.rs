@@ -22,7 +22,7 @@ use tempfile::TempDir;
 /// What a step of a scenario gives.
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(40);
 
 /// The desktop's colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,6 +160,62 @@ impl Session {
         let path = format!("//*[contains(normalize-space(text()), {text:?})]");
         let found = self.client.wait().at_most(PATIENCE).for_element(Locator::XPath(&path)).await;
         found.map(drop).map_err(|error| format!("no text {text:?}: {error}").into())
+    }
+
+    /// A place beside the application's own data, for projects and repositories.
+    pub(crate) fn at(&self, path: &str) -> PathBuf {
+        self.dir.path().join("data").join(path)
+    }
+
+    /// Writes a file there, with its folders.
+    pub(crate) fn write(&self, path: &str, content: impl AsRef<[u8]>) -> Outcome {
+        let path = self.at(path);
+        fs::create_dir_all(path.parent().ok_or("no parent")?)?;
+        Ok(fs::write(path, content)?)
+    }
+
+    /// Clicks the button of this name as soon as it can be clicked.
+    pub(crate) async fn click(&self, name: &str) -> Outcome {
+        let path = format!(
+            "//button[not(@disabled)][contains(normalize-space(.), {name:?}) or @aria-label={name:?}]"
+        );
+        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::XPath(&path)).await;
+        let button = found.map_err(|error| format!("no button {name:?} to click: {error}"))?;
+        Ok(button.click().await?)
+    }
+
+    /// Types into the field of this id what shall stand there.
+    pub(crate) async fn fill(&self, id: &str, text: &str) -> Outcome {
+        let field = self.client.wait().at_most(PATIENCE).for_element(Locator::Id(id)).await?;
+        field.clear().await?;
+        Ok(field.send_keys(text).await?)
+    }
+
+    /// Sends keys to whatever has the focus.
+    pub(crate) async fn keys(&self, keys: &[&str]) -> Outcome {
+        use fantoccini::actions::{InputSource, KeyAction, KeyActions};
+        let mut actions = KeyActions::new("keys".to_owned());
+        let codes: Vec<char> = keys.iter().filter_map(|key| key.chars().next()).collect();
+        for code in &codes {
+            actions = actions.then(KeyAction::Down { value: *code });
+        }
+        for code in codes.iter().rev() {
+            actions = actions.then(KeyAction::Up { value: *code });
+        }
+        Ok(self.client.perform_actions(actions).await?)
+    }
+
+    /// Waits until nothing shows this text any more.
+    pub(crate) async fn gone(&self, text: &str) -> Outcome {
+        let path = format!("//*[contains(normalize-space(text()), {text:?})]");
+        let begun = std::time::Instant::now();
+        while self.client.find(Locator::XPath(&path)).await.is_ok() {
+            if begun.elapsed() > PATIENCE {
+                return Err(format!("{text:?} is still shown").into());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
     }
 
     /// Runs a script in the window and gives what it returns.

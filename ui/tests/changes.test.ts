@@ -102,14 +102,14 @@ describe('filter and groups', () => {
     expect(platform.requests('changes_list').map(({ filter }) => filter)).toEqual(['ab']);
   });
 
-  it('leaves ignored files out until they are asked for', async () => {
-    const { platform, changes } = changesOf([row('x', { group: 'ignored' })]);
+  it('leaves out a group that is switched off', async () => {
+    const { platform, changes } = changesOf([row('x', { group: 'blocked' })]);
     await changes.reload();
-    expect(changes.page?.matching).toBe(0);
-    changes.toggleGroup('ignored');
-    await settled();
     expect(changes.page?.matching).toBe(1);
-    expect(platform.requests('changes_list').at(-1)?.groups).toContain('ignored');
+    changes.toggleGroup('blocked');
+    await settled();
+    expect(changes.page?.matching).toBe(0);
+    expect(platform.requests('changes_list').at(-1)?.groups).not.toContain('blocked');
   });
 });
 
@@ -144,7 +144,7 @@ it('tells Rust how a conflict ends, and asks what that changed', async () => {
   const { platform, changes } = changesOf([conflict('a')]);
   await changes.resolve('a', 'both');
   expect(platform.requests('conflict_resolve')).toEqual([
-    { id: 'p1', paths: ['a'], resolution: 'both' },
+    { id: 'p1', paths: ['a'], matching: null, resolution: 'both' },
   ]);
   expect(platform.requests('changes_list')).toHaveLength(1);
 });

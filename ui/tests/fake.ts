@@ -47,5 +47,5 @@ export class FakePlatform implements Platform {
 
 /** An error as Rust would answer it. */
 export function apiError(code: string, message: string, more: Partial<ApiError> = {}): ApiError {
-  return { code, message, hint: null, detail: null, ...more };
+  return { code, message, hint: null, detail: null, allow: null, ...more };
 }

@@ -33,7 +33,6 @@ export function row(path: string, more: Partial<ChangeRow> = {}): ChangeRow {
     action: 'upload',
     group: 'outgoing',
     size: 1000,
-    delta: null,
     sentence: 'Changed here since the last sync.',
     reason: null,
     resolution: null,
@@ -56,7 +55,7 @@ export function conflict(path: string, more: Partial<ChangeRow> = {}): ChangeRow
   });
 }
 
-const GROUPS: Group[] = ['conflicts', 'outgoing', 'incoming', 'blocked', 'ignored'];
+const GROUPS: Group[] = ['conflicts', 'outgoing', 'incoming', 'blocked'];
 
 /** What Rust would answer about these rows: a small stand-in for the engine's list. */
 export function changesPage(
@@ -79,8 +78,10 @@ export function changesPage(
   return {
     revision: 1,
     head: 's42',
-    lastSync: new Date(Date.now() - 1_500_000).toISOString(),
+    lastSync: { snapshot: 's42', time: new Date(Date.now() - 1_500_000).toISOString() },
     reachable: true,
+    trouble: null,
+    notices: [],
     totals: GROUPS.map((group) => {
       const some = rows.filter((one) => one.group === group);
       return { group, count: some.length, bytes: sum(some) };
@@ -92,6 +93,8 @@ export function changesPage(
     },
     rows: matching.slice(request.offset, request.offset + request.limit),
     matching: matching.length,
+    undecidedMatching: matching.filter((one) => one.group === 'conflicts' && !one.resolution)
+      .length,
     blocker:
       open > 0
         ? `${open} ${open === 1 ? 'conflict waits' : 'conflicts wait'} for a decision`
@@ -101,9 +104,17 @@ export function changesPage(
 }
 
 /** Carries a decision into the rows, as new rows: answers are never the same objects twice. */
-export function resolve(rows: ChangeRow[], { paths, resolution }: ResolveConflicts): null {
+export function resolve(
+  rows: ChangeRow[],
+  { paths, matching, resolution }: ResolveConflicts,
+): null {
   rows.forEach((one, index) => {
-    if (paths.includes(one.path)) rows[index] = { ...one, resolution };
+    const meant =
+      matching !== null &&
+      one.group === 'conflicts' &&
+      !one.resolution &&
+      one.path.includes(matching);
+    if (meant || paths.includes(one.path)) rows[index] = { ...one, resolution };
   });
   return null;
 }

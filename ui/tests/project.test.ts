@@ -123,7 +123,6 @@ it('names the safety check that is passed over, and keeps the message', async ()
     kind: 'sync_failed',
     id: 'p1',
     error: apiError('mass-delete', 'Much would be deleted'),
-    allow: 'mass-delete',
   });
   await sync.again('mass-delete');
   expect(platform.requests('sync_start').at(-1)).toMatchObject({

@@ -146,7 +146,47 @@ describe('changes', () => {
     const platform = open([conflict('c')]);
     (await screen.findByRole('grid')).focus();
     await user.keyboard(key);
-    expect(platform.requests('conflict_resolve')).toEqual([{ id: 'p1', paths: ['c'], resolution }]);
+    expect(platform.requests('conflict_resolve')).toEqual([
+      { id: 'p1', paths: ['c'], matching: null, resolution },
+    ]);
+  });
+
+  it('decides all conflicts that the filter leaves', async () => {
+    const platform = open([conflict('a/1'), conflict('a/2'), conflict('b/1')]);
+    await screen.findByText('3 conflicts to decide');
+    await user.click(await button('All theirs'));
+    await button(/^Sync 3 files/);
+    expect(platform.requests('conflict_resolve')).toEqual([
+      { id: 'p1', paths: [], matching: '', resolution: 'remote' },
+    ]);
+  });
+
+  it('offers no way back where nothing was synced before', async () => {
+    open([conflict('c', { state: 'LR.ne' })]);
+    await button('Keep both');
+    expect(screen.queryByRole('button', { name: 'Restore last synced' })).toBeNull();
+  });
+
+  it('says what stands in the way, and looks again', async () => {
+    const trouble = apiError('unreachable', 'The disk is away', { hint: 'Is it connected?' });
+    const platform = open([row('a')]);
+    platform.answers.changes_list = (request) =>
+      changesPage([row('a')], request, { reachable: false, trouble, blocker: trouble.message });
+    platform.emit({ kind: 'changes_changed', id: 'p1', revision: 2 });
+    await screen.findByText('Is it connected?');
+    await user.click(await button('Try again'));
+    expect(platform.requests('rescan')).toEqual([{ id: 'p1' }]);
+  });
+
+  it('keeps a notice until it is put away', async () => {
+    let notices = ['A sync that was cut off is finished now.'];
+    const platform = open([]);
+    platform.answers.changes_list = (request) => changesPage([], request, { notices });
+    platform.answers.notices_dismiss = () => ((notices = []), null);
+    platform.emit({ kind: 'changes_changed', id: 'p1', revision: 2 });
+    await screen.findByText('A sync that was cut off is finished now.');
+    await user.click(await button('Got it'));
+    await waitFor(() => expect(screen.queryByText(/cut off/)).toBeNull());
   });
 
   it('draws only the rows in view of a long list', async () => {
@@ -156,7 +196,7 @@ describe('changes', () => {
   });
 
   it('says that all is in sync when nothing is pending', async () => {
-    open([row('x', { group: 'ignored' })]);
+    open([]);
     await screen.findByText('Everything is in sync');
   });
 
@@ -218,7 +258,7 @@ describe('a sync', () => {
     const platform = open();
     await button(/^Sync 1 file/);
     const error = apiError('offline', 'No answer', { hint: 'Is it on?', detail: 'EHOSTUNREACH' });
-    platform.emit({ kind: 'sync_failed', id: 'p1', error, allow: null });
+    platform.emit({ kind: 'sync_failed', id: 'p1', error });
     await screen.findByText('Is it on?');
     await user.click(await button('Copy details'));
     await button('Copied');
@@ -228,8 +268,8 @@ describe('a sync', () => {
   it('offers to pass over a safety check by name', async () => {
     const platform = open();
     await user.click(await button(/^Sync 1 file/));
-    const error = apiError('mass-delete', 'Much would be deleted');
-    platform.emit({ kind: 'sync_failed', id: 'p1', error, allow: 'mass-delete' });
+    const error = apiError('mass-delete', 'Much would be deleted', { allow: 'mass-delete' });
+    platform.emit({ kind: 'sync_failed', id: 'p1', error });
     await user.click(await button('Sync anyway'));
     expect(platform.requests('sync_start').at(-1)?.allow).toEqual(['mass-delete']);
   });
@@ -242,7 +282,7 @@ describe('the frame', () => {
     await screen.findByText('Syncing 41 %');
     await screen.findByText('ssh://data.example.org/tank/coast-survey');
     await screen.findByText('ZFS · atomic');
-    await screen.findByText('Last sync 25 minutes ago');
+    await screen.findByText('At s42, synced 25 minutes ago');
     await screen.findByText('Not watching: too many folders');
   });
 

@@ -15,12 +15,6 @@ export function bytes(value: number): string {
   return `${value < 0 ? '−' : ''}${size.toFixed(digits)} ${UNITS[unit]}`;
 }
 
-/** `+2.3 GB`, `−12 B`; nothing for no difference. */
-export function signedBytes(value: number): string {
-  if (value === 0) return '';
-  return value > 0 ? `+${bytes(value)}` : bytes(value);
-}
-
 const grouped = new Intl.NumberFormat('en');
 
 /** `12345` → `12,345`. */

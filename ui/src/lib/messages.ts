@@ -42,7 +42,7 @@ export const m = {
     open: 'Open a folder…',
     openText: 'A project that is on this computer already',
     create: 'Create a repository…',
-    createText: 'From a folder with data, here or on a server',
+    createText: 'From a folder with data: it becomes a project',
     clone: 'Get a copy…',
     cloneText: 'Of a repository that a colleague works with',
   },
@@ -57,8 +57,10 @@ export const m = {
 
   statusBar: {
     neverSynced: 'Never synced',
-    lastSync: (when: string) => `Last sync ${when}`,
+    lastSync: (snapshot: string, when: string) => `At ${snapshot}, synced ${when}`,
+    at: (snapshot: string) => `At ${snapshot}`,
     watching: 'Watching for changes',
+    rescanning: 'Looking now and then',
     notWatching: (reason: string) => `Not watching: ${reason}`,
     unreachable: 'Repository not reachable',
   },
@@ -68,7 +70,6 @@ export const m = {
     outgoing: 'Outgoing',
     incoming: 'Incoming',
     blocked: 'Blocked',
-    ignored: 'Ignored',
   } satisfies Record<Group, string>,
 
   action: {
@@ -81,15 +82,20 @@ export const m = {
     cache: 'Take note',
     conflict: 'Conflict',
     blocked: 'Blocked',
-    none: 'Ignored',
+    decided: 'Decided',
   } as Record<string, string>,
 
   resolution: {
-    local: { short: 'Mine', long: 'Keep mine', done: 'Mine is kept' },
-    remote: { short: 'Theirs', long: 'Take theirs', done: 'Theirs is taken' },
-    cached: { short: 'Last synced', long: 'Restore last synced', done: 'Last synced is restored' },
-    both: { short: 'Both', long: 'Keep both', done: 'Both are kept' },
-  } satisfies Record<Resolution, { short: string; long: string; done: string }>,
+    local: { short: 'Mine', long: 'Keep mine', all: 'All mine', done: 'Mine is kept' },
+    remote: { short: 'Theirs', long: 'Take theirs', all: 'All theirs', done: 'Theirs is taken' },
+    cached: {
+      short: 'Last',
+      long: 'Restore last synced',
+      all: 'All as last synced',
+      done: 'Last synced is restored',
+    },
+    both: { short: 'Both', long: 'Keep both', all: 'Both of all', done: 'Both are kept' },
+  } satisfies Record<Resolution, { short: string; long: string; all: string; done: string }>,
 
   changes: {
     groups: 'Groups of changes',
@@ -112,6 +118,21 @@ export const m = {
     noneMatchText: 'No change fits the filter and the chosen groups.',
     showAll: 'Show everything',
     hidden: 'All changes are in groups that are switched off',
+    looking: 'Looking at the folder…',
+    lookingAt: (files: number) => counted(files, 'file'),
+    trouble: 'Nothing can be synced now',
+    conflict: {
+      'LCR.all_ne': 'Changed on both sides',
+      'CR.ne': 'Deleted here, changed there',
+      'LC.ne': 'Changed here, deleted there',
+      'LR.ne': 'Added on both sides',
+      clash: 'File against folder',
+    } as Record<string, string>,
+    conflictBy: (who: string, when: string) => `In the repository by ${who}, ${when}.`,
+    decideAll: (n: number) => `${counted(n, 'conflict')} to decide`,
+    decideAllHint: (way: string) => `${way}: all undecided conflicts that are shown`,
+    notices: 'What you should know',
+    dismiss: 'Got it',
   },
 
   sync: {
@@ -189,7 +210,8 @@ export const m = {
     needAbsolute: 'Write the whole path, starting with /.',
     address: 'Repository address',
     needAddress: 'Say where the repository is.',
-    addressHint: 'On this computer: /data/repository · on a server: server:/data/repository',
+    addressNew: 'A folder that does not exist yet, outside the project, such as /data/repository.',
+    addressOld: 'The folder of a repository, such as /data/repository.',
     working: 'Working…',
   },
 

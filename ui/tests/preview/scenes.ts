@@ -33,7 +33,7 @@ const projects: ProjectSummary[] = [
 
 function manyRows(): ChangeRow[] {
   const rows: ChangeRow[] = [
-    conflict('analysis/model/parameters.yml', { size: 4_210, delta: 120 }),
+    conflict('analysis/model/parameters.yml', { size: 4_210 }),
     conflict('input/stations/2026/harbour-north.csv', { size: 1_204_000, resolution: 'local' }),
     conflict('results/figures/overview.png', {
       state: 'LC.ne',
@@ -83,12 +83,6 @@ function manyRows(): ChangeRow[] {
       sentence: 'Cannot be read.',
       reason: 'Permission denied.',
       size: null,
-    }),
-    row('.cache/tiles.bin', {
-      group: 'ignored',
-      action: 'none',
-      sentence: 'Left out by a rule.',
-      reason: '.cache/ in .dsgconfig.yml.',
     }),
   ];
   for (let number = 0; number < 100_000; number += 1) {
@@ -203,10 +197,10 @@ export const scenes: Record<string, () => Scene> = {
       platform.emit({
         kind: 'sync_failed',
         id: 'p3',
-        allow: 'mass-delete',
         error: apiError('mass-delete', 'This sync would delete 812 of 1,200 files', {
           hint: 'If that is meant, sync anyway; the history keeps them.',
           detail: 'safety check mass-delete: 812 > 1200 / 2',
+          allow: 'mass-delete',
         }),
       }),
   }),

@@ -19,7 +19,11 @@ hint: string | null,
 /**
  * The raw cause, shown folded away.
  */
-detail: string | null, };
+detail: string | null, 
+/**
+ * The safety check that halted a sync: naming it in [`StartSync::allow`] passes over it.
+ */
+allow: string | null, };
 
 /**
  * One changed path.
@@ -50,15 +54,11 @@ group: Group,
  */
 size: number | null, 
 /**
- * Change of size against the last sync.
- */
-delta: number | null, 
-/**
  * The state, explained in one sentence.
  */
 sentence: string, 
 /**
- * Why it is blocked or ignored.
+ * Why it is blocked.
  */
 reason: string | null, 
 /**
@@ -87,15 +87,23 @@ revision: number,
  */
 head: string | null, 
 /**
- * When this project last synced (RFC 3339).
+ * The last sync of this folder.
  */
-lastSync: string | null, 
+lastSync: LastSync | null, 
 /**
  * Whether the repository answered last time.
  */
 reachable: boolean, 
 /**
- * All five groups, whatever the filter.
+ * What stands in the way, such as a repository that cannot be reached.
+ */
+trouble: ApiError | null, 
+/**
+ * What a person should know, until it is put away (`notices_dismiss`).
+ */
+notices: Array<string>, 
+/**
+ * All groups, whatever the filter.
  */
 totals: Array<GroupTotal>, 
 /**
@@ -110,6 +118,10 @@ rows: Array<ChangeRow>,
  * Rows that match filter and groups, on all pages.
  */
 matching: number, 
+/**
+ * Conflicts without a decision that match the filter.
+ */
+undecidedMatching: number, 
 /**
  * Why the selection cannot be synced as it stands.
  */
@@ -188,11 +200,7 @@ id: string,
 /**
  * Why.
  */
-error: ApiError, 
-/**
- * The safety check that halted it: naming it in [`StartSync::allow`] passes over it.
- */
-allow: string | null, } | { "kind": "history_changed", 
+error: ApiError, } | { "kind": "history_changed", 
 /**
  * The project.
  */
@@ -230,7 +238,7 @@ topLevel: Array<TopLevelEntry>, };
 /**
  * Why a change is on the list.
  */
-export type Group = "conflicts" | "outgoing" | "incoming" | "blocked" | "ignored";
+export type Group = "conflicts" | "outgoing" | "incoming" | "blocked";
 
 /**
  * How much a group holds.
@@ -257,6 +265,19 @@ export type InspectFolder = {
  * The folder.
  */
 path: string, };
+
+/**
+ * The last sync of a folder.
+ */
+export type LastSync = { 
+/**
+ * The snapshot that the folder was brought to.
+ */
+snapshot: string, 
+/**
+ * When (RFC 3339); not known if another program did it.
+ */
+time: string | null, };
 
 /**
  * See `changes_list`.
@@ -457,6 +478,10 @@ id: string,
  */
 paths: Array<string>, 
 /**
+ * Also all undecided ones whose path contains this text (all if it is empty).
+ */
+matching: string | null, 
+/**
  * How they end; nothing takes the decision back.
  */
 resolution: Resolution | null, };
@@ -647,7 +672,11 @@ bytes: number, };
 /**
  * Whether changes in the folder are noticed by themselves.
  */
-export type WatchState = { "kind": "watching" } | { "kind": "off", 
+export type WatchState = { "kind": "watching" } | { "kind": "rescanning", 
+/**
+ * Why.
+ */
+reason: string, } | { "kind": "off", 
 /**
  * Why.
  */

@@ -23,6 +23,8 @@ export interface Commands {
   sync_cancel: { request: ProjectRef; response: null };
   /** Says how conflicts end, or takes that back; nothing moves before the sync. */
   conflict_resolve: { request: ResolveConflicts; response: null };
+  /** Puts away what a project had to tell. */
+  notices_dismiss: { request: ProjectRef; response: null };
   /** Snapshots, newest first. */
   history_list: { request: ListHistory; response: Array<SnapshotRow> };
   /** Looks at the whole folder and at the repository again. */

@@ -4,6 +4,7 @@ import type {
   ChangesPage,
   Group,
   Resolution,
+  ResolveConflicts,
   Selection,
 } from '../bindings/api';
 import { toApiError } from '../errors';
@@ -12,7 +13,7 @@ import type { Platform } from '../platform';
 /** Rows asked for at once. */
 export const PAGE = 200;
 /** The groups, in the order of the window. */
-export const GROUPS: Group[] = ['conflicts', 'outgoing', 'incoming', 'blocked', 'ignored'];
+export const GROUPS: Group[] = ['conflicts', 'outgoing', 'incoming', 'blocked'];
 const TYPING_MS = 120;
 
 /**
@@ -24,7 +25,7 @@ export class Changes {
   page = $state.raw<ChangesPage | null>(null);
   error = $state.raw<ApiError | null>(null);
   filter = $state('');
-  groups = $state.raw<Group[]>(GROUPS.filter((group) => group !== 'ignored'));
+  groups = $state.raw<Group[]>(GROUPS);
   selection = $state.raw<Selection>({ kind: 'all_but', paths: [] });
 
   #pages = $state.raw<ReadonlyMap<number, ChangeRow[]>>(new Map());
@@ -103,9 +104,29 @@ export class Changes {
     this.selection = { kind: 'all_but', paths: [] };
   }
 
-  async resolve(path: string, resolution: Resolution | null): Promise<void> {
+  /** Says how one conflict ends, or takes that back. */
+  resolve(path: string, resolution: Resolution | null): Promise<void> {
+    return this.#decide({ paths: [path], matching: null, resolution });
+  }
+
+  /** Says how all undecided conflicts end that the filter leaves. */
+  resolveShown(resolution: Resolution): Promise<void> {
+    return this.#decide({ paths: [], matching: this.filter.trim(), resolution });
+  }
+
+  /** Puts away what the project had to tell. */
+  async dismissNotices(): Promise<void> {
     try {
-      await this.platform.call('conflict_resolve', { id: this.id, paths: [path], resolution });
+      await this.platform.call('notices_dismiss', { id: this.id });
+      await this.reload();
+    } catch (cause) {
+      this.error = toApiError(cause);
+    }
+  }
+
+  async #decide(decision: Omit<ResolveConflicts, 'id'>): Promise<void> {
+    try {
+      await this.platform.call('conflict_resolve', { id: this.id, ...decision });
       await this.reload();
     } catch (cause) {
       this.error = toApiError(cause);

@@ -1,4 +1,4 @@
-import type { Event } from '../bindings/api';
+import type { Event, Progress } from '../bindings/api';
 import { toApiError } from '../errors';
 import type { Platform } from '../platform';
 import { Changes } from './changes.svelte';
@@ -10,6 +10,8 @@ export type Tab = 'changes' | 'history';
 /** All that the window keeps of one open project. */
 export class Project {
   tab = $state<Tab>('changes');
+  /** How far the first look at the folder is. */
+  looking = $state.raw<Progress | null>(null);
   readonly changes: Changes;
   readonly history: History;
   readonly sync: Sync;
@@ -50,6 +52,10 @@ export class Project {
       case 'sync_finished':
         this.changes.includeAll();
         void this.changes.reload();
+        this.sync.handle(event);
+        break;
+      case 'progress':
+        this.looking = event;
         this.sync.handle(event);
         break;
       default:

@@ -12,7 +12,7 @@ type Course =
   | { kind: 'idle' }
   | { kind: 'running'; progress: Progress | null; cancelling: boolean }
   | { kind: 'finished'; report: SyncReport }
-  | { kind: 'failed'; error: ApiError; allow: string | null };
+  | { kind: 'failed'; error: ApiError };
 
 const LOOKING = ['scanning', 'comparing'];
 
@@ -44,7 +44,7 @@ export class Sync {
         allow,
       });
     } catch (cause) {
-      this.course = { kind: 'failed', error: toApiError(cause), allow: null };
+      this.course = { kind: 'failed', error: toApiError(cause) };
     }
   }
 
@@ -89,7 +89,7 @@ export class Sync {
         this.message = '';
         break;
       case 'sync_failed':
-        this.course = { kind: 'failed', error: event.error, allow: event.allow };
+        this.course = { kind: 'failed', error: event.error };
         break;
     }
   }

@@ -2,7 +2,6 @@ import ArrowDown from '@lucide/svelte/icons/arrow-down';
 import ArrowUp from '@lucide/svelte/icons/arrow-up';
 import Ban from '@lucide/svelte/icons/ban';
 import Equal from '@lucide/svelte/icons/equal';
-import EyeOff from '@lucide/svelte/icons/eye-off';
 import GitCompareArrows from '@lucide/svelte/icons/git-compare-arrows';
 import MoveRight from '@lucide/svelte/icons/move-right';
 import Trash from '@lucide/svelte/icons/trash-2';
@@ -19,7 +18,6 @@ export const groupIcon: Record<Group, Icon> = {
   outgoing: ArrowUp,
   incoming: ArrowDown,
   blocked: Ban,
-  ignored: EyeOff,
 };
 
 const actionIcon: Record<string, Icon> = {
@@ -35,6 +33,7 @@ const actionIcon: Record<string, Icon> = {
 
 /** The mark of what happens to a row. */
 export function rowIcon(row: ChangeRow): Icon {
+  if (row.group === 'conflicts') return GitCompareArrows;
   return actionIcon[row.action] ?? groupIcon[row.group];
 }
 
@@ -44,5 +43,10 @@ export function isSelectable(row: ChangeRow): boolean {
   return row.group === 'outgoing' || row.group === 'incoming';
 }
 
-/** The ways out of a conflict, in the order of the window. */
+/** The ways out of a conflict, as far as it has them: what was never synced cannot come back. */
+export function waysOut(row: ChangeRow): Resolution[] {
+  return RESOLUTIONS.filter((way) => way !== 'cached' || row.state !== 'LR.ne');
+}
+
+/** The ways out of any conflict, in the order of the window. */
 export const RESOLUTIONS: Resolution[] = ['local', 'remote', 'cached', 'both'];

@@ -1,0 +1,144 @@
+//! What a folder holds, before a repository is made of it.
+
+use std::path::Path;
+
+use dsg_core::address::Address;
+use dsg_core::config::{DEFAULT_DATA_DIRS, SharedConfig, Tracking};
+use dsg_core::failure::Failure;
+use dsg_engine::{config_file, endpoint};
+
+use crate::api::{ApiError, FolderPreview, TopLevelEntry};
+
+/// Looks at a folder as if all of it were data.
+pub(super) fn inspect(path: &str) -> Result<FolderPreview, ApiError> {
+    let root = canonical(path)?;
+    if !root.is_dir() {
+        return Err(ApiError::new("not-a-folder", format!("{} is not a folder.", root.display()))
+            .with_hint("Choose a folder."));
+    }
+    let name = root.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    // A configuration that cannot be read is told when the repository is made.
+    let found = config_file::read(&root).ok().flatten();
+    let mut rules = found.clone().unwrap_or_else(|| SharedConfig::new("project"));
+    rules.data_dirs = ["*".to_owned()].into();
+    let mut top_level = Vec::new();
+    let entries = std::fs::read_dir(&root).map_err(|e| Failure::io("read the folder", &root, e))?;
+    for entry in entries.filter_map(Result::ok) {
+        let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
+        let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        let (mut files, mut bytes) = (0, 0);
+        if is_dir {
+            if !enters(&rules, &name) {
+                continue;
+            }
+            measure(&entry.path(), &name, &rules, &mut files, &mut bytes);
+        } else if rules.file(&name) == Tracking::Tracked {
+            files = 1;
+            bytes = entry.metadata().map_or(0, |m| m.len());
+        } else {
+            continue;
+        }
+        top_level.push(TopLevelEntry { name, is_dir, files, bytes });
+    }
+    top_level.sort_by(|a, b| (!a.is_dir, &a.name).cmp(&(!b.is_dir, &b.name)));
+    let is_default = |dir: &&&str| root.join(dir).is_dir();
+    Ok(FolderPreview {
+        is_project: root.join(".dsg").is_dir(),
+        has_repository: in_repository(&root),
+        suggested_name: found.map(|config| config.name).unwrap_or(name),
+        default_data_dirs_found: DEFAULT_DATA_DIRS
+            .iter()
+            .filter(is_default)
+            .map(|dir| (*dir).to_owned())
+            .collect(),
+        path: text(&root)?,
+        top_level,
+    })
+}
+
+/// The folder's one true path.
+pub(super) fn canonical(path: &str) -> Result<std::path::PathBuf, ApiError> {
+    let path = Path::new(path.trim());
+    Ok(std::fs::canonicalize(path).map_err(|e| {
+        let failure = Failure::io("open", path, e);
+        if failure.hint.is_some() { failure } else { failure.hint("Check how it is written.") }
+    })?)
+}
+
+/// A path as the window can hold it.
+pub(super) fn text(path: &Path) -> Result<String, ApiError> {
+    path.to_str().map(str::to_owned).ok_or_else(|| {
+        ApiError::new("bad-name", "The folder's path is not valid text (UTF-8).")
+            .with_hint("Rename the folder, or choose another one.")
+            .with_detail(path.display().to_string())
+    })
+}
+
+fn enters(rules: &SharedConfig, path: &str) -> bool {
+    !matches!(rules.directory(path), Tracking::Hidden | Tracking::Ignored)
+}
+
+/// Counts what would be tracked below; what cannot be read counts as nothing here, and is listed
+/// as blocked once it is a project.
+fn measure(dir: &Path, path: &str, rules: &SharedConfig, files: &mut u64, bytes: &mut u64) {
+    let mut todo = vec![(dir.to_owned(), path.to_owned())];
+    while let Some((dir, path)) = todo.pop() {
+        let Ok(entries) = std::fs::read_dir(&dir) else { continue };
+        for entry in entries.filter_map(Result::ok) {
+            let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
+            let below = format!("{path}/{name}");
+            let Ok(kind) = entry.file_type() else { continue };
+            if kind.is_dir() {
+                if enters(rules, &below) {
+                    todo.push((entry.path(), below));
+                }
+            } else if rules.file(&below) == Tracking::Tracked {
+                *files += 1;
+                *bytes += entry.metadata().map_or(0, |m| m.len());
+            }
+        }
+    }
+}
+
+/// Whether a folder is a repository's, or lies in one.
+fn in_repository(root: &Path) -> bool {
+    root.ancestors()
+        .filter(|dir| dir.parent().is_some())
+        .any(|dir| endpoint::open(&Address::Local(dir.to_owned())).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_what_would_be_tracked() -> Result<(), Box<dyn std::error::Error>> {
+        let dir = tempfile::tempdir()?;
+        let root = dir.path().join("coast");
+        for (path, content) in
+            [("input/a.csv", "12345"), ("input/deep/b.csv", "1"), ("input/x.tmp", "no"), ("n.txt", "12")]
+        {
+            let path = root.join(path);
+            std::fs::create_dir_all(path.parent().unwrap_or(&root))?;
+            std::fs::write(path, content)?;
+        }
+        let preview = inspect(&root.display().to_string()).map_err(|e| e.message)?;
+        assert_eq!(preview.suggested_name, "coast");
+        assert_eq!(preview.default_data_dirs_found, ["input"]);
+        let entry = |name: &str, is_dir, files, bytes| TopLevelEntry {
+            name: name.into(),
+            is_dir,
+            files,
+            bytes,
+        };
+        assert_eq!(preview.top_level, [entry("input", true, 2, 6), entry("n.txt", false, 1, 2)]);
+        assert!(!preview.is_project && !preview.has_repository);
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_no_folder_is_said_with_a_hint() {
+        let error = inspect("/nowhere/at/all").err();
+        assert!(error.is_some_and(|e| e.message.contains("/nowhere/at/all") && e.hint.is_some()));
+    }
+}

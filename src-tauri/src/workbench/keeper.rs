@@ -1,0 +1,193 @@
+//! What happens while nobody asks: the folder is watched, the repository asked for news.
+//!
+//! One thread per project does one thing after another, and gathers what comes in between.
+
+use std::collections::BTreeSet;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use dsg_core::config::SharedConfig;
+use dsg_core::monitor::{Event as EngineEvent, Monitor, Sink};
+use dsg_engine::config_file;
+use dsg_engine::watch::{Timing, Touched, Watcher};
+
+use super::session::{Look, Session};
+use crate::api::{Event, WatchState};
+
+/// Between two questions to the repository.
+const POLL: Duration = Duration::from_secs(10);
+
+/// Something for the keeper to do.
+pub(super) enum Word {
+    /// The folder changed.
+    Touched(Touched),
+    /// A person wants everything looked at.
+    Look,
+    /// The project is no longer shown.
+    Stop,
+}
+
+/// What is to be done, gathered.
+#[derive(Default)]
+struct Work {
+    paths: BTreeSet<String>,
+    everything: bool,
+    shown: bool,
+    stop: bool,
+}
+
+impl Work {
+    fn add(&mut self, word: Word) {
+        match word {
+            Word::Touched(touched) => {
+                self.everything |= touched.overflow;
+                self.paths.extend(touched.paths);
+            }
+            Word::Look => {
+                self.everything = true;
+                self.shown = true;
+            }
+            Word::Stop => self.stop = true,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.paths.is_empty() && !self.everything
+    }
+}
+
+/// Looks after a project until it is told to stop.
+pub(super) fn keep(session: &Arc<Session>, words: &Receiver<Word>) {
+    let mut work = Work { everything: true, shown: true, ..Work::default() };
+    let mut watcher = None;
+    let mut poll = Instant::now() + POLL;
+    loop {
+        // A sync looks by itself; what is touched meanwhile waits until it is over.
+        let syncing = session.view().sync.is_some();
+        if !syncing && !work.is_empty() {
+            let rules_changed = work.paths.contains(config_file::NAME);
+            let work = std::mem::take(&mut work);
+            let paths: Vec<String> = work.paths.into_iter().collect();
+            session.look(&if work.everything || rules_changed {
+                Look::Everything { shown: work.shown }
+            } else {
+                Look::Paths(&paths)
+            });
+            if rules_changed {
+                watcher = None;
+            }
+        }
+        watch(session, &mut watcher);
+        let left = poll.saturating_duration_since(Instant::now());
+        let left = if syncing { left.min(Duration::from_millis(200)) } else { left };
+        match words.recv_timeout(left) {
+            Ok(word) => work.add(word),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        while let Ok(word) = words.try_recv() {
+            work.add(word);
+        }
+        if work.stop {
+            return;
+        }
+        if poll <= Instant::now() {
+            session.poll();
+            poll = Instant::now() + POLL;
+        }
+    }
+}
+
+/// Begins to watch, or stops where the folder cannot be read; says how it stands.
+fn watch(session: &Arc<Session>, watcher: &mut Option<(Watcher, Arc<Holes>)>) {
+    let readable = session.view().failure.is_none();
+    let state = if readable {
+        if watcher.is_none() {
+            match begin(session) {
+                Ok(begun) => *watcher = Some(begun),
+                Err(reason) => return set(session, WatchState::Off { reason }),
+            }
+        }
+        match watcher {
+            Some((watcher, holes)) if !watcher.is_complete() => {
+                WatchState::Rescanning { reason: holes.why() }
+            }
+            _ => WatchState::Watching,
+        }
+    } else {
+        *watcher = None;
+        WatchState::Off { reason: "the project cannot be read".into() }
+    };
+    set(session, state);
+}
+
+fn begin(session: &Arc<Session>) -> Result<(Watcher, Arc<Holes>), String> {
+    // Without its configuration everything is watched: a word too many costs one look.
+    let rules = config_file::read(&session.root).ok().flatten().unwrap_or_else(|| {
+        let mut rules = SharedConfig::new("project");
+        rules.data_dirs = ["*".to_owned()].into();
+        rules
+    });
+    let words: Sender<Word> =
+        session.keeper.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let holes = Arc::new(Holes::default());
+    let monitor = Monitor::new(holes.clone());
+    Watcher::start(&session.root, &rules, Timing::default(), &monitor, move |touched| {
+        // Only fails when the keeper is gone, and the watch with it.
+        let _ = words.send(Word::Touched(touched));
+    })
+    .map(|watcher| (watcher, holes))
+    .map_err(|failure| failure.message)
+}
+
+fn set(session: &Session, state: WatchState) {
+    let mut view = session.view();
+    if view.watch != state {
+        view.watch = state;
+        drop(view);
+        (session.events)(Event::ProjectsChanged);
+    }
+}
+
+/// Why a watch does not hear of everything.
+#[derive(Default)]
+struct Holes(std::sync::Mutex<Option<String>>);
+
+impl Holes {
+    fn why(&self) -> String {
+        let said = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        said.unwrap_or_else(|| {
+            "Files may be changed by other computers, so everything is looked at from time to time."
+                .to_owned()
+        })
+    }
+}
+
+impl Sink for Holes {
+    fn event(&self, event: EngineEvent) {
+        if let EngineEvent::Notice(text) = event {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_gathered() {
+        let mut work = Work::default();
+        assert!(work.is_empty());
+        for path in ["a", "b", "a"] {
+            let touched = Touched { paths: vec![path.into()], overflow: false };
+            work.add(Word::Touched(touched));
+        }
+        assert_eq!((work.paths.len(), work.everything), (2, false));
+        work.add(Word::Touched(Touched { paths: Vec::new(), overflow: true }));
+        assert!(work.everything && !work.shown);
+        work.add(Word::Look);
+        assert!(work.shown && !work.stop);
+    }
+}

@@ -1,0 +1,586 @@
+//! One open project: the engine behind a lock, and what the window shows of it.
+//!
+//! The engine's lock is held while it works, the view's only for a moment: the window never waits
+//! for a sync to be shown what is pending.
+
+use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use dsg_core::address::Address;
+use dsg_core::entry::Hash;
+use dsg_core::failure::{Code, Failure, Outcome};
+use dsg_core::monitor::Monitor;
+use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
+use dsg_engine::endpoint;
+use dsg_engine::project::Project;
+use dsg_engine::report::Status;
+
+use super::gauge::{Gauge, Told};
+use super::keeper::Word;
+use super::makers;
+use super::registry::{Entry, Registry};
+use super::rows::{Makers, Rows, conflicts_blocker};
+use super::words;
+#[allow(clippy::wildcard_imports, reason = "the contract names nearly all of it")]
+use crate::api::*;
+use crate::workbench::EventSink;
+
+/// How long a question about changes waits for the first look.
+const FIRST_LOOK: Duration = Duration::from_secs(3600);
+
+/// How much is looked at.
+pub(super) enum Look<'a> {
+    /// The folder and the repository.
+    Everything {
+        /// Whether the window says so while it lasts.
+        shown: bool,
+    },
+    /// These paths of the folder.
+    Paths(&'a [String]),
+}
+
+/// One open project.
+pub(super) struct Session {
+    pub(super) id: String,
+    pub(super) root: PathBuf,
+    pub(super) events: EventSink,
+    registry: Arc<Registry>,
+    engine: Mutex<Option<Project>>,
+    view: Mutex<View>,
+    looked: Condvar,
+    /// Wakes the keeper.
+    pub(super) keeper: Mutex<Sender<Word>>,
+}
+
+/// What the window shows of a project, and what is under way.
+pub(super) struct View {
+    pub(super) revision: u64,
+    name: String,
+    address: String,
+    guarantee: String,
+    pub(super) rows: Rows,
+    /// A look ended well at least once.
+    known: bool,
+    head: Option<SnapshotId>,
+    pub(super) chain: Option<Hash>,
+    makers: Makers,
+    last_sync: Option<SnapshotId>,
+    synced: Option<(String, String)>,
+    pub(super) unreachable: Option<ApiError>,
+    unsettled: Option<ApiError>,
+    pub(super) failure: Option<ApiError>,
+    pub(super) watch: WatchState,
+    notices: Vec<String>,
+    scanning: bool,
+    /// A sync that is running, and how far it is.
+    pub(super) sync: Option<(Monitor, Option<f64>)>,
+    /// A look that is running.
+    look: Option<Monitor>,
+    /// Preparation of the next publish that is running.
+    pub(super) preparing: Option<Monitor>,
+    pub(super) closed: bool,
+}
+
+impl Session {
+    pub(super) fn new(
+        entry: &Entry,
+        notices: Vec<String>,
+        registry: Arc<Registry>,
+        events: EventSink,
+        keeper: Sender<Word>,
+    ) -> Self {
+        let view = View {
+            revision: 0,
+            name: entry.name.clone(),
+            address: entry.address.clone(),
+            guarantee: String::new(),
+            rows: Rows::default(),
+            known: false,
+            head: None,
+            chain: None,
+            makers: Makers::new(),
+            last_sync: None,
+            synced: entry.synced.clone(),
+            unreachable: None,
+            unsettled: None,
+            failure: None,
+            watch: WatchState::Off { reason: "not yet begun".into() },
+            notices,
+            scanning: true,
+            sync: None,
+            look: None,
+            preparing: None,
+            closed: false,
+        };
+        Self {
+            id: entry.id.clone(),
+            root: PathBuf::from(&entry.root),
+            events,
+            registry,
+            engine: Mutex::new(None),
+            view: Mutex::new(view),
+            looked: Condvar::new(),
+            keeper: Mutex::new(keeper),
+        }
+    }
+
+    pub(super) fn view(&self) -> MutexGuard<'_, View> {
+        self.view.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the window that something about this project changed.
+    pub(super) fn tell(&self) {
+        let revision = self.view().revision;
+        (self.events)(Event::ChangesChanged { id: self.id.clone(), revision });
+        (self.events)(Event::ProjectsChanged);
+    }
+
+    /// Keeps what a person should know until it is put away.
+    pub(super) fn notice(&self, text: String) {
+        let mut view = self.view();
+        if view.notices.contains(&text) {
+            return;
+        }
+        view.notices.push(text);
+        view.revision += 1;
+        drop(view);
+        self.tell();
+    }
+
+    /// Puts away what was told.
+    pub(super) fn dismiss_notices(&self) {
+        let mut view = self.view();
+        view.notices.clear();
+        view.revision += 1;
+        drop(view);
+        self.tell();
+    }
+
+    /// Works with the engine, alone. After a failure of the folder it is opened anew the next time.
+    pub(super) fn with_engine<T>(
+        &self,
+        monitor: &Monitor,
+        work: impl FnOnce(&mut Project) -> Outcome<T>,
+    ) -> Result<T, ApiError> {
+        let mut engine = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
+        let tried = std::panic::catch_unwind(AssertUnwindSafe(|| {
+            let project = match engine.take() {
+                Some(project) => engine.insert(project),
+                None => engine.insert(Project::open(&self.root, monitor)?),
+            };
+            work(project)
+        }));
+        let ended = tried.map_err(|panic| words::mistake(&*panic));
+        match ended {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(failure)) => {
+                if matches!(
+                    failure.code,
+                    Code::EmptyRoot | Code::Io | Code::Permission | Code::StateDamaged
+                ) {
+                    *engine = None;
+                }
+                Err(failure.into())
+            }
+            Err(mistake) => {
+                *engine = None;
+                Err(mistake)
+            }
+        }
+    }
+
+    /// A monitor whose progress is told as this project's. `each` hears of it first.
+    pub(super) fn monitor(
+        self: &Arc<Self>,
+        each: impl Fn(&Progress) -> bool + Send + Sync + 'static,
+    ) -> Monitor {
+        let session = Arc::downgrade(self);
+        Monitor::new(Arc::new(Gauge::new(&self.id, move |told| {
+            let Some(session) = session.upgrade() else { return };
+            match told {
+                Told::Progress(progress) if each(&progress) => {
+                    (session.events)(Event::Progress(progress));
+                }
+                Told::Progress(_) => {}
+                Told::Notice(text) => session.notice(text),
+            }
+        })))
+    }
+
+    /// Looks, and shows what is found. While a sync runs nothing is looked at: it looks itself.
+    pub(super) fn look(self: &Arc<Self>, look: &Look<'_>) {
+        let shown = matches!(look, Look::Everything { shown: true });
+        // Recovery is no sync of this window: only looking is told.
+        let monitor = self.monitor(move |progress| {
+            shown && matches!(progress.phase, Phase::Scanning | Phase::Comparing)
+        });
+        {
+            let mut view = self.view();
+            if view.sync.is_some() || view.closed {
+                return;
+            }
+            view.look = Some(monitor.clone());
+            view.scanning |= shown;
+        }
+        if shown {
+            (self.events)(Event::ProjectsChanged);
+        }
+        let found = self.with_engine(&monitor, |project| match look {
+            Look::Everything { .. } => project.status(false, &monitor),
+            Look::Paths(paths) => project.status_after(paths, &monitor),
+        });
+        self.view().look = None;
+        match found {
+            Err(error) if error.code == Code::Cancelled.as_str() => {}
+            found => self.show(found),
+        }
+    }
+
+    /// Takes over what a look found.
+    pub(super) fn show(&self, found: Result<Status, ApiError>) {
+        let mut changed = false;
+        match found {
+            Ok(status) => {
+                let asked = status.reachable != Err("not asked".to_owned());
+                let unreachable = match &status.reachable {
+                    Ok(()) => None,
+                    Err(_) if !asked => self.view().unreachable.clone(),
+                    Err(reason) => Some(unreachable(&status.address, reason)),
+                };
+                let learned = self.learn(&status, unreachable.is_none());
+                let mut view = self.view();
+                changed |= view.take(&status, unreachable, learned);
+                let (name, address) = (view.name.clone(), view.address.clone());
+                drop(view);
+                let name = self.configured_name().unwrap_or(name);
+                self.view().name.clone_from(&name);
+                // The list is a memory of names only: that it cannot be kept is told by the next
+                // change that a person makes of it.
+                let _ = self.registry.update(&self.id, |e| {
+                    e.name = name;
+                    e.address = address;
+                });
+            }
+            Err(error) => {
+                let mut view = self.view();
+                changed |= view.failure.as_ref() != Some(&error);
+                view.failure = Some(error);
+            }
+        }
+        let mut view = self.view();
+        changed |= std::mem::take(&mut view.scanning);
+        if changed {
+            view.revision += 1;
+        }
+        drop(view);
+        self.looked.notify_all();
+        if changed {
+            self.tell();
+        }
+    }
+
+    /// The head's chain value and who made what comes from there; nothing if the head is known.
+    fn learn(&self, status: &Status, reachable: bool) -> Option<(Option<Hash>, Makers)> {
+        let wanted = makers::wanted(status);
+        let view = self.view();
+        let same_head = view.chain.is_some() && view.head == status.head;
+        let known = same_head && wanted.iter().all(|path| view.makers.contains_key(*path));
+        drop(view);
+        if known || !reachable {
+            return None;
+        }
+        makers::learn(&status.address, status.head, &wanted).ok()
+    }
+
+    fn configured_name(&self) -> Option<String> {
+        dsg_engine::config_file::read(&self.root).ok().flatten().map(|config| config.name)
+    }
+
+    /// Asks the repository for its head only; looks at everything if that is news.
+    pub(super) fn poll(self: &Arc<Self>) {
+        let (address, chain, failed, unreachable) = {
+            let view = self.view();
+            if view.sync.is_some() || view.closed {
+                return;
+            }
+            let address: Option<Address> = view.address.parse().ok();
+            (address, view.chain, view.failure.is_some(), view.unreachable.clone())
+        };
+        let Some(address) = address else { return };
+        let everything = Look::Everything { shown: false };
+        if failed {
+            return self.look(&everything);
+        }
+        match endpoint::open(&address).and_then(|e| e.head()) {
+            Ok(head) => {
+                if unreachable.is_some() || head.map(|h| h.chain) != chain {
+                    self.look(&everything);
+                    (self.events)(Event::HistoryChanged { id: self.id.clone() });
+                }
+            }
+            Err(failure) => {
+                let error = ApiError::from(&failure);
+                if unreachable.as_ref() != Some(&error) {
+                    let mut view = self.view();
+                    view.unreachable = Some(error);
+                    view.revision += 1;
+                    drop(view);
+                    self.tell();
+                }
+            }
+        }
+    }
+
+    /// One page of what is pending. Waits for the first look.
+    pub(super) fn page(&self, request: &ListChanges) -> Result<ChangesPage, ApiError> {
+        let mut view = self.view();
+        let waiting = |view: &mut View| !view.known && view.failure.is_none() && !view.closed;
+        if waiting(&mut view) {
+            let waited = self.looked.wait_timeout_while(view, FIRST_LOOK, waiting);
+            view = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        match &view.failure {
+            Some(failure) if !view.known => Err(failure.clone()),
+            _ => Ok(view.page(request)),
+        }
+    }
+
+    /// The project as sidebar and status bar show it.
+    pub(super) fn summary(&self) -> ProjectSummary {
+        let view = self.view();
+        ProjectSummary {
+            id: self.id.clone(),
+            name: view.name.clone(),
+            root: self.root.display().to_string(),
+            repository: view.address.clone(),
+            guarantee: view.guarantee.clone(),
+            status: view.status(),
+            watch: view.watch.clone(),
+        }
+    }
+
+    /// Decides conflicts; nothing moves before the sync.
+    pub(super) fn resolve(&self, request: &ResolveConflicts) -> Result<(), ApiError> {
+        let mut paths = request.paths.clone();
+        {
+            let view = self.view();
+            if view.sync.is_some() {
+                return Err(busy());
+            }
+            if let Some(filter) = &request.matching {
+                paths.extend(view.rows.undecided_matching(filter));
+            }
+        }
+        if paths.is_empty() {
+            return Ok(());
+        }
+        let decision = request.resolution.map(words::decision);
+        let silent = Monitor::silent();
+        let status = self.with_engine(&silent, |project| {
+            let decided = project.resolve(&paths, decision, &silent)?;
+            project.status_after(&decided, &silent)
+        })?;
+        self.show(Ok(status));
+        Ok(())
+    }
+
+    /// Snapshots, newest first.
+    pub(super) fn history(&self, request: &ListHistory) -> Result<Vec<SnapshotRow>, ApiError> {
+        let address = self.address()?;
+        let here = self.view().last_sync;
+        let before = match request.before.map(SnapshotId::new) {
+            // Nothing comes before s1.
+            Some(None) => return Ok(Vec::new()),
+            Some(id) => id,
+            None => None,
+        };
+        let limit = usize::try_from(request.limit).unwrap_or(usize::MAX);
+        let headers = endpoint::open(&address)?.headers(before, limit)?;
+        Ok(headers.iter().map(|header| snapshot(header, here)).collect())
+    }
+
+    /// Where the repository is; read from the folder if it was never opened.
+    pub(super) fn address(&self) -> Result<Address, ApiError> {
+        let known = self.view().address.parse().ok();
+        if let Some(address) = known {
+            return Ok(address);
+        }
+        self.with_engine(&Monitor::silent(), |project| Ok(project.address().clone()))
+    }
+
+    /// Keeps when a sync was made.
+    pub(super) fn remember_sync(&self) {
+        let mut view = self.view();
+        let Some(id) = view.last_sync else { return };
+        let synced = Some((id.to_string(), jiff::Timestamp::now().to_string()));
+        view.synced.clone_from(&synced);
+        view.revision += 1;
+        drop(view);
+        let _ = self.registry.update(&self.id, |entry| entry.synced = synced);
+    }
+
+    /// Ends what is under way, and whoever waits.
+    pub(super) fn close(&self) {
+        let mut view = self.view();
+        view.closed = true;
+        view.stop_leisure();
+        if let Some((monitor, _)) = &view.sync {
+            monitor.stop();
+        }
+        drop(view);
+        self.looked.notify_all();
+        self.wake(Word::Stop);
+    }
+
+    /// Hands the keeper something to do. One that has ended has nothing to do any more.
+    pub(super) fn wake(&self, word: Word) {
+        let _ = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).send(word);
+    }
+}
+
+impl View {
+    /// Stops what nobody waits for.
+    pub(super) fn stop_leisure(&mut self) {
+        for monitor in [&self.look, &self.preparing].into_iter().flatten() {
+            monitor.stop();
+        }
+    }
+
+    /// Takes over a status; whether anything is different.
+    fn take(
+        &mut self,
+        status: &Status,
+        unreachable: Option<ApiError>,
+        learned: Option<(Option<Hash>, Makers)>,
+    ) -> bool {
+        if let Some((chain, makers)) = learned {
+            self.chain = chain;
+            self.makers = makers;
+        } else if self.head != status.head {
+            self.chain = None;
+            self.makers.clear();
+        }
+        let rows = Rows::of(&status.changes, &self.makers);
+        let unsettled = status.unsettled.as_ref().map(|why| {
+            ApiError::new(
+                Code::Unsettled.as_str(),
+                "A sync is published, but this folder could not be brought to it yet.",
+            )
+            .with_hint(why.clone())
+        });
+        let same = self.known
+            && self.failure.is_none()
+            && self.rows == rows
+            && self.head == status.head
+            && self.last_sync == status.last_sync
+            && self.unreachable == unreachable
+            && self.unsettled == unsettled;
+        self.known = true;
+        self.failure = None;
+        self.rows = rows;
+        self.head = status.head;
+        self.last_sync = status.last_sync;
+        self.unreachable = unreachable;
+        self.unsettled = unsettled;
+        self.address = status.address.to_string();
+        if let Some(info) = &status.repository {
+            self.guarantee = words::guarantee(info);
+        }
+        !same
+    }
+
+    fn page(&self, request: &ListChanges) -> ChangesPage {
+        let (rows, matching) = self.rows.page(request);
+        let next = self.head.map_or(SnapshotId::FIRST, SnapshotId::next);
+        ChangesPage {
+            revision: self.revision,
+            head: self.head.map(|id| id.to_string()),
+            last_sync: self.last_sync.map(|id| {
+                let snapshot = id.to_string();
+                let time = self.synced.as_ref().filter(|s| s.0 == snapshot).map(|s| s.1.clone());
+                LastSync { snapshot, time }
+            }),
+            reachable: self.unreachable.is_none(),
+            trouble: self.trouble().cloned(),
+            notices: self.notices.clone(),
+            totals: self.rows.totals(),
+            selected: self.rows.selected(&request.selection, &next.to_string()),
+            rows,
+            matching,
+            undecided_matching: self.rows.undecided_matching(&request.filter).len() as u64,
+            blocker: self.blocker(),
+        }
+    }
+
+    fn trouble(&self) -> Option<&ApiError> {
+        self.failure.as_ref().or(self.unsettled.as_ref()).or(self.unreachable.as_ref())
+    }
+
+    /// Why no sync can be started now.
+    fn blocker(&self) -> Option<String> {
+        match self.trouble() {
+            Some(error) => Some(error.message.clone()),
+            None => conflicts_blocker(self.rows.undecided().count() as u64),
+        }
+    }
+
+    fn status(&self) -> ProjectStatus {
+        if let Some((_, percent)) = &self.sync {
+            return ProjectStatus::Syncing { percent: *percent };
+        }
+        if self.scanning {
+            return ProjectStatus::Scanning;
+        }
+        if let Some(error) = self.failure.as_ref().or(self.unsettled.as_ref()) {
+            return ProjectStatus::Attention { error: error.clone() };
+        }
+        if let Some(error) = &self.unreachable {
+            return ProjectStatus::Offline { message: error.message.clone() };
+        }
+        match (self.rows.undecided().count() as u64, self.rows.pending()) {
+            (0, 0) => ProjectStatus::InSync,
+            (0, count) => ProjectStatus::Pending { count },
+            (count, _) => ProjectStatus::Conflicts { count },
+        }
+    }
+}
+
+/// Something else is going on in this project.
+pub(super) fn busy() -> ApiError {
+    ApiError::new("busy", "A sync of this project is running.")
+        .with_hint("Wait until it is done, or cancel it.")
+}
+
+/// Why a repository cannot be reached, with what to do.
+fn unreachable(address: &Address, reason: &str) -> ApiError {
+    match endpoint::open(address) {
+        Err(failure) => ApiError::from(&failure),
+        Ok(_) => ApiError::from(Failure::new(Code::Unreachable, reason)),
+    }
+}
+
+fn snapshot(header: &SnapshotHeader, here: Option<SnapshotId>) -> SnapshotRow {
+    SnapshotRow {
+        id: header.id.to_string(),
+        number: header.id.number(),
+        author: header.authorship.author.clone(),
+        message: header.authorship.message.clone(),
+        time: header.authorship.time.to_string(),
+        added: header.delta.added,
+        changed: header.delta.changed,
+        deleted: header.delta.deleted,
+        bytes: header.totals.bytes,
+        here: here == Some(header.id),
+    }
+}
+
+/// The name under which a folder that is a project is shown before it was looked at.
+pub(super) fn name_of(root: &Path) -> String {
+    let configured = dsg_engine::config_file::read(root).ok().flatten().map(|c| c.name);
+    configured.unwrap_or_else(|| {
+        root.file_name().map_or_else(|| "/".to_owned(), |n| n.to_string_lossy().into_owned())
+    })
+}

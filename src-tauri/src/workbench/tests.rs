@@ -1,0 +1,306 @@
+//! The workbench with the real engine: what a window would ask, and what it is told.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::Workbench;
+#[allow(clippy::wildcard_imports, reason = "the contract names nearly all of it")]
+use crate::api::*;
+
+type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A workbench in a folder of its own, and all that it told.
+struct Desk {
+    bench: Workbench,
+    events: Receiver<Event>,
+    dir: tempfile::TempDir,
+}
+
+impl Desk {
+    fn new() -> Outcome<Self> {
+        let dir = tempfile::tempdir()?;
+        let (bench, events) = open(&dir.path().join("app"))?;
+        Ok(Self { bench, events, dir })
+    }
+
+    /// A project with some files, synced to s1.
+    fn project(&self) -> Outcome<ProjectSummary> {
+        for (path, content) in [("input/a.csv", "1"), ("input/b.csv", "2"), ("x.tmp", "ignored")] {
+            write(&self.at("coast").join(path), content)?;
+        }
+        let made = self.bench.project_create(CreateProject {
+            ticket: "t1".into(),
+            path: text(&self.at("coast")),
+            address: text(&self.at("repository")),
+            name: "Coast".into(),
+            data_dirs: vec!["*".into()],
+            message: "First".into(),
+        });
+        Ok(made.map_err(said)?)
+    }
+
+    fn copy(&self) -> Outcome<ProjectSummary> {
+        let cloned = self.bench.project_clone(CloneProject {
+            ticket: "t2".into(),
+            address: text(&self.at("repository")),
+            path: text(&self.at("copy")),
+        });
+        Ok(cloned.map_err(said)?)
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        self.dir.path().join(path)
+    }
+
+    fn page(&self, id: &str) -> Outcome<ChangesPage> {
+        Ok(self.bench.changes_list(list(id)).map_err(said)?)
+    }
+
+    /// Waits until what is pending is as wanted.
+    fn until(&self, id: &str, wanted: impl Fn(&ChangesPage) -> bool) -> Outcome<ChangesPage> {
+        let begun = Instant::now();
+        loop {
+            let page = self.page(id)?;
+            if wanted(&page) {
+                return Ok(page);
+            }
+            if begun.elapsed() > PATIENCE {
+                return Err(format!("still {page:#?}").into());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn sync(&self, id: &str, more: impl FnOnce(&mut StartSync)) -> Outcome<Event> {
+        let mut request = StartSync {
+            id: id.into(),
+            message: "A sync".into(),
+            selection: Selection::AllBut { paths: Vec::new() },
+            except_conflicts: false,
+            allow: Vec::new(),
+        };
+        more(&mut request);
+        self.bench.sync_start(request).map_err(said)?;
+        loop {
+            let event = self.events.recv_timeout(PATIENCE)?;
+            if matches!(event, Event::SyncFinished { .. } | Event::SyncFailed { .. }) {
+                return Ok(event);
+            }
+        }
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        self.bench.close();
+    }
+}
+
+fn open(data: &Path) -> Outcome<(Workbench, Receiver<Event>)> {
+    fs::create_dir_all(data)?;
+    let (sender, events) = channel();
+    let sender = Mutex::new(sender);
+    let tell = move |event| {
+        if let Ok(sender) = sender.lock() {
+            let _ = sender.send(event);
+        }
+    };
+    Ok((Workbench::new(data.to_owned(), Arc::new(tell)), events))
+}
+
+fn list(id: &str) -> ListChanges {
+    ListChanges {
+        id: id.into(),
+        filter: String::new(),
+        groups: vec![Group::Conflicts, Group::Outgoing, Group::Incoming, Group::Blocked],
+        selection: Selection::AllBut { paths: Vec::new() },
+        offset: 0,
+        limit: 100,
+    }
+}
+
+fn write(path: &Path, content: &str) -> Outcome {
+    fs::create_dir_all(path.parent().ok_or("no parent")?)?;
+    Ok(fs::write(path, content)?)
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn said(error: ApiError) -> String {
+    format!("{}: {}", error.code, error.message)
+}
+
+fn published(event: &Event) -> Option<&str> {
+    match event {
+        Event::SyncFinished { report, .. } => report.snapshot.as_deref(),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_repository_is_made_and_stands_in_the_list_after_a_restart() -> Outcome {
+    let desk = Desk::new()?;
+    let project = desk.project()?;
+    assert_eq!((project.name.as_str(), project.id.as_str()), ("Coast", "p1"));
+    let page = desk.page(&project.id)?;
+    assert_eq!((page.matching, page.head.as_deref()), (0, Some("s1")));
+    assert_eq!(page.last_sync.map(|s| s.snapshot).as_deref(), Some("s1"));
+
+    let history = ListHistory { id: project.id.clone(), before: None, limit: 10 };
+    let history = desk.bench.history_list(history).map_err(said)?;
+    assert_eq!(history.len(), 1);
+    assert_eq!((history[0].message.as_str(), history[0].here), ("First", true));
+
+    let (again, _events) = open(&desk.at("app"))?;
+    let listed = again.projects_list(()).map_err(said)?;
+    assert_eq!((listed.len(), listed[0].name.as_str()), (1, "Coast"));
+    again.changes_list(list("p1")).map_err(said)?;
+    let listed = again.projects_list(()).map_err(said)?;
+    assert_eq!(listed[0].status, ProjectStatus::InSync);
+    assert!(listed[0].guarantee.contains("atomic"), "{}", listed[0].guarantee);
+    again.close();
+    Ok(())
+}
+
+#[test]
+fn a_change_in_the_folder_appears_by_itself_and_is_synced() -> Outcome {
+    let desk = Desk::new()?;
+    let id = desk.project()?.id;
+    desk.page(&id)?;
+    write(&desk.at("coast/input/a.csv"), "another")?;
+    write(&desk.at("coast/new/deep/c.csv"), "c")?;
+    let page = desk.until(&id, |page| page.matching == 2)?;
+    assert_eq!(page.selected.snapshot.as_deref(), Some("s2"));
+    assert!(page.rows.iter().all(|row| row.group == Group::Outgoing));
+
+    let event = desk.sync(&id, |_| ())?;
+    assert_eq!(published(&event), Some("s2"), "{event:?}");
+    let page = desk.until(&id, |page| page.matching == 0)?;
+    let last = page.last_sync.ok_or("never synced")?;
+    assert!(last.snapshot == "s2" && last.time.is_some());
+    Ok(())
+}
+
+#[test]
+fn what_is_left_out_stays_pending() -> Outcome {
+    let desk = Desk::new()?;
+    let id = desk.project()?.id;
+    desk.page(&id)?;
+    write(&desk.at("coast/input/a.csv"), "another")?;
+    write(&desk.at("coast/input/b.csv"), "other")?;
+    desk.until(&id, |page| page.matching == 2)?;
+    let event = desk.sync(&id, |request| {
+        request.selection = Selection::AllBut { paths: vec!["input/b.csv".into()] };
+    })?;
+    assert_eq!(published(&event), Some("s2"), "{event:?}");
+    let page = desk.page(&id)?;
+    assert_eq!((page.matching, page.rows[0].path.as_str()), (1, "input/b.csv"));
+    Ok(())
+}
+
+#[test]
+fn a_conflict_names_the_colleague_and_is_decided() -> Outcome {
+    let desk = Desk::new()?;
+    let (mine, theirs) = (desk.project()?.id, desk.copy()?.id);
+    desk.page(&theirs)?;
+    write(&desk.at("copy/input/a.csv"), "theirs")?;
+    desk.until(&theirs, |page| page.matching == 1)?;
+    desk.sync(&theirs, |_| ())?;
+    write(&desk.at("coast/input/a.csv"), "mine!")?;
+    desk.bench.rescan(ProjectRef { id: mine.clone() }).map_err(said)?;
+    let page = desk.until(&mine, |page| page.undecided_matching == 1)?;
+    assert_eq!(page.blocker.as_deref(), Some("1 conflict waits for a decision."));
+    let row = &page.rows[0];
+    assert!(row.remote_author.is_some() && row.remote_time.is_some(), "{row:?}");
+    let refused = desk.sync(&mine, |_| ()).err().map(|e| e.to_string());
+    assert!(refused.is_some_and(|e| e.starts_with("conflicts:")));
+
+    let decide = |resolution| ResolveConflicts {
+        id: mine.clone(),
+        paths: Vec::new(),
+        matching: Some("A.CSV".into()),
+        resolution: Some(resolution),
+    };
+    desk.bench.conflict_resolve(decide(Resolution::Both)).map_err(said)?;
+    let page = desk.page(&mine)?;
+    assert_eq!((page.blocker.as_deref(), page.rows[0].resolution), (None, Some(Resolution::Both)));
+    let event = desk.sync(&mine, |_| ())?;
+    assert_eq!(published(&event), Some("s3"), "{event:?}");
+    assert_eq!(fs::read_to_string(desk.at("coast/input/a.csv"))?, "theirs");
+    Ok(())
+}
+
+#[test]
+fn a_repository_that_is_away_is_said_with_what_to_do() -> Outcome {
+    let desk = Desk::new()?;
+    let id = desk.project()?.id;
+    desk.page(&id)?;
+    fs::rename(desk.at("repository"), desk.at("elsewhere"))?;
+    fs::rename(desk.at(".repository.dsg"), desk.at(".elsewhere.dsg"))?;
+    desk.bench.rescan(ProjectRef { id: id.clone() }).map_err(said)?;
+    let page = desk.until(&id, |page| !page.reachable)?;
+    assert!(page.trouble.is_some_and(|error| error.hint.is_some()));
+    let listed = desk.bench.projects_list(()).map_err(said)?;
+    assert!(matches!(listed[0].status, ProjectStatus::Offline { .. }), "{:?}", listed[0].status);
+
+    fs::rename(desk.at("elsewhere"), desk.at("repository"))?;
+    fs::rename(desk.at(".elsewhere.dsg"), desk.at(".repository.dsg"))?;
+    desk.until(&id, |page| page.reachable && page.trouble.is_none())?;
+    Ok(())
+}
+
+#[test]
+fn a_halt_offers_its_override() -> Outcome {
+    let desk = Desk::new()?;
+    let id = desk.project()?.id;
+    desk.page(&id)?;
+    for path in ["coast/input/a.csv", "coast/input/b.csv"] {
+        fs::remove_file(desk.at(path))?;
+    }
+    desk.until(&id, |page| page.matching == 2)?;
+    let event = desk.sync(&id, |_| ())?;
+    let Event::SyncFailed { error, .. } = event else { return Err("not halted".into()) };
+    assert_eq!(error.allow.as_deref(), Some("empty-root"), "{error:?}");
+    let event = desk.sync(&id, |request| request.allow = vec!["empty-root".into()])?;
+    assert_eq!(published(&event), Some("s2"), "{event:?}");
+    Ok(())
+}
+
+#[test]
+fn a_folder_that_is_gone_needs_attention_and_is_forgotten_without_a_trace() -> Outcome {
+    let desk = Desk::new()?;
+    let id = desk.project()?.id;
+    desk.page(&id)?;
+    fs::rename(desk.at("coast"), desk.at("moved"))?;
+    desk.bench.rescan(ProjectRef { id: id.clone() }).map_err(said)?;
+    let page = desk.until(&id, |page| page.trouble.is_some())?;
+    assert!(page.blocker.is_some());
+    desk.bench.project_forget(ProjectRef { id: id.clone() }).map_err(said)?;
+    assert_eq!(desk.bench.projects_list(()).map_err(said)?, []);
+    assert!(desk.bench.changes_list(list(&id)).is_err());
+    // And found again where it is now.
+    let path = text(&desk.at("moved"));
+    let again = desk.bench.project_open(OpenProject { ticket: "t".into(), path }).map_err(said)?;
+    assert_ne!(again.id, id);
+    assert_eq!(desk.page(&again.id)?.matching, 0);
+    Ok(())
+}
+
+#[test]
+fn an_ordinary_folder_is_not_a_project() -> Outcome {
+    let desk = Desk::new()?;
+    write(&desk.at("plain/a"), "a")?;
+    let path = text(&desk.at("plain"));
+    let error = desk.bench.project_open(OpenProject { ticket: "t".into(), path }).err();
+    let error = error.ok_or("it was opened")?;
+    assert_eq!(error.code, "not-a-project");
+    assert!(error.hint.is_some_and(|hint| !hint.contains("dsg ")));
+    Ok(())
+}

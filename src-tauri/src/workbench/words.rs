@@ -1,0 +1,143 @@
+//! What the engine says, as the window says it.
+
+use dsg_core::failure::{Code, Failure};
+use dsg_core::plan::Resolution as Decision;
+use dsg_core::repository::{Access, RepositoryInfo, StoreKind};
+use dsg_core::safety::Allow;
+
+use crate::api::{ApiError, Resolution};
+
+impl From<&Failure> for ApiError {
+    fn from(failure: &Failure) -> Self {
+        let mut detail = failure.detail();
+        // One path is in the message already.
+        if failure.paths.len() > 1 {
+            let paths = failure.paths.join("\n");
+            detail = Some(detail.map_or_else(|| paths.clone(), |d| format!("{d}\n{paths}")));
+        }
+        ApiError {
+            code: failure.code.as_str().to_owned(),
+            message: failure.message.clone(),
+            hint: hint(failure),
+            detail,
+            allow: failure.hint.as_deref().and_then(override_in).map(|a| a.as_str().to_owned()),
+        }
+    }
+}
+
+impl From<Failure> for ApiError {
+    fn from(failure: Failure) -> Self {
+        Self::from(&failure)
+    }
+}
+
+/// The override that a halt offers, by the name that its hint gives.
+fn override_in(hint: &str) -> Option<Allow> {
+    let (_, rest) = hint.split_once("--allow ")?;
+    let name = rest.split(|c: char| !(c.is_alphanumeric() || c == '-')).next()?;
+    name.parse().ok()
+}
+
+/// The hint without what is to be typed on a command line: the window has buttons for it.
+fn hint(failure: &Failure) -> Option<String> {
+    let typed = |sentence: &&str| sentence.contains("--") || sentence.contains("dsg ");
+    let kept: Vec<&str> = sentences(failure.hint.as_deref().unwrap_or_default())
+        .filter(|sentence| !typed(sentence))
+        .collect();
+    if !kept.is_empty() {
+        return Some(kept.join(" "));
+    }
+    let own = match failure.code {
+        Code::NotAProject => "Create a repository from the folder, or choose a project's folder.",
+        Code::Conflicts => "Decide how each conflict ends, or sync everything else.",
+        Code::Drift => "“Sync anyway” takes the host's version as a snapshot of its own.",
+        Code::Rollback => {
+            "Find out what happened there. “Sync anyway” compares with it afresh; nothing here is lost."
+        }
+        Code::RepoId => {
+            "Put the right repository back. “Sync anyway” compares with this one afresh."
+        }
+        Code::Exists => "Open the folder as it is, or choose another one.",
+        Code::Unreachable => "Check that its disk, server or share is connected, then try again.",
+        _ => return None,
+    };
+    Some(own.to_owned())
+}
+
+/// Splits at full stops that are followed by a space.
+fn sentences(text: &str) -> impl Iterator<Item = &str> {
+    text.split_inclusive(". ").map(str::trim).filter(|s| !s.is_empty())
+}
+
+/// What a repository promises, in a few words.
+pub(super) fn guarantee(info: &RepositoryInfo) -> String {
+    let store = match info.store {
+        StoreKind::Tree => "Folder",
+    };
+    let access = match info.access {
+        Access::Personal => "personal",
+        Access::Team => "shared by a group",
+    };
+    let atomic = if info.capabilities.atomic_publish { "atomic" } else { "not atomic" };
+    format!("{store} · {access} · {atomic}")
+}
+
+/// A decision, for the engine.
+pub(super) fn decision(resolution: Resolution) -> Decision {
+    match resolution {
+        Resolution::Local => Decision::Local,
+        Resolution::Remote => Decision::Remote,
+        Resolution::Cached => Decision::Cached,
+        Resolution::Both => Decision::Both,
+    }
+}
+
+/// A decision, for the window.
+pub(super) fn resolution(decision: Decision) -> Resolution {
+    match decision {
+        Decision::Local => Resolution::Local,
+        Decision::Remote => Resolution::Remote,
+        Decision::Cached => Resolution::Cached,
+        Decision::Both => Resolution::Both,
+    }
+}
+
+/// What is said when the engine itself failed.
+pub(super) fn mistake(panic: &(dyn std::any::Any + Send)) -> ApiError {
+    let said = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
+    let said = said.or_else(|| panic.downcast_ref::<String>().cloned());
+    ApiError::new("internal", "DSG made a mistake of its own.")
+        .with_hint("Nothing is lost; look again. Please report it, with the details below.")
+        .with_detail(said.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_halt_names_its_override_and_nothing_to_type() {
+        let halt = Failure::new(Code::MassDelete, "30 of 40 files would be deleted here.").hint(
+            "Look at the list of changes before you agree. To go on all the same: --allow mass-delete.",
+        );
+        let error = ApiError::from(halt);
+        assert_eq!(error.code, "mass-delete");
+        assert_eq!(error.allow.as_deref(), Some("mass-delete"));
+        assert_eq!(error.hint.as_deref(), Some("Look at the list of changes before you agree."));
+    }
+
+    #[test]
+    fn what_cannot_be_passed_over_offers_no_override() {
+        let failure =
+            Failure::new(Code::EmptyRoot, "/a is not the project that was opened.").hint("Mount it.");
+        let error = ApiError::from(failure);
+        assert_eq!((error.allow, error.hint.as_deref()), (None, Some("Mount it.")));
+    }
+
+    #[test]
+    fn no_hint_speaks_of_the_command_line() {
+        let typed = "Go to a project's folder, or make one: dsg init ADDRESS, or dsg clone ADDRESS.";
+        let error = ApiError::from(Failure::new(Code::NotAProject, "No.").hint(typed));
+        assert!(error.hint.is_some_and(|h| !h.contains("dsg ")));
+    }
+}

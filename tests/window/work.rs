@@ -1,0 +1,216 @@
+//! A day's work in the real window with the real engine: nothing is pretended.
+
+use std::fs;
+
+use fantoccini::Locator;
+use fantoccini::key::Key;
+
+use crate::harness::{Outcome, Session, Setup, Theme};
+
+/// A folder with some data, as an analyst has it.
+fn data(session: &Session) -> Outcome {
+    session.write("coast/input/stations/harbour.csv", table(400, 0))?;
+    session.write("coast/input/stations/buoy-north.csv", table(250, 1))?;
+    session.write("coast/input/calibration/offsets.csv", "station;offset\nharbour;0.12\n")?;
+    session.write("coast/output/summary.csv", "mean;7.41\n")?;
+    session.write("coast/output/figures/overview.svg", "<svg/>\n".repeat(3000))
+}
+
+fn table(rows: u32, seed: u32) -> String {
+    (0..rows).map(|n| format!("2026-10-{:02};{}\n", n % 28 + 1, (n * 37 + seed) % 911)).collect()
+}
+
+/// Makes a repository of it by mouse.
+async fn create(session: &Session) -> Outcome {
+    data(session)?;
+    session.click("Create a repository…").await?;
+    session.fill("folder", &session.at("coast").display().to_string()).await?;
+    session.fill("address", &session.at("repository").display().to_string()).await?;
+    session.text("s1 will hold").await?;
+    session.fill("name", "Coast survey").await?;
+    session.fill("message", "Stations of October").await?;
+    session.click("Create repository").await?;
+    session.text("Everything is in sync").await
+}
+
+/// Gets a copy of it by mouse.
+async fn copy(session: &Session) -> Outcome {
+    session.click("Add a project").await?;
+    let item = Locator::XPath("//*[@role='menuitem'][contains(., 'Get a copy')]");
+    session.window().wait().for_element(item).await?.click().await?;
+    session.fill("address", &session.at("repository").display().to_string()).await?;
+    session.fill("folder", &session.at("laptop").display().to_string()).await?;
+    let submit = Locator::Css("[type=submit]");
+    session.window().find(submit).await?.click().await?;
+    session.gone("Get a copy of a repository").await
+}
+
+/// Chooses the n-th project of the sidebar, from 0.
+async fn choose(session: &Session, n: usize) -> Outcome {
+    let projects = session.window().find_all(Locator::Css("nav li > button.project")).await?;
+    Ok(projects.get(n).ok_or("no such project")?.clone().click().await?)
+}
+
+async fn message(session: &Session, text: &str) -> Outcome {
+    let field = session.window().wait().for_element(Locator::Css("textarea")).await?;
+    Ok(field.send_keys(text).await?)
+}
+
+async fn history(session: &Session) -> Outcome {
+    let tab = Locator::XPath("//*[@role='tab'][normalize-space()='History']");
+    Ok(session.window().find(tab).await?.click().await?)
+}
+
+fn name(theme: Theme, picture: &str) -> String {
+    format!("{picture}-{}", if theme == Theme::Dark { "dark" } else { "light" })
+}
+
+/// From the first start to a conflict that is decided and synced.
+async fn story(theme: Theme) -> Outcome {
+    let session = Session::start(&Setup { theme, ..Setup::default() }).await?;
+    let picture = async |what: &str| session.picture(&name(theme, what)).await;
+    session.text("Keep your data under version").await?;
+    picture("first-start").await?;
+    create(&session).await?;
+    picture("in-sync").await?;
+    session.text("Watching for changes").await?;
+
+    // What is changed on disk appears by itself.
+    session.write("coast/input/stations/harbour.csv", table(430, 0))?;
+    session.write("coast/input/stations/buoy-south.csv", table(90, 2))?;
+    fs::remove_file(session.at("coast/output/summary.csv"))?;
+    session.button("Sync 3 files").await?;
+    message(&session, "Harbour series for November, a new buoy").await?;
+    picture("changes").await?;
+    session.click("Sync 3 files").await?;
+    session.text("Published s2").await?;
+    picture("synced").await?;
+    history(&session).await?;
+    session.text("Harbour series for November, a new buoy").await?;
+    session.text("You are here").await?;
+    picture("history").await?;
+
+    // A colleague's copy gets what is there, and publishes more.
+    copy(&session).await?;
+    session.text("Everything is in sync").await?;
+    assert!(session.at("laptop/input/stations/buoy-south.csv").is_file());
+    session.write("laptop/input/stations/harbour.csv", table(460, 5))?;
+    session.write("laptop/input/calibration/offsets.csv", "station;offset\nharbour;0.15\n")?;
+    session.write("laptop/output/figures/tides.svg", "<svg/>\n".repeat(900))?;
+    session.button("Sync 3 files").await?;
+    message(&session, "Offsets corrected").await?;
+    session.click("Sync 3 files").await?;
+    session.text("Published s3").await?;
+
+    // The same file was changed here: a conflict, which is decided and undone again by mouse.
+    session.write("coast/input/stations/harbour.csv", table(431, 9))?;
+    session.write("coast/input/notes.txt", "Check the harbour's clock.\n")?;
+    choose(&session, 0).await?;
+    let tab = Locator::XPath("//*[@role='tab'][normalize-space()='Changes']");
+    session.window().find(tab).await?.click().await?;
+    session.click("Look again").await?;
+    session.text("1 conflict waits for a decision.").await?;
+    picture("conflict").await?;
+    session.click("Keep both").await?;
+    session.text("Both are kept").await?;
+    picture("decided").await?;
+    session.click("Sync 4 files").await?;
+    session.text("Published s4").await?;
+    let kept: Vec<String> = fs::read_dir(session.at("coast/input/stations"))?
+        .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
+        .filter(|name| name.starts_with("harbour"))
+        .collect();
+    assert_eq!(kept.len(), 2, "{kept:?}");
+    picture("conflict-synced").await?;
+    history(&session).await?;
+    session.text("Offsets corrected").await?;
+    picture("history-4").await?;
+    session.close().await
+}
+
+#[tokio::test]
+async fn from_the_first_start_to_a_conflict_that_is_decided() -> Outcome {
+    story(Theme::Light).await
+}
+
+#[tokio::test]
+async fn the_same_on_a_dark_desktop() -> Outcome {
+    story(Theme::Dark).await
+}
+
+#[tokio::test]
+async fn a_sync_by_keyboard_alone() -> Outcome {
+    let session = Session::start(&Setup::default()).await?;
+    create(&session).await?;
+    session.write("coast/input/more.csv", "1;2\n")?;
+    session.button("Sync 1 file").await?;
+    // To the filter, to the list, a row left out and taken in again, to the message, off.
+    let control = char::from(Key::Control).to_string();
+    session.keys(&[&control, "f"]).await?;
+    let focus = "return document.activeElement?.getAttribute('placeholder')";
+    assert_eq!(session.script(focus).await?, "Filter by path");
+    let tab = char::from(Key::Tab).to_string();
+    let role = "return document.activeElement?.getAttribute('role')";
+    for _ in 0..4 {
+        session.keys(&[&tab]).await?;
+        if session.script(role).await? == "grid" {
+            break;
+        }
+    }
+    session.keys(&[" "]).await?;
+    session.button("Nothing is selected").await?;
+    session.keys(&[" "]).await?;
+    session.button("Sync 1 file").await?;
+    let enter = char::from(Key::Enter).to_string();
+    session.keys(&[&control, &enter]).await?;
+    session.text("Published s2").await?;
+    session.keys(&[&control, "2"]).await?;
+    session.text("No message").await?;
+    session.close().await
+}
+
+#[tokio::test]
+async fn a_repository_that_went_away_is_said_with_what_to_do() -> Outcome {
+    let session = Session::start(&Setup::default()).await?;
+    create(&session).await?;
+    session.write("coast/input/more.csv", "1;2\n")?;
+    session.button("Sync 1 file").await?;
+    fs::rename(session.at("repository"), session.at("away"))?;
+    fs::rename(session.at(".repository.dsg"), session.at(".away.dsg"))?;
+    session.click("Sync 1 file").await?;
+    session.text("The sync did not happen").await?;
+    session.text("There is no repository at").await?;
+    session.text("Check the address").await?;
+    session.picture("error-light").await?;
+    // The window hears of it by itself, too, and of its return.
+    session.text("Repository not reachable").await?;
+    session.picture("offline-light").await?;
+    fs::rename(session.at("away"), session.at("repository"))?;
+    fs::rename(session.at(".away.dsg"), session.at(".repository.dsg"))?;
+    session.gone("Repository not reachable").await?;
+    session.click("Sync 1 file").await?;
+    session.text("Published s2").await?;
+    session.close().await
+}
+
+#[tokio::test]
+async fn a_running_sync_is_cancelled_and_nothing_has_changed() -> Outcome {
+    let session = Session::start(&Setup::default()).await?;
+    create(&session).await?;
+    for n in 0..400_u32 {
+        session.write(&format!("coast/input/raw/{n:04}.bin"), vec![n as u8; 1_000_000])?;
+    }
+    session.button("Sync 400 files").await?;
+    session.click("Sync 400 files").await?;
+    session.button("Cancel").await?;
+    session.picture("syncing-light").await?;
+    session.click("Cancel").await?;
+    session.text("Cancelled: nothing has changed on any side").await?;
+    session.picture("cancelled-light").await?;
+    assert!(!session.at("repository/input/raw").exists());
+    assert!(session.at("coast/input/raw/0399.bin").is_file());
+    // And it can be done all the same.
+    session.click("Sync 400 files").await?;
+    session.text("Published s2").await?;
+    session.close().await
+}
