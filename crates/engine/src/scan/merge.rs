@@ -118,7 +118,9 @@ impl Scan<'_> {
                 return Ok(());
             }
         };
-        let legal = match RepoPath::from_bytes(os_path.as_bytes()) {
+        // A row's path was proved when it was read: no need to prove it twice for each file.
+        let proved = row.as_ref().filter(|row| row.path.as_str() == path).map(|r| r.path.clone());
+        let legal = match proved.map_or_else(|| RepoPath::from_bytes(os_path.as_bytes()), Ok) {
             Ok(legal) => legal,
             Err(error) => {
                 self.illegal_name(path, &error);
@@ -153,7 +155,11 @@ impl Scan<'_> {
         if stat.kind == Kind::Link {
             let target = match self.root.read_link(path.as_str()) {
                 Ok(target) => target,
-                Err(e) if e.is_absent() || e.is_escape() => return Ok(()),
+                Err(e) if e.is_absent() || e.is_escape() => {
+                    self.summary.vanished += 1;
+                    self.writes.push(Write::Local(path, Local::Absent, None));
+                    return Ok(());
+                }
                 Err(error) => return self.hole(path.clone().as_str(), &error, false, None),
             };
             let text = target.to_str().unwrap_or_default();
