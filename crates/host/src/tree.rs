@@ -12,23 +12,30 @@
 //! | [`copy`] | the hardlink copy of a tree |
 //! | [`staging`] | content that waits |
 //! | [`apply`] | changes to the staging tree |
+//! | [`prepared`] | record, manifest and stats before they take their places |
 //! | [`publish`] | the deciding step, and all before it |
 //! | [`recover`] | all after it |
 //! | [`late`] | writes that reached the former tree |
 //! | [`prestage`] | the copy made in advance |
 //! | [`adopt`] | drift as a snapshot |
 //! | [`reader`] | a snapshot's files |
-//! | [`store`] | what others call |
+//! | [`create`] | making and opening a repository |
+//! | [`net`] | what is new since a snapshot |
+//! | [`verify`] | proofs of the history and of files |
+//! | [`store`] | what else others call |
 
 mod adopt;
 mod apply;
 mod check;
 mod copy;
+mod create;
 mod drift;
 mod history;
 mod late;
 mod layout;
+mod net;
 mod patch;
+mod prepared;
 mod prestage;
 mod publish;
 mod reader;
@@ -37,7 +44,9 @@ mod repo;
 mod staging;
 mod stats;
 mod store;
+mod verify;
 
 pub use reader::SnapshotReader;
 pub use staging::{Refusal, Staging, Supply};
-pub use store::{Fault, TreeStore};
+pub use store::TreeStore;
+pub use verify::Fault;

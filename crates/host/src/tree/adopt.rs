@@ -3,8 +3,10 @@
 //! The live tree stays what it is. What the head's tree was before is kept as far as it still can
 //! be: from the copy made in advance, else from the files that did not change.
 
+use dsg_core::entry::Entry;
 use dsg_core::failure::Outcome;
 use dsg_core::monitor::{Event, Monitor};
+use dsg_core::path::RepoPath;
 use dsg_core::repository::Publication;
 use dsg_core::snapshot::{Authorship, SnapshotHeader};
 use dsg_fs::dir::Dir;
@@ -13,7 +15,8 @@ use super::apply::fresh;
 use super::copy::link_tree;
 use super::drift::Drift;
 use super::layout::{JOURNAL, Journal, STAGING, Swap};
-use super::publish::{compare_live, live_or_drift, write_record, write_stats};
+use super::prepared::{compare_live, write_record, write_stats};
+use super::publish::live_or_drift;
 use super::repo::Repo;
 use super::staging::{TREE, check_transaction};
 use super::stats::{Patch, Seen};
@@ -65,8 +68,11 @@ impl Repo {
         let drift = compare_live(self, live, head, dir, true, monitor)?;
         let Drift { changes, unstable, .. } = drift;
         if !unstable.is_empty() {
-            let names: Vec<&str> = unstable.iter().map(|p| p.as_str()).collect();
-            monitor.event(Event::Notice(format!("Still being written on the host, and left out: {}.", names.join(", "))));
+            let names: Vec<&str> = unstable.iter().map(RepoPath::as_str).collect();
+            monitor.event(Event::Notice(format!(
+                "Still being written on the host, and left out: {}.",
+                names.join(", ")
+            )));
         }
         if changes.is_empty() {
             return Ok(None);
@@ -79,7 +85,7 @@ impl Repo {
             changes,
             copies: Vec::new(),
         };
-        let prepared = write_record(self, dir, &publication, Some(head))?;
+        let header = write_record(self, dir, &publication, Some(head))?;
         self.keep_former(dir, live, head, &publication, monitor)?;
         self.tick()?;
         let mut patch = Patch::default();
@@ -87,7 +93,12 @@ impl Repo {
             match (&change.entry, live.stat(change.path.as_str())?) {
                 (Some(_), Some(stat)) => {
                     let mut seen = Seen::of(&stat);
-                    if change.entry.as_ref().and_then(|e| e.file()).is_some_and(|f| f.mtime != stat.mtime) {
+                    if change
+                        .entry
+                        .as_ref()
+                        .and_then(Entry::file)
+                        .is_some_and(|f| f.mtime != stat.mtime)
+                    {
                         // Written since it was hashed: the next comparison reads it.
                         seen.ino = 0;
                     }
@@ -96,18 +107,18 @@ impl Repo {
                 _ => patch.remove(change.path.as_bytes()),
             }
         }
-        write_stats(self, dir, Some(head.id), prepared.header.id, patch)?;
+        write_stats(self, dir, Some(head.id), header.id, patch)?;
         dir.syncfs()?;
         crash::ADOPT_PREPARED.pass();
         let ino = live.own_stat()?.ino;
         let journal = Journal {
             transaction,
-            snapshot: prepared.header.id,
+            snapshot: header.id,
             swap: Swap::Adopt,
             old: Some(ino),
             new: ino,
         };
-        Ok(Some((journal, prepared.header)))
+        Ok(Some((journal, header)))
     }
 
     /// What is left of the head's tree stands among the snapshots' trees.

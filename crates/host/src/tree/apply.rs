@@ -75,7 +75,8 @@ pub(super) fn check(
     staged: impl Fn(&Hash) -> bool,
     base: impl Fn(&RepoPath) -> Option<Entry>,
 ) -> Outcome<()> {
-    let wrong = |why: String| Failure::new(Code::Usage, format!("The publication makes no sense: {why}."));
+    let wrong =
+        |why: String| Failure::new(Code::Usage, format!("The publication makes no sense: {why}."));
     let mut order = dsg_core::manifest::OrderCheck::for_delta();
     for change in &publication.changes {
         order.next(change).map_err(wrong)?;
@@ -136,10 +137,15 @@ pub(super) fn apply(staging: &Staging, tree: &Dir, publication: &Publication) ->
         };
         placed.map_err(|e| {
             if e.is_present() {
-                Failure::new(Code::Drift, format!("Something that is not tracked stands in the way of {path} on the host."))
-                    .hint("Move it away on the host, then try again; nothing was changed.")
-                    .about([path.as_str()])
-                    .because(e)
+                Failure::new(
+                    Code::Drift,
+                    format!(
+                        "Something that is not tracked stands in the way of {path} on the host."
+                    ),
+                )
+                .hint("Move it away on the host, then try again; nothing was changed.")
+                .about([path.as_str()])
+                .because(e)
             } else {
                 e.into()
             }
@@ -183,11 +189,15 @@ fn bring(
         .and_then(|i| publication.changes[i].entry.as_ref())
         .and_then(Entry::file);
     let (Some(wanted), Some(stat)) = (wanted, tree.stat(from.as_str())?) else {
-        return Err(Failure::new(Code::Drift, format!("{from} is not there any more on the host."))
-            .about([from.as_str()]));
+        return Err(Failure::new(
+            Code::Drift,
+            format!("{from} is not there any more on the host."),
+        )
+        .about([from.as_str()]));
     };
     let waiting = turn.to_string();
-    if matches!(source, Source::Move(_)) && stat.mtime == wanted.mtime && stat.exec() == wanted.exec {
+    if matches!(source, Source::Move(_)) && stat.mtime == wanted.mtime && stat.exec() == wanted.exec
+    {
         return Ok(tree.rename_noreplace(from.as_str(), moved, &waiting)?);
     }
     copy_file(tree, from.as_ref(), moved, waiting.as_ref(), &stat)?;
@@ -216,7 +226,9 @@ fn clear(tree: &Dir, gone: bool, path: &RepoPath, applied: &mut Applied) -> Outc
             match tree.remove_dir(dir) {
                 Ok(()) => {
                     applied.dirs.remove(Path::new(dir));
-                    applied.dirs.insert(Path::new(dir).parent().map(Path::to_owned).unwrap_or_default());
+                    applied
+                        .dirs
+                        .insert(Path::new(dir).parent().map(Path::to_owned).unwrap_or_default());
                 }
                 Err(e) if e.is_present() || e.is_absent() => break,
                 Err(e) => return Err(e.into()),
@@ -256,7 +268,10 @@ fn place_staged(
                 Failure::new(Code::Usage, format!("The content of {path} was not staged."))
             })?;
             let Some(stat) = tree.stat(first.as_str())? else {
-                return Err(Failure::new(Code::Io, format!("{first} vanished from the staging tree.")));
+                return Err(Failure::new(
+                    Code::Io,
+                    format!("{first} vanished from the staging tree."),
+                ));
             };
             if let Err(e) = tree.stat(path.as_str()) {
                 return Ok(Err(e));
@@ -270,11 +285,7 @@ fn place_staged(
 }
 
 /// Puts staged content back, after a publish that did not come to its decision.
-pub(super) fn unapply(
-    staging: &Dir,
-    tree: &Dir,
-    placed: impl Iterator<Item = (RepoPath, Hash)>,
-) {
+pub(super) fn unapply(staging: &Dir, tree: &Dir, placed: impl Iterator<Item = (RepoPath, Hash)>) {
     let Ok(objects) = staging.open_beneath(OBJECTS) else { return };
     for (path, hash) in placed {
         // A file with several names is the live tree's.

@@ -124,7 +124,8 @@ fn observe(live: &Dir, recorded: Block, strict: bool) -> FsResult<Observed> {
     let mtime = dir.own_stat()?.mtime.0;
     let mut here: Vec<Vec<u8>> = dir.list()?.into_iter().map(|n| n.name.into_vec()).collect();
     here.sort_unstable();
-    let mut now = Block { dir: recorded.dir, mtime, names: Vec::with_capacity(recorded.names.len()) };
+    let mut now =
+        Block { dir: recorded.dir, mtime, names: Vec::with_capacity(recorded.names.len()) };
     let mut recorded = recorded.names.into_iter().peekable();
     let mut here = here.into_iter().peekable();
     loop {

@@ -187,16 +187,18 @@ pub(super) fn copy_file(
         }
     })?;
     let output = to.create_new(to_rel, 0o600)?;
-    copy_content(&input, &output)
-        .map_err(|e| Failure::io("copy to", to.at(to_rel), e))?;
+    copy_content(&input, &output).map_err(|e| Failure::io("copy to", to.at(to_rel), e))?;
     sys::fchmod(&output, Mode::from_raw_mode(like.mode))
         .map_err(|e| FsError::new("set the permissions of", to.at(to_rel), e))?;
     set_file_time(&output, &to.at(to_rel), like.mtime)?;
     if file_stat(&input, &from.at(rel))?.same_content(like) {
         return Ok(());
     }
-    Err(Failure::new(Code::Drift, format!("{} changed on the host while it was copied.", from.at(rel).display()))
-        .hint("Wait until nobody writes there, then try again."))
+    Err(Failure::new(
+        Code::Drift,
+        format!("{} changed on the host while it was copied.", from.at(rel).display()),
+    )
+    .hint("Wait until nobody writes there, then try again."))
 }
 
 fn copy_content(mut input: &File, mut output: &File) -> std::io::Result<()> {

@@ -75,20 +75,26 @@ pub(super) fn judge(
     for difference in differences {
         match difference.what {
             What::Touched => touched.push(&difference.path[..]),
-            What::Gone => drift.changes.push(Change { path: recorded(&difference.path)?, entry: None }),
+            What::Gone => {
+                drift.changes.push(Change { path: recorded(&difference.path)?, entry: None });
+            }
             What::Added(kind) => added(live, difference, kind, &head.config, monitor, &mut drift)?,
         }
     }
     if !touched.is_empty() {
         let manifest = BufReader::with_capacity(256 * 1024, history.manifest(head)?);
         let mut expected = Vec::new();
-        patch::lookup(manifest, touched.iter().copied(), |path, entry| expected.push((path, entry)))
-            .map_err(|e| e.into_failure(&history.layout.side.at(MANIFEST)))?;
+        patch::lookup(manifest, touched.iter().copied(), |path, entry| {
+            expected.push((path, entry));
+        })
+        .map_err(|e| e.into_failure(&history.layout.side.at(MANIFEST)))?;
         for (path, was) in expected {
             monitor.check()?;
             let path = recorded(path)?;
             match observe(live, &path, (!exactly).then_some(&was))? {
-                Observed::Is(entry) if entry.same(&was) => drift.harmless.push(path.as_bytes().to_vec()),
+                Observed::Is(entry) if entry.same(&was) => {
+                    drift.harmless.push(path.as_bytes().to_vec());
+                }
                 Observed::Is(entry) => drift.changes.push(Change { path, entry: Some(entry) }),
                 Observed::Gone => drift.changes.push(Change { path, entry: None }),
                 Observed::Untrackable => drift.changes.push(Change { path, entry: None }),
@@ -97,14 +103,19 @@ pub(super) fn judge(
         }
     }
     // A file that gave way to a directory, or the reverse, is reported from two sides.
-    drift.changes.sort_by(|a, b| a.path.cmp(&b.path).then(b.entry.is_some().cmp(&a.entry.is_some())));
+    drift
+        .changes
+        .sort_by(|a, b| a.path.cmp(&b.path).then(b.entry.is_some().cmp(&a.entry.is_some())));
     drift.changes.dedup_by(|b, a| a.path == b.path);
     Ok(drift)
 }
 
 fn recorded(path: &[u8]) -> Outcome<RepoPath> {
     RepoPath::from_bytes(path).map_err(|e| {
-        damaged(Path::new(super::layout::STATS), &format!("it names {:?}: {e}", OsStr::from_bytes(path)))
+        damaged(
+            Path::new(super::layout::STATS),
+            &format!("it names {}: {e}", OsStr::from_bytes(path).display()),
+        )
     })
 }
 

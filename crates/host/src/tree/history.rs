@@ -4,7 +4,7 @@
 //! headers promise, whole manifests from the last checkpoint on. Whatever it gives is proved
 //! against the headers; a cache that fails its proof is rebuilt, a record that does is damage.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Seek as _, SeekFrom};
@@ -12,7 +12,6 @@ use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Seek as _, SeekFrom
 use dsg_core::entry::Hash;
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::manifest::{Change, ManifestReader};
-use dsg_core::path::RepoPath;
 use dsg_core::snapshot::{SnapshotError, SnapshotHeader, SnapshotId};
 use dsg_fs::dir::Dir;
 use rustix::fs::{self as sys, Mode, OFlags};
@@ -64,8 +63,9 @@ impl Record {
             }
             None => {
                 let hash = reader.take()?.finish();
-                (hash != header.delta_sha256)
-                    .then(|| Err(damaged(&path, "its changes are not those that its header promises")))
+                (hash != header.delta_sha256).then(|| {
+                    Err(damaged(&path, "its changes are not those that its header promises"))
+                })
             }
         })
     }
@@ -80,9 +80,9 @@ impl<'a> History<'a> {
 
     /// The newest header, proved against its parent.
     pub(super) fn head(self) -> Outcome<SnapshotHeader> {
-        let newest = self.newest()?.ok_or_else(|| {
-            damaged(&self.layout.side.at(SNAPSHOTS), "it holds no snapshot")
-        })?;
+        let newest = self
+            .newest()?
+            .ok_or_else(|| damaged(&self.layout.side.at(SNAPSHOTS), "it holds no snapshot"))?;
         let head = self.header(newest)?;
         let parent = head.parent.map(|id| self.header(id)).transpose()?;
         self.proved(&head, parent.as_ref())?;
@@ -194,12 +194,8 @@ impl<'a> History<'a> {
 
     /// The whole manifest from checkpoint and deltas.
     fn rebuilt(self, header: &SnapshotHeader) -> Outcome<File> {
-        let mut bases: Vec<Option<SnapshotId>> = self
-            .checkpoints()?
-            .into_iter()
-            .filter(|c| *c <= header.id)
-            .map(Some)
-            .collect();
+        let mut bases: Vec<Option<SnapshotId>> =
+            self.checkpoints()?.into_iter().filter(|c| *c <= header.id).map(Some).collect();
         bases.push(None);
         let mut last = None;
         for base in bases {
@@ -302,8 +298,9 @@ impl<'a> History<'a> {
         let name = checkpoint_name(head.id);
         let temporary = folder.temporary_name(&name);
         let written = (|| {
-            let mut output = zstd::Encoder::new(folder.create_new(&temporary, modes.own_file())?, 3)
-                .map_err(|e| Failure::io("write", folder.at(&name), e))?;
+            let mut output =
+                zstd::Encoder::new(folder.create_new(&temporary, modes.own_file())?, 3)
+                    .map_err(|e| Failure::io("write", folder.at(&name), e))?;
             std::io::copy(&mut BufReader::with_capacity(BUFFER, input), &mut output)
                 .and_then(|_| output.finish())
                 .and_then(|file| file.sync_all())
@@ -382,71 +379,63 @@ type Changes<'a> = Box<dyn Iterator<Item = Outcome<Change>> + 'a>;
 /// Deltas as one: each path once, with its newest change.
 pub(super) struct Merged<'a> {
     deltas: Vec<Changes<'a>>,
-    /// Smallest path first, of one path the newest first.
-    heads: BinaryHeap<Reverse<(RepoPath, Reverse<usize>, HeapEntry)>>,
+    heads: BinaryHeap<Head>,
 }
 
-/// Takes no part in the order: path and delta decide.
-struct HeapEntry(Option<dsg_core::entry::Entry>);
-impl PartialEq for HeapEntry {
-    fn eq(&self, _: &Self) -> bool {
-        true
+/// The next change of one delta. The greatest comes first: the smallest path, and of one path
+/// the newest delta's.
+struct Head {
+    change: Change,
+    delta: usize,
+}
+
+impl Ord for Head {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.change.path.cmp(&self.change.path).then(self.delta.cmp(&other.delta))
     }
 }
-impl Eq for HeapEntry {}
-impl PartialOrd for HeapEntry {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+impl PartialOrd for Head {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
-impl Ord for HeapEntry {
-    fn cmp(&self, _: &Self) -> std::cmp::Ordering {
-        std::cmp::Ordering::Equal
+impl PartialEq for Head {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
     }
 }
+impl Eq for Head {}
 
 impl<'a> Merged<'a> {
     fn new(deltas: Vec<Changes<'a>>) -> Outcome<Self> {
         let mut merged = Self { deltas, heads: BinaryHeap::new() };
-        for index in 0..merged.deltas.len() {
-            merged.pull(index)?;
+        for delta in 0..merged.deltas.len() {
+            merged.pull(delta)?;
         }
         Ok(merged)
     }
 
-    fn pull(&mut self, index: usize) -> Outcome<()> {
-        if let Some(change) = self.deltas[index].next().transpose()? {
-            self.heads.push(Reverse((change.path, Reverse(index), HeapEntry(change.entry))));
+    fn pull(&mut self, delta: usize) -> Outcome<()> {
+        if let Some(change) = self.deltas[delta].next().transpose()? {
+            self.heads.push(Head { change, delta });
         }
         Ok(())
     }
 
-    fn step(&mut self) -> Outcome<Option<(Change, bool)>> {
-        let Some(Reverse((path, Reverse(index), HeapEntry(entry)))) = self.heads.pop() else {
-            return Ok(None);
-        };
-        self.pull(index)?;
-        let mut came_within = false;
-        while let Some(Reverse((next, Reverse(index), older))) =
-            self.heads.pop_if_path(&path)
-        {
-            debug_assert_eq!(next, path);
-            came_within = older.0.is_some();
-            self.pull(index)?;
-        }
-        let unsure = entry.is_none() && came_within;
-        Ok(Some((Change { path, entry }, unsure)))
+    fn pop(&mut self) -> Outcome<Option<Change>> {
+        let Some(Head { change, delta }) = self.heads.pop() else { return Ok(None) };
+        self.pull(delta)?;
+        Ok(Some(change))
     }
-}
 
-trait PopIfPath {
-    type Item;
-    fn pop_if_path(&mut self, path: &RepoPath) -> Option<Self::Item>;
-}
-impl PopIfPath for BinaryHeap<Reverse<(RepoPath, Reverse<usize>, HeapEntry)>> {
-    type Item = Reverse<(RepoPath, Reverse<usize>, HeapEntry)>;
-    fn pop_if_path(&mut self, path: &RepoPath) -> Option<Self::Item> {
-        if self.peek().is_some_and(|Reverse((next, _, _))| next == path) { self.pop() } else { None }
+    fn step(&mut self) -> Outcome<Option<(Change, bool)>> {
+        let Some(newest) = self.pop()? else { return Ok(None) };
+        let mut came_within = false;
+        while self.heads.peek().is_some_and(|h| h.change.path == newest.path) {
+            came_within = self.pop()?.is_some_and(|older| older.entry.is_some());
+        }
+        let unsure = newest.entry.is_none() && came_within;
+        Ok(Some((newest, unsure)))
     }
 }
 

@@ -245,9 +245,8 @@ pub(super) fn write_json<T: Serialize>(
     value: &T,
     modes: Modes,
 ) -> Outcome<()> {
-    let mut text = serde_json::to_vec(value).map_err(|e| {
-        Failure::io("write", dir.at(name), std::io::Error::other(e.to_string()))
-    })?;
+    let mut text = serde_json::to_vec(value)
+        .map_err(|e| Failure::io("write", dir.at(name), std::io::Error::other(e.to_string())))?;
     text.push(b'\n');
     Ok(dir.write_atomically(name, &text, modes.own_file())?)
 }
@@ -298,10 +297,7 @@ pub(super) fn damaged(path: &Path, why: &str) -> Failure {
 pub(super) fn newer(path: &Path, format: u32) -> Failure {
     Failure::new(
         Code::NewerFormat,
-        format!(
-            "{} has format {format}; this program reads up to {FORMAT}.",
-            path.display()
-        ),
+        format!("{} has format {format}; this program reads up to {FORMAT}.", path.display()),
     )
     .hint("Install a newer DSG.")
 }

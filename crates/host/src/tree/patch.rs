@@ -52,14 +52,19 @@ impl PatchError {
     /// With the file that was read or written.
     pub(super) fn into_failure(self, path: &Path) -> Failure {
         match self {
-            Self::Io(e) if matches!(e.kind(), io::ErrorKind::InvalidData | io::ErrorKind::Other | io::ErrorKind::UnexpectedEof) => {
+            Self::Io(e)
+                if matches!(
+                    e.kind(),
+                    io::ErrorKind::InvalidData
+                        | io::ErrorKind::Other
+                        | io::ErrorKind::UnexpectedEof
+                ) =>
+            {
                 damaged(path, &e.to_string()).because(e)
             }
             Self::Io(e) => Failure::io("read or write", path, e),
             Self::Base(why) => damaged(path, &why),
-            Self::Absent(gone) => {
-                damaged(path, &format!("{gone} is deleted, but was not there"))
-            }
+            Self::Absent(gone) => damaged(path, &format!("{gone} is deleted, but was not there")),
             Self::Changes(failure) => failure,
         }
     }
@@ -80,16 +85,17 @@ pub(super) fn apply(
     let mut next = move || changes.next().transpose().map_err(PatchError::Changes);
     let mut pending = next()?;
     let mut buffer = Vec::with_capacity(512);
-    let mut come = |change: &Change, result: &mut Sha256, output: &mut dyn Write| match &change.entry {
-        Some(entry) => {
-            counts.added += 1;
-            let text = line(&change.path, Some(entry));
-            result.update(&text);
-            output.write_all(&text).map_err(PatchError::Io)
-        }
-        None if strictness == Strictness::Net => Ok(()),
-        None => Err(PatchError::Absent(change.path.clone())),
-    };
+    let mut come =
+        |change: &Change, result: &mut Sha256, output: &mut dyn Write| match &change.entry {
+            Some(entry) => {
+                counts.added += 1;
+                let text = line(&change.path, Some(entry));
+                result.update(&text);
+                output.write_all(&text).map_err(PatchError::Io)
+            }
+            None if strictness == Strictness::Net => Ok(()),
+            None => Err(PatchError::Absent(change.path.clone())),
+        };
     let (mut changed, mut deleted) = (0, 0);
     loop {
         buffer.clear();

@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use super::apply::fresh;
 use super::copy::link_tree;
 use super::layout::{CTIMES_VOID, PRESTAGE, STATS, WANTED, write_json};
-use super::publish::{compare_live, live_or_drift};
+use super::prepared::compare_live;
+use super::publish::live_or_drift;
 use super::recover::remove_if_there;
 use super::repo::{PREPARES, Repo};
 use super::staging::{CHECKED, TREE};
@@ -31,14 +32,14 @@ struct Ready {
 }
 
 impl Repo {
-    fn ready(&self) -> Outcome<Option<Ready>> {
+    fn ready(&self) -> Option<Ready> {
         // Unreadable is worthless, not an error.
-        Ok(self.layout.read_json::<Ready>(&format!("{PRESTAGE}/{READY}")).unwrap_or(None))
+        self.layout.read_json(&format!("{PRESTAGE}/{READY}")).ok().flatten()
     }
 
     /// Whether a copy waits that belongs to this head and to the live tree that is there now.
     pub(super) fn prestaged(&self, head: SnapshotId) -> Outcome<bool> {
-        let Some(ready) = self.ready()? else { return Ok(false) };
+        let Some(ready) = self.ready() else { return Ok(false) };
         let tree = self.layout.side.stat(format!("{PRESTAGE}/{TREE}"))?.map(|s| s.ino);
         Ok(ready.head == head
             && self.layout.live_ino()? == Some(ready.live)
@@ -82,7 +83,10 @@ impl Repo {
         monitor: &Monitor,
     ) -> Outcome<()> {
         let pause = || match self.layout.side.stat(WANTED)? {
-            Some(_) => Err(Failure::new(Code::Cancelled, "A publish is waiting; the preparation steps back.")),
+            Some(_) => Err(Failure::new(
+                Code::Cancelled,
+                "A publish is waiting; the preparation steps back.",
+            )),
             None => Ok(()),
         };
         let relinked = link_tree(live, tree, monitor, &pause)?;
@@ -91,7 +95,10 @@ impl Repo {
             // Then the recorded stats would not be those of the copy, which is to become live.
             return Err(Failure::new(
                 Code::Unsupported,
-                format!("{} file(s) of the live tree cannot have a second name: nothing is prepared in advance.", relinked.len()),
+                format!(
+                    "{} file(s) of the live tree cannot have a second name: nothing is prepared in advance.",
+                    relinked.len()
+                ),
             ));
         }
         self.tick()?;

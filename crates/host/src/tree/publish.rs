@@ -5,41 +5,34 @@
 //! forward, here or in whoever opens the repository next. Both roots' inodes are journaled before.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{BufReader, BufWriter, Write as _};
+use std::ffi::OsStr;
+use std::io::BufReader;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use dsg_core::entry::{Entry, Hash};
+use dsg_core::entry::Entry;
 use dsg_core::failure::{Code, Failure, Outcome};
-use dsg_core::manifest::{Change, Totals, line};
 use dsg_core::monitor::{Event, Monitor, Phase};
-use dsg_core::path::RepoPath;
 use dsg_core::repository::Publication;
-use dsg_core::snapshot::{FORMAT, SnapshotHeader, SnapshotId};
+use dsg_core::snapshot::SnapshotHeader;
 use dsg_fs::dir::Dir;
 use dsg_fs::lock::Lock;
-use rustix::fs::{self as sys};
+use dsg_fs::stat::Kind;
 
 use super::apply::{self, Applied, fresh};
-use super::check::{Difference, compare};
-use super::copy::{link_or_copy, link_tree};
-use super::drift::{Drift, judge};
-use super::layout::{JOURNAL, Journal, MANIFEST, STAGING, STATS, Swap};
-use super::patch::{self, Strictness};
+use super::check::beneath;
+use super::copy::{like, link_or_copy, link_tree};
+use super::layout::{JOURNAL, Journal, MANIFEST, STAGING, Swap};
+use super::patch;
+use super::prepared::{compare_live, write_record, write_stats};
 use super::repo::Repo;
-use super::staging::{ASIDE, CHECKED, NEW_MANIFEST, NEW_STATS, RECORD, REPLACED, Staging, TREE};
-use super::stats::{self, Patch, StatsWriter};
+use super::staging::{ASIDE, Staging, TREE};
+use super::stats;
 use crate::crash;
 
 const BUFFER: usize = 256 * 1024;
 /// Up to so many files or directories are made durable one by one; else the whole file system is.
 const FEW: usize = 64;
-
-/// The new head, prepared: its record and manifest are written.
-pub(super) struct Prepared {
-    pub(super) header: SnapshotHeader,
-}
 
 impl Staging {
     /// Publishes: all of it, or nothing.
@@ -58,7 +51,7 @@ impl Staging {
         self.may_publish(publication, base.as_ref())?;
         monitor.phase(Phase::Publishing, None, None);
         let decided = match self.prepare(publication, base.as_ref(), &mut lock, monitor) {
-            Ok(prepared) => self.decide(&prepared),
+            Ok(header) => self.decide(header),
             Err(e) => Err(e),
         };
         let (journal, header) = match decided {
@@ -69,9 +62,15 @@ impl Staging {
             }
         };
         let late = repo.roll_forward(&journal, &lock).map_err(|e| {
-            Failure::new(e.code, format!("{} is published, but its bookkeeping is not finished: {}", header.id, e.message))
-                .hint("The next access to the repository finishes it.")
-                .because(e)
+            Failure::new(
+                e.code,
+                format!(
+                    "{} is published, but its bookkeeping is not finished: {}",
+                    header.id, e.message
+                ),
+            )
+            .hint("The next access to the repository finishes it.")
+            .because(e)
         })?;
         if !late.is_empty() {
             monitor.event(Event::Notice(format!(
@@ -87,6 +86,8 @@ impl Staging {
         if repo.history().checkpoint_if_due(&header, repo.modes()).is_ok_and(|done| done) {
             crash::CHECKPOINTED.pass();
         }
+        // What dead transactions left is nobody's hurry, and no reason to fail.
+        let _ = repo.clean(&lock);
         drop(lock);
         Ok(header)
     }
@@ -94,12 +95,18 @@ impl Staging {
     fn may_publish(&self, publication: &Publication, base: Option<&SnapshotHeader>) -> Outcome<()> {
         let base = base.map(|b| b.id);
         if publication.authorship.transaction != self.transaction || publication.base != self.base {
-            return Err(Failure::new(Code::Usage, "The publication belongs to another transaction."));
+            return Err(Failure::new(
+                Code::Usage,
+                "The publication belongs to another transaction.",
+            ));
         }
         if base != publication.base {
             let now = base.map_or_else(|| "empty".to_owned(), |id| id.to_string());
-            return Err(Failure::new(Code::HeadMoved, format!("The repository is at {now} by now."))
-                .hint("Nothing was published. Look at the new status, then sync again."));
+            return Err(Failure::new(
+                Code::HeadMoved,
+                format!("The repository is at {now} by now."),
+            )
+            .hint("Nothing was published. Look at the new status, then sync again."));
         }
         if self.repo.recorded_outcome(&self.transaction)?.is_some() {
             return Err(Failure::new(Code::HeadMoved, "This transaction was given up already.")
@@ -115,7 +122,7 @@ impl Staging {
         base: Option<&SnapshotHeader>,
         lock: &mut Lock,
         monitor: &Monitor,
-    ) -> Outcome<Prepared> {
+    ) -> Outcome<SnapshotHeader> {
         let repo = &*self.repo;
         for leftover in [TREE, ASIDE] {
             if self.dir.stat(leftover)?.is_some() {
@@ -129,19 +136,19 @@ impl Staging {
             Some(head) => self.next_tree(head, monitor)?,
         };
         lock.doing("publishes: writes the record");
-        let prepared = self.write_record(publication, base)?;
+        let header = self.write_record(publication, base)?;
         monitor.check()?;
         let mut applied = apply::apply(self, &tree, publication)?;
         crash::APPLIED.pass();
         repo.tick()?;
         apply::record(&tree, &applied.files, &relinked, &mut applied.patch)?;
         let patch = std::mem::take(&mut applied.patch);
-        self.write_stats(base.map(|b| b.id), prepared.header.id, patch)?;
+        write_stats(repo, &self.dir, base.map(|b| b.id), header.id, patch)?;
         monitor.check()?;
         lock.doing("publishes: makes it durable");
         self.make_durable(&tree, &applied, many)?;
         crash::TREE_DURABLE.pass();
-        Ok(prepared)
+        Ok(header)
     }
 
     fn first_tree(&self) -> Outcome<Dir> {
@@ -150,16 +157,20 @@ impl Staging {
         // Somebody prepared an empty folder for us: its mode and group are meant.
         if let Some(empty) = layout.live_ino()?.and_then(|_| layout.live().ok()) {
             if !empty.list()?.is_empty() {
-                return Err(not_empty(layout.parent.at(&layout.name)));
+                return Err(not_empty(&layout.parent.at(&layout.name)));
             }
-            super::copy::like(&empty, &tree)?;
+            like(&empty, &tree)?;
         }
         Ok(tree)
     }
 
     /// A tree like the live one, which was found to be as recorded; with the paths whose inodes
     /// are others than recorded, and whether it has many directories that are not durable.
-    fn next_tree(&self, head: &SnapshotHeader, monitor: &Monitor) -> Outcome<(Dir, Vec<Vec<u8>>, bool)> {
+    fn next_tree(
+        &self,
+        head: &SnapshotHeader,
+        monitor: &Monitor,
+    ) -> Outcome<(Dir, Vec<Vec<u8>>, bool)> {
         let repo = &*self.repo;
         let live = live_or_drift(repo, head)?;
         let ready = repo.prestaged(head.id)?;
@@ -199,9 +210,10 @@ impl Staging {
         &self,
         publication: &Publication,
         base: Option<&SnapshotHeader>,
-    ) -> Outcome<Prepared> {
+    ) -> Outcome<SnapshotHeader> {
         let repo = &*self.repo;
-        let wanted: BTreeSet<&[u8]> = publication.copies.iter().map(|(_, from)| from.as_bytes()).collect();
+        let wanted: BTreeSet<&[u8]> =
+            publication.copies.iter().map(|(_, from)| from.as_bytes()).collect();
         let mut sources: BTreeMap<Vec<u8>, Entry> = BTreeMap::new();
         if let (Some(head), false) = (base, wanted.is_empty()) {
             let manifest = BufReader::with_capacity(BUFFER, repo.history().manifest(head)?);
@@ -215,26 +227,24 @@ impl Staging {
             |hash| self.staged(hash).is_some(),
             |path| sources.get(path.as_bytes()).cloned(),
         )?;
-        let prepared = write_record(repo, &self.dir, publication, base)?;
+        let header = write_record(repo, &self.dir, publication, base)?;
         crash::RECORD_WRITTEN.pass();
-        Ok(prepared)
-    }
-
-    fn write_stats(&self, base: Option<SnapshotId>, new: SnapshotId, patch: Patch) -> Outcome<()> {
-        write_stats(&self.repo, &self.dir, base, new, patch)
+        Ok(header)
     }
 
     fn make_durable(&self, tree: &Dir, applied: &Applied, built: bool) -> Outcome<()> {
-        let dirs = if built { few_dirs(tree)? } else { Some(applied.dirs.iter().cloned().collect()) };
+        let dirs =
+            if built { few_dirs(tree)? } else { Some(applied.dirs.iter().cloned().collect()) };
         match dirs {
             Some(dirs) if dirs.len() <= FEW && applied.files.len() <= FEW => {
                 for path in &applied.files {
                     if let Ok(file) = tree.open_file(path.as_str()) {
-                        file.sync_all().map_err(|e| Failure::io("make durable", tree.at(path), e))?;
+                        file.sync_all()
+                            .map_err(|e| Failure::io("make durable", tree.at(path), e))?;
                     }
                 }
                 for dir in dirs {
-                    super::check::beneath(tree, dir.as_os_str().as_bytes())?.fsync()?;
+                    beneath(tree, dir.as_os_str().as_bytes())?.fsync()?;
                 }
                 tree.fsync()?;
             }
@@ -245,10 +255,9 @@ impl Staging {
     }
 
     /// The journal, and the step that decides.
-    fn decide(&self, prepared: &Prepared) -> Outcome<(Journal, SnapshotHeader)> {
+    fn decide(&self, header: SnapshotHeader) -> Outcome<(Journal, SnapshotHeader)> {
         let repo = &*self.repo;
         let layout = &repo.layout;
-        let header = prepared.header.clone();
         let new = self.dir.open_beneath(TREE)?.own_stat()?.ino;
         let old = layout.live_ino()?;
         let swap = match (header.parent, repo.facts.exchange) {
@@ -299,7 +308,7 @@ impl Staging {
         // `rename` onto a directory works only if that is empty.
         self.dir.rename_replacing(TREE, &layout.parent, &layout.name).map_err(|e| {
             if e.is_present() || e.is_absent() {
-                not_empty(layout.parent.at(&layout.name)).because(e)
+                not_empty(&layout.parent.at(&layout.name)).because(e)
             } else {
                 e.into()
             }
@@ -325,7 +334,7 @@ impl Staging {
     }
 }
 
-fn not_empty(path: PathBuf) -> Failure {
+fn not_empty(path: &Path) -> Failure {
     Failure::new(Code::Exists, format!("{} is not empty.", path.display()))
         .hint("Choose another place for the repository, or move away what is there.")
 }
@@ -338,7 +347,12 @@ pub(super) fn live_or_drift(repo: &Repo, head: &SnapshotHeader) -> Outcome<Dir> 
             let at = repo.layout.parent.at(&repo.layout.name);
             Err(Failure::new(
                 Code::Drift,
-                format!("The repository's folder {} is gone; {} has {} file(s).", at.display(), head.id, head.totals.entries),
+                format!(
+                    "The repository's folder {} is gone; {} has {} file(s).",
+                    at.display(),
+                    head.id,
+                    head.totals.entries
+                ),
             )
             .hint("Put it back. Its former contents are in the snapshots; nothing was changed.")
             .because(e))
@@ -347,162 +361,12 @@ pub(super) fn live_or_drift(repo: &Repo, head: &SnapshotHeader) -> Outcome<Dir> 
     }
 }
 
-/// Compares the live tree with the recorded stats; what was observed is in [`CHECKED`].
-pub(super) fn compare_live(
-    repo: &Repo,
-    live: &Dir,
-    head: &SnapshotHeader,
-    dir: &Dir,
-    exactly: bool,
-    monitor: &Monitor,
-) -> Outcome<Drift> {
-    let strict = repo.ctimes_hold()?;
-    let failed = |e: std::io::Error| Failure::io("write", dir.at(CHECKED), e);
-    let mut writer = new_stats(dir, CHECKED, Some(head.id), repo)?;
-    let recorded = match stats::open_checked(&repo.layout.side, STATS, head.id) {
-        Some(recorded) => recorded,
-        None => rebuilt_stats(repo, head, dir)?,
-    };
-    let differences: Vec<Difference> = compare(live, recorded, strict, &mut writer, monitor)?;
-    writer.finish().map_err(failed)?;
-    judge(live, &differences, repo.history(), head, exactly, monitor)
-}
-
-/// Stats of which nothing but the names is known: every file is compared by content.
-fn rebuilt_stats(
-    repo: &Repo,
-    head: &SnapshotHeader,
-    dir: &Dir,
-) -> Outcome<stats::StatsReader<BufReader<File>>> {
-    const UNKNOWN: &str = "unknown";
-    let failed = |e: std::io::Error| Failure::io("write", dir.at(UNKNOWN), e);
-    let mut writer = new_stats(dir, UNKNOWN, Some(head.id), repo)?;
-    let manifest = repo.history().manifest(head)?;
-    stats::from_manifest(super::history::entries(manifest), |block| writer.put(block))
-        .map_err(|e| super::layout::damaged(&repo.layout.side.at(MANIFEST), &e.to_string()))?;
-    writer.finish().map_err(failed)?;
-    let file = dir.open_file(UNKNOWN)?;
-    dir.remove_file(UNKNOWN)?;
-    stats::StatsReader::new(BufReader::with_capacity(BUFFER, file)).map_err(failed)
-}
-
-fn new_stats(
-    dir: &Dir,
-    name: &str,
-    snapshot: Option<SnapshotId>,
-    repo: &Repo,
-) -> Outcome<StatsWriter<BufWriter<File>>> {
-    let file = replace(dir, name, repo)?;
-    StatsWriter::new(BufWriter::with_capacity(BUFFER, file), snapshot)
-        .map_err(|e| Failure::io("write", dir.at(name), e))
-}
-
-/// A new file in a staging area, instead of what an earlier try left.
-fn replace(dir: &Dir, name: &str, repo: &Repo) -> Outcome<File> {
-    match dir.remove_file(name) {
-        Err(e) if !e.is_absent() => return Err(e.into()),
-        _ => {}
-    }
-    Ok(dir.create_new(name, repo.modes().own_file())?)
-}
-
-/// The new stats from what was just observed and what was changed.
-pub(super) fn write_stats(
-    repo: &Repo,
-    dir: &Dir,
-    base: Option<SnapshotId>,
-    new: SnapshotId,
-    patch: Patch,
-) -> Outcome<()> {
-    let failed = |e: std::io::Error| Failure::io("write", dir.at(NEW_STATS), e);
-    let mut writer = new_stats(dir, NEW_STATS, Some(new), repo)?;
-    let mut former = new_stats(dir, REPLACED, base, repo)?;
-    match base {
-        None => patch.apply(std::iter::empty(), &mut writer, |_| Ok(())).map_err(failed)?,
-        Some(base) => {
-            let checked = stats::open_checked(dir, CHECKED, base)
-                .ok_or_else(|| failed(std::io::ErrorKind::UnexpectedEof.into()))?;
-            patch.apply(checked, &mut writer, |block| former.put(block)).map_err(failed)?;
-        }
-    }
-    former.finish().map_err(failed)?;
-    let file = writer.finish().map_err(failed)?;
-    let size = file.get_ref().metadata().map_or(u64::MAX, |m| m.len());
-    if size <= 4 * 1024 * 1024 {
-        // A large one reaches the disk in time; if it is torn by then, it is rebuilt.
-        sys::fdatasync(file.get_ref()).map_err(|e| failed(e.into()))?;
-    }
-    Ok(())
-}
-
-/// Writes the new manifest and the record of a publication.
-pub(super) fn write_record(
-    repo: &Repo,
-    dir: &Dir,
-    publication: &Publication,
-    base: Option<&SnapshotHeader>,
-) -> Outcome<Prepared> {
-    let output = BufWriter::with_capacity(BUFFER, replace(dir, NEW_MANIFEST, repo)?);
-    let mut totals = base.map_or_else(Totals::default, |b| b.totals);
-    for change in &publication.changes {
-        if let Some(entry) = &change.entry {
-            totals.entries += 1;
-            totals.bytes = totals.bytes.saturating_add(entry.size());
-        }
-    }
-    let changes = publication.changes.iter().cloned().map(Ok);
-    let former = |_: &RepoPath, entry: Entry| {
-        totals.entries = totals.entries.saturating_sub(1);
-        totals.bytes = totals.bytes.saturating_sub(entry.size());
-    };
-    let patched = match base {
-        None => patch::apply(std::io::empty(), changes, output, Strictness::Exact, former),
-        Some(head) => {
-            let manifest = BufReader::with_capacity(BUFFER, repo.history().manifest(head)?);
-            patch::apply(manifest, changes, output, Strictness::Exact, former)
-        }
-    }
-    .map_err(|e| e.into_failure(&repo.layout.side.at(MANIFEST)))?;
-    if let Some(head) = base.filter(|head| head.manifest != patched.base) {
-        return Err(super::layout::damaged(
-            &repo.layout.side.at(MANIFEST),
-            &format!("it is not the manifest of {}", head.id),
-        ));
-    }
-    let body: Vec<u8> = publication
-        .changes
-        .iter()
-        .flat_map(|Change { path, entry }| line(path, entry.as_ref()))
-        .collect();
-    let header = SnapshotHeader {
-        format: FORMAT,
-        repository: repo.facts.id.clone(),
-        id: base.map_or(SnapshotId::FIRST, |b| b.id.next()),
-        parent: base.map(|b| b.id),
-        authorship: publication.authorship.clone(),
-        config: publication.config.clone(),
-        totals,
-        delta: patched.counts,
-        manifest: patched.result,
-        delta_sha256: Hash::of(&body),
-        chain: Hash([0; 32]),
-    }
-    .chained(base.map(|b| b.chain));
-    let failed = |e: std::io::Error| Failure::io("write", dir.at(RECORD), e);
-    let mut file = replace(dir, RECORD, repo)?;
-    file.write_all(header.line().as_bytes())
-        .and_then(|()| file.write_all(&body))
-        .and_then(|()| file.sync_all())
-        .map_err(failed)?;
-    Ok(Prepared { header })
-}
-
 /// Brings what the live tree has at a path into the new tree, if that has another; whether it did.
 fn carry(live: &Dir, tree: &Dir, path: &[u8]) -> Outcome<bool> {
-    let rel = Path::new(std::ffi::OsStr::from_bytes(path));
+    let rel = Path::new(OsStr::from_bytes(path));
     let (is, shall) = (tree.stat(rel)?, live.stat(rel)?);
     let Some(shall) = shall else { return Ok(false) };
-    if shall.kind == dsg_fs::stat::Kind::Dir {
+    if shall.kind == Kind::Dir {
         if is.is_none() {
             tree.ensure_dirs(rel, None)?;
         }
@@ -516,10 +380,10 @@ fn carry(live: &Dir, tree: &Dir, path: &[u8]) -> Outcome<bool> {
     }
     let (dir, name) = stats::split(path);
     if !dir.is_empty() {
-        tree.ensure_dirs(std::ffi::OsStr::from_bytes(dir), None)?;
+        tree.ensure_dirs(OsStr::from_bytes(dir), None)?;
     }
-    let name = std::ffi::OsStr::from_bytes(name);
-    link_or_copy(&super::check::beneath(live, dir)?, name, &super::check::beneath(tree, dir)?, name)?;
+    let name = OsStr::from_bytes(name);
+    link_or_copy(&beneath(live, dir)?, name, &beneath(tree, dir)?, name)?;
     Ok(true)
 }
 
@@ -531,13 +395,13 @@ fn few_dirs(tree: &Dir) -> Outcome<Option<Vec<PathBuf>>> {
         if found.len() + left.len() > FEW {
             return Ok(None);
         }
-        let dir = super::check::beneath(tree, &rel)?;
+        let dir = beneath(tree, &rel)?;
         for name in dir.list()? {
-            if name.kind == Some(dsg_fs::stat::Kind::Dir) {
+            if name.kind == Some(Kind::Dir) {
                 left.push(stats::join(&rel, name.name.as_bytes()));
             }
         }
-        found.push(PathBuf::from(std::ffi::OsStr::from_bytes(&rel)));
+        found.push(PathBuf::from(OsStr::from_bytes(&rel)));
     }
     Ok(Some(found))
 }

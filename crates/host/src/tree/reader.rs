@@ -38,8 +38,9 @@ impl SnapshotReader {
             return Ok(Self { id, root: repo.layout.live()? });
         }
         repo.history().header(id)?;
-        Err(Failure::new(Code::NotFound, format!("The files of {id} are not kept any more."))
-            .hint("Its record is; older files can be had only from snapshots whose trees are kept."))
+        Err(Failure::new(Code::NotFound, format!("The files of {id} are not kept any more.")).hint(
+            "Its record is; older files can be had only from snapshots whose trees are kept.",
+        ))
     }
 
     pub(super) fn root(&self) -> &Dir {
@@ -58,7 +59,11 @@ impl SnapshotReader {
     pub fn read(&self, path: &RepoPath) -> Outcome<(File, Stat)> {
         let file = self.root.open_file(path.as_str()).map_err(|e| {
             if e.is_absent() {
-                Failure::new(Code::NotFound, format!("{path} is not among the files of {}.", self.id)).because(e)
+                Failure::new(
+                    Code::NotFound,
+                    format!("{path} is not among the files of {}.", self.id),
+                )
+                .because(e)
             } else {
                 e.into()
             }
@@ -76,18 +81,16 @@ fn find(repo: &Repo, id: SnapshotId) -> Outcome<Option<Dir>> {
         Err(e) if e.is_absent() => Ok(None),
         Err(e) => Err(Failure::from(e)),
     };
-    if let Some(kept) = absent(layout.side.open_beneath(format!("{TREES}/{id}")))? {
-        return Ok(Some(kept));
-    }
     let journal = repo.journal()?;
     let live = absent(layout.live())?;
     let live_ino = live.as_ref().map(Dir::own_stat).transpose()?.map(|s| s.ino);
+    let kept = || absent(layout.side.open_beneath(format!("{TREES}/{id}")));
     if let Some(journal) = journal.filter(|j| j.swap != Swap::Adopt) {
         let is_old = SnapshotId::new(journal.snapshot.number() - 1) == Some(id);
         let wanted = match (is_old, journal.snapshot == id) {
             (true, _) => journal.old,
             (_, true) => Some(journal.new),
-            _ => return Ok(None),
+            _ => return kept(),
         };
         if live_ino.is_some() && live_ino == wanted {
             return Ok(live);
@@ -100,8 +103,13 @@ fn find(repo: &Repo, id: SnapshotId) -> Outcome<Option<Dir>> {
                 return Ok(Some(dir));
             }
         }
-        return Ok(None);
+        return kept();
     }
-    let root: Option<Root> = layout.read_json(ROOT)?;
-    Ok(live.filter(|_| root.is_some_and(|r| r.snapshot == id && Some(r.ino) == live_ino)))
+    // Damaged or missing, it proves nothing.
+    let root: Option<Root> = layout.read_json(ROOT).unwrap_or(None);
+    // The live tree first: an adoption that was not finished left a copy of it.
+    match live.filter(|_| root.is_some_and(|r| r.snapshot == id && Some(r.ino) == live_ino)) {
+        Some(live) => Ok(Some(live)),
+        None => kept(),
+    }
 }

@@ -4,8 +4,6 @@
 //! forward, step by step, each of which may have been done already. Runs only under the lock. No
 //! tree is removed before the journaled inodes have said which is which.
 
-use std::time::{Duration, SystemTime};
-
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::repository::Outcome as TransactionOutcome;
 use dsg_core::snapshot::SnapshotId;
@@ -20,9 +18,9 @@ use super::layout::{
     CTIMES_VOID, FACTS, JOURNAL, Journal, LOCK, MANIFEST, NEW_FACTS, OUTCOMES, ROOT, Root,
     SNAPSHOTS, STAGING, STATS, Swap, TREES, write_json,
 };
-use super::repo::Repo;
+use super::repo::{Repo, holder};
 use super::staging::{
-    ASIDE, CHECKED, KEPT, NEW_MANIFEST, NEW_STATS, RECORD, REPLACED, TREE, check_transaction,
+    ASIDE, CHECKED, KEPT, NEW_MANIFEST, NEW_STATS, RECORD, REPLACED, TREE, age, check_transaction,
 };
 use crate::crash;
 
@@ -70,9 +68,8 @@ impl Repo {
     /// Finishes or undoes what the journal says.
     pub(super) fn recover(&self, lock: &Lock) -> Outcome<()> {
         let Some(journal) = self.journal()? else { return Ok(()) };
-        check_transaction(&journal.transaction).map_err(|e| {
-            super::layout::damaged(&self.layout.side.at(JOURNAL), &e.message)
-        })?;
+        check_transaction(&journal.transaction)
+            .map_err(|e| super::layout::damaged(&self.layout.side.at(JOURNAL), &e.message))?;
         let staging = self.layout.folder(STAGING)?;
         let inode = |name: &str| -> Result<Option<u64>, FsError> {
             Ok(staging.stat(format!("{}/{name}", journal.transaction))?.map(|s| s.ino))
@@ -129,13 +126,15 @@ impl Repo {
             rename_if_there(&dir, ASIDE, &dir, TREE)?;
         }
         let mut found = Vec::new();
-        if let (Some(old), Some(parent)) = (journal.old, SnapshotId::new(journal.snapshot.number() - 1)) {
-            if dir.stat(TREE)?.is_some_and(|s| s.ino == old) && journal.swap != Swap::Adopt {
-                let former = dir.open_beneath(TREE)?;
-                found = late::rescue(&former, &layout.live()?, &dir, parent, journal.snapshot)?;
-                crash::ROLLED_LATE.pass();
-                self.keep_tree(&dir, TREE, parent)?;
-            }
+        if let (Some(old), Some(parent)) =
+            (journal.old, SnapshotId::new(journal.snapshot.number() - 1))
+            && journal.swap != Swap::Adopt
+            && dir.stat(TREE)?.is_some_and(|s| s.ino == old)
+        {
+            let former = dir.open_beneath(TREE)?;
+            found = late::rescue(&former, &layout.live()?, &dir, parent, journal.snapshot)?;
+            crash::ROLLED_LATE.pass();
+            self.keep_tree(&dir, TREE, parent)?;
         }
         crash::ROLLED_FORMER.pass();
 
@@ -200,13 +199,20 @@ impl Repo {
     }
 
     /// How a transaction ended, if that was written.
-    pub(super) fn recorded_outcome(&self, transaction: &str) -> Outcome<Option<TransactionOutcome>> {
+    pub(super) fn recorded_outcome(
+        &self,
+        transaction: &str,
+    ) -> Outcome<Option<TransactionOutcome>> {
         check_transaction(transaction)?;
         let name = format!("{OUTCOMES}/{transaction}");
         self.layout.read_json(&name)
     }
 
-    pub(super) fn write_outcome(&self, transaction: &str, outcome: TransactionOutcome) -> Outcome<()> {
+    pub(super) fn write_outcome(
+        &self,
+        transaction: &str,
+        outcome: TransactionOutcome,
+    ) -> Outcome<()> {
         let folder = self.layout.folder(OUTCOMES)?;
         write_json(&folder, transaction, &outcome, self.modes())
     }
@@ -217,17 +223,13 @@ impl Repo {
         for name in staging.list()? {
             let Some(name) = name.name.to_str() else { continue };
             let Some(stat) = staging.stat(name)? else { continue };
-            let written = staging.stat(format!("{name}/{LOCK}"))?.map_or(stat.ctime, |s| s.ctime);
-            let age = SystemTime::UNIX_EPOCH
-                .checked_add(Duration::from_nanos(written.0.max(0).unsigned_abs()))
-                .and_then(|then| then.elapsed().ok())
-                .unwrap_or_default();
-            if age < KEPT || self.journal()?.is_some_and(|j| j.transaction == name) {
+            let stat = staging.stat(format!("{name}/{LOCK}"))?.unwrap_or(stat);
+            if age(&stat) < KEPT || self.journal()?.is_some_and(|j| j.transaction == name) {
                 continue;
             }
             if let Ok(dir) = staging.open_beneath(name) {
                 // Held until it is removed, so that its owner does not come back to it meanwhile.
-                match Lock::try_acquire(&dir, LOCK, 0o600, self.holder("", "cleans up"))? {
+                match Lock::try_acquire(&dir, LOCK, 0o600, holder("", "cleans up"))? {
                     Tried::Held(_dead) => {
                         self.void_ctimes()?;
                         staging.remove_tree(name)?;
@@ -293,7 +295,11 @@ mod tests {
             (Adopt, new, None, None, RollForward),
             (Adopt, other, None, None, Damaged),
         ] {
-            assert_eq!(verdict(&journal(swap), live, staged, aside), expected, "{swap:?} {live:?} {staged:?} {aside:?}");
+            assert_eq!(
+                verdict(&journal(swap), live, staged, aside),
+                expected,
+                "{swap:?} {live:?} {staged:?} {aside:?}"
+            );
         }
     }
 }

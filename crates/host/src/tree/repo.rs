@@ -56,12 +56,6 @@ impl Repo {
         self.layout.read_json(JOURNAL)
     }
 
-    /// What the lock says of us; `who` may be empty.
-    pub(super) fn holder(&self, who: &str, doing: &str) -> Holder {
-        let who = if who.is_empty() { account() } else { who.to_owned() };
-        Holder { who, since: now(), doing: doing.to_owned() }
-    }
-
     /// Takes the lock, without waiting, except for a preparation that is asked to step back.
     pub(super) fn lock(&self, who: &str, doing: &str) -> Outcome<Lock> {
         let mut asked: Option<std::time::Instant> = None;
@@ -89,7 +83,7 @@ impl Repo {
     }
 
     pub(super) fn try_lock(&self, who: &str, doing: &str) -> Outcome<Tried> {
-        let holder = self.holder(who, doing);
+        let holder = holder(who, doing);
         Ok(Lock::try_acquire(&self.layout.side, LOCK, self.modes().own_file(), holder)?)
     }
 
@@ -136,6 +130,12 @@ impl Repo {
             std::thread::sleep(Duration::from_micros(500));
         }
     }
+}
+
+/// What a lock says of us; `who` may be empty.
+pub(super) fn holder(who: &str, doing: &str) -> Holder {
+    let who = if who.is_empty() { account() } else { who.to_owned() };
+    Holder { who, since: now(), doing: doing.to_owned() }
 }
 
 /// Now, as RFC 3339.

@@ -20,13 +20,14 @@ use dsg_core::snapshot::SnapshotId;
 use dsg_fs::dir::{Dir, set_file_time};
 use dsg_fs::error::FsError;
 use dsg_fs::lock::{Lock, Tried};
+use dsg_fs::stat::Stat;
 use rustix::fs::{self as sys, Mode};
 use sha2::{Digest as _, Sha256};
 
 use super::check::workers;
 use super::drift::hash_stably;
 use super::layout::{LOCK, STAGING};
-use super::repo::{Repo, locked};
+use super::repo::{Repo, holder, locked};
 use crate::crash;
 
 /// Content that was staged, by hash.
@@ -86,6 +87,8 @@ pub struct Staging {
     /// Hashes that are staged, and whether they are private.
     staged: Mutex<HashMap<Hash, bool>>,
     one_call: Mutex<()>,
+    /// Whether dead transactions left anything.
+    inherited: bool,
     _alive: Lock,
 }
 
@@ -107,8 +110,8 @@ impl Staging {
         let modes = repo.modes();
         folder.ensure_dirs(transaction, Some(modes.dir()))?;
         let dir = folder.open_beneath(transaction)?;
-        let holder = repo.holder("", "stage");
-        let alive = match Lock::try_acquire(&dir, LOCK, modes.own_file(), holder)? {
+        let by = holder("", "stage");
+        let alive = match Lock::try_acquire(&dir, LOCK, modes.own_file(), by)? {
             Tried::Held(lock) => lock,
             Tried::Busy(by) => return Err(locked(&repo.layout, by)),
         };
@@ -119,6 +122,7 @@ impl Staging {
         // An earlier try of this very transaction.
         move_all(&objects, &adopted);
         adopt_dead(&folder, transaction, &adopted, repo)?;
+        let inherited = !adopted.list()?.is_empty();
         crash::BEGUN.pass();
         Ok(Self {
             repo: Arc::clone(repo),
@@ -128,6 +132,7 @@ impl Staging {
             objects,
             staged: Mutex::default(),
             one_call: Mutex::default(),
+            inherited,
             _alive: alive,
         })
     }
@@ -165,7 +170,14 @@ impl Staging {
                 scope.spawn(move || {
                     let mut buffer = vec![0; BUFFER];
                     while let Some(group) = groups.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        let failed = !self.stage_group(group, uploads, supply, monitor, &mut buffer, &sender);
+                        let failed = !self.stage_group(
+                            group,
+                            uploads,
+                            supply,
+                            monitor,
+                            &mut buffer,
+                            &sender,
+                        );
                         if failed {
                             next.store(usize::MAX / 2, Ordering::Relaxed);
                             return;
@@ -221,7 +233,9 @@ impl Staging {
         }
         let space = self.dir.space()?;
         let files = groups.len() as u64;
-        if bytes.saturating_add(RESERVE) > space.free || space.files.is_some_and(|free| files > free) {
+        if bytes.saturating_add(RESERVE) > space.free
+            || space.files.is_some_and(|free| files > free)
+        {
             return Err(Failure::new(
                 Code::Space,
                 format!(
@@ -231,7 +245,9 @@ impl Staging {
                     bytes / 1_000_000
                 ),
             )
-            .hint("Free some space on the repository's disk, then try again; nothing was changed."));
+            .hint(
+                "Free some space on the repository's disk, then try again; nothing was changed.",
+            ));
         }
         Ok(groups)
     }
@@ -249,9 +265,9 @@ impl Staging {
         let private = group.iter().any(|&i| uploads[i].private);
         let mut refused = Vec::new();
         for &index in group {
-            let item = monitor
-                .check()
-                .and_then(|()| self.stage_one(&uploads[index], private, index, supply, buffer, monitor));
+            let item = monitor.check().and_then(|()| {
+                self.stage_one(&uploads[index], private, index, supply, buffer, monitor)
+            });
             match item {
                 Ok(Ok(())) => {
                     // The content is there: whoever else wanted it has it.
@@ -288,7 +304,7 @@ impl Staging {
             return Ok(Ok(()));
         }
         let mode = self.repo.modes().file(upload.file.exec, private);
-        if known.is_some() || self.adopt(&name, upload)? {
+        if known.is_some() || (self.inherited && self.adopt(&name, upload)?) {
             self.objects.set_mode(&name, mode)?;
             self.objects.set_times(&name, upload.file.mtime)?;
             held(&self.staged).insert(hash, private);
@@ -378,7 +394,10 @@ impl Staging {
 pub(super) fn check_transaction(transaction: &str) -> Outcome<()> {
     match uuid::Uuid::parse_str(transaction) {
         Ok(id) if id.to_string() == transaction => Ok(()),
-        _ => Err(Failure::new(Code::Usage, format!("{transaction:?} is no transaction id (a UUID)."))),
+        _ => Err(Failure::new(
+            Code::Usage,
+            format!("{transaction:?} is no transaction id (a UUID)."),
+        )),
     }
 }
 
@@ -403,21 +422,24 @@ fn adopt_dead(folder: &Dir, own: &str, adopted: &Dir, repo: &Repo) -> Outcome<()
         }
         let Ok(dir) = folder.open_beneath(name) else { continue };
         let Ok(Some(lock_file)) = dir.stat(LOCK) else { continue };
-        let age = std::time::UNIX_EPOCH
-            .checked_add(Duration::from_nanos(lock_file.ctime.0.max(0).unsigned_abs()))
-            .and_then(|then| then.elapsed().ok())
-            .unwrap_or_default();
-        if age > KEPT {
+        if age(&lock_file) > KEPT {
             continue;
         }
-        let holder = repo.holder("", "take over");
-        let Ok(Tried::Held(_theirs)) = Lock::try_acquire(&dir, LOCK, 0o600, holder) else { continue };
-        if let Ok(objects) = dir.open_beneath(OBJECTS) {
-            move_all(&objects, adopted);
+        let by = holder("", "take over");
+        let Ok(Tried::Held(_theirs)) = Lock::try_acquire(&dir, LOCK, 0o600, by) else { continue };
+        repo.salvage(&dir)?;
+        for left in [OBJECTS, ADOPTED] {
+            if let Ok(objects) = dir.open_beneath(left) {
+                move_all(&objects, adopted);
+            }
         }
-        if let Ok(objects) = dir.open_beneath(ADOPTED) {
-            move_all(&objects, adopted);
-        }
+        folder.remove_tree(name)?;
     }
     Ok(())
+}
+
+/// How long ago a file was last written or renamed.
+pub(super) fn age(stat: &Stat) -> Duration {
+    let since = Duration::from_nanos(stat.ctime.0.max(0).unsigned_abs());
+    std::time::UNIX_EPOCH.checked_add(since).and_then(|t| t.elapsed().ok()).unwrap_or_default()
 }

@@ -407,9 +407,7 @@ impl Patch {
         let mut emptied: HashSet<Vec<u8>> = HashSet::new();
         let mut finish = |block: &mut Block, emptied: &mut HashSet<Vec<u8>>| {
             let dir = &block.dir;
-            block
-                .names
-                .retain(|(n, s)| s.kind != Kind::Dir || !emptied.remove(&join(dir, n)));
+            block.names.retain(|(n, s)| s.kind != Kind::Dir || !emptied.remove(&join(dir, n)));
             if block.names.is_empty() && !block.dir.is_empty() {
                 emptied.insert(block.dir.clone());
                 return Ok(());
@@ -438,7 +436,8 @@ impl Patch {
                 blocks.next().transpose()?.unwrap_or_default()
             };
             if let Some(changes) = self.0.remove(&DirKey(block.dir.clone())) {
-                let mut names: BTreeMap<_, _> = std::mem::take(&mut block.names).into_iter().collect();
+                let mut names: BTreeMap<_, _> =
+                    std::mem::take(&mut block.names).into_iter().collect();
                 let mut former =
                     Block { dir: block.dir.clone(), mtime: block.mtime, names: Vec::new() };
                 for (name, edit) in changes {
@@ -481,4 +480,3 @@ pub(super) fn open_checked(
     while probe.frame().ok()?.is_some() {}
     open()
 }
-

@@ -67,7 +67,11 @@ fn dies(f: &Fixture, scenario: &str, point: &str) -> bool {
         .output()
         .unwrap();
     let died = std::os::unix::process::ExitStatusExt::signal(&output.status).is_some();
-    assert!(died || output.status.success(), "{point}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        died || output.status.success(),
+        "{point}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     died
 }
 
@@ -150,7 +154,10 @@ fn publishes(prepare: impl Fn(&Fixture), required: &[&str]) {
 
 #[test]
 fn a_publish_that_dies_anywhere_is_before_or_after() {
-    publishes(|_| (), &["host.built", "host.applied", "host.journaled", "host.exchanged", "host.rolled.late"]);
+    publishes(
+        |_| (),
+        &["host.built", "host.applied", "host.journaled", "host.exchanged", "host.rolled.late"],
+    );
 }
 
 #[test]
@@ -199,7 +206,12 @@ fn an_init_that_dies_anywhere_can_be_run_again() {
             assert_eq!(f.is_consistent(), first_tree(), "{}", point.0);
             assert_eq!(TreeStore::create(&f.path, None).err().unwrap().code, Code::Exists);
         } else {
-            assert_eq!(TreeStore::open(&f.path).err().unwrap().code, Code::NoRepository, "{}", point.0);
+            assert_eq!(
+                TreeStore::open(&f.path).err().unwrap().code,
+                Code::NoRepository,
+                "{}",
+                point.0
+            );
             assert!(!f.path.exists(), "{}", point.0);
             f.init(Access::Personal, first()).unwrap();
             assert_eq!(f.is_consistent(), first_tree());
@@ -207,7 +219,13 @@ fn an_init_that_dies_anywhere_can_be_run_again() {
         f.sync(change()).unwrap();
         assert_eq!(f.is_consistent(), after());
     }
-    for point in ["host.init.sidecar", "host.init.facts", "host.journaled", "host.exchanged", "host.rolled.facts"] {
+    for point in [
+        "host.init.sidecar",
+        "host.init.facts",
+        "host.journaled",
+        "host.exchanged",
+        "host.rolled.facts",
+    ] {
         assert!(died_at.contains(&point), "{point}");
     }
 }

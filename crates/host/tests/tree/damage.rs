@@ -9,7 +9,9 @@ use dsg_host::tree::TreeStore;
 
 use crate::fixture::*;
 
-const DAMAGES: [(&str, fn(&Path)); 5] = [
+type Damage = (&'static str, fn(&Path));
+
+const DAMAGES: [Damage; 5] = [
     ("removed", |p| fs::remove_file(p).unwrap()),
     ("emptied", |p| fs::write(p, "").unwrap()),
     ("cut", |p| {
@@ -41,7 +43,9 @@ fn everything(f: &Fixture) -> Outcome<()> {
     store.drift(&Monitor::silent())?;
     let faults = store.validate_chain(true, &Monitor::silent())?;
     match faults.first() {
-        Some(fault) => Err(dsg_core::failure::Failure::new(Code::RepositoryDamaged, &*fault.what).hint("")),
+        Some(fault) => {
+            Err(dsg_core::failure::Failure::new(Code::RepositoryDamaged, &*fault.what).hint(""))
+        }
         None => Ok(()),
     }
 }
@@ -113,7 +117,8 @@ fn a_newer_format_is_told_apart_from_damage() {
     for file in ["repository.json", "snapshots/s3.jsonl"] {
         let f = three_snapshots();
         let text = fs::read_to_string(f.side(file)).unwrap();
-        fs::write(f.side(file), text.replacen("\"format\":1", "\"format\":2,\"novel\":[]", 1)).unwrap();
+        fs::write(f.side(file), text.replacen("\"format\":1", "\"format\":2,\"novel\":[]", 1))
+            .unwrap();
         assert_eq!(everything(&f).unwrap_err().code, Code::NewerFormat, "{file}");
     }
 }

@@ -62,7 +62,10 @@ fn with_a_prepared_tree_even_the_replaced_content_stays_in_the_history() {
     fs::remove_file(f.live("a")).unwrap();
     adopted(&f);
     let store = f.open();
-    assert_eq!((fetch(&store, id(1), "dir/b"), fetch(&store, id(1), "a")), ("beta".into(), "alpha".into()));
+    assert_eq!(
+        (fetch(&store, id(1), "dir/b"), fetch(&store, id(1), "a")),
+        ("beta".into(), "alpha".into())
+    );
 }
 
 #[test]

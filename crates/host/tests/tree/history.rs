@@ -33,7 +33,10 @@ fn net_changes_since_any_snapshot() {
     assert_eq!(net(&f, Some(4)), told([]));
     assert_eq!(net(&f, Some(3)), told([("dir/b", true)]));
     assert_eq!(net(&f, Some(2)), told([("a", true), ("dir/b", true), ("link", false)]));
-    assert_eq!(net(&f, Some(1)), told([("a", true), ("dir/b", true), ("link", false), ("x", true)]));
+    assert_eq!(
+        net(&f, Some(1)),
+        told([("a", true), ("dir/b", true), ("link", false), ("x", true)])
+    );
     assert_eq!(net(&f, None).len(), 4);
     let future = f.open().changes_since(Some(id(9)), &mut |_| Ok(()));
     assert_eq!(future.unwrap_err().code, Code::NotFound);
@@ -70,7 +73,10 @@ fn every_snapshots_files_and_headers_can_be_had() {
     assert_eq!(numbers(Some(id(3)), 9), [2, 1]);
     assert_eq!(store.header(id(7)).unwrap_err().code, Code::NotFound);
     assert_eq!(store.snapshot(id(7)).unwrap_err().code, Code::NotFound);
-    assert_eq!(store.snapshot(id(2)).unwrap().read(&path("nope")).unwrap_err().code, Code::NotFound);
+    assert_eq!(
+        store.snapshot(id(2)).unwrap().read(&path("nope")).unwrap_err().code,
+        Code::NotFound
+    );
 }
 
 #[test]

@@ -10,3 +10,4 @@ mod history;
 mod init;
 mod publish;
 mod races;
+mod size;

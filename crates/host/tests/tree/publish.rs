@@ -42,7 +42,8 @@ fn a_prestaged_tree_gives_the_same_result() {
     for round in 0..3 {
         f.prestage();
         assert!(f.side("prestage/ready.json").exists());
-        f.sync(wish().put("a", &format!("round {round}")).put(&format!("dir/n{round}"), "n")).unwrap();
+        f.sync(wish().put("a", &format!("round {round}")).put(&format!("dir/n{round}"), "n"))
+            .unwrap();
         assert!(!f.side("prestage/tree").exists(), "it was used");
         f.is_consistent();
     }
@@ -53,8 +54,16 @@ fn a_prestaged_tree_gives_the_same_result() {
 #[test]
 fn a_file_becomes_a_folder_and_back() {
     let f = fixture();
-    f.sync(wish().gone("a").put("a/inside", "1").gone("dir/b").gone("dir/deep/c").put("dir", "flat").gone("link"))
-        .unwrap();
+    f.sync(
+        wish()
+            .gone("a")
+            .put("a/inside", "1")
+            .gone("dir/b")
+            .gone("dir/deep/c")
+            .put("dir", "flat")
+            .gone("link"),
+    )
+    .unwrap();
     assert_eq!(f.is_consistent(), tree([("a/inside", "1"), ("dir", "flat")]));
     f.sync(wish().gone("a/inside").put("a", "alpha").gone("dir")).unwrap();
     assert_eq!(f.is_consistent(), tree([("a", "alpha")]));
@@ -122,7 +131,8 @@ fn content_that_changed_is_refused_alone() {
     let store = f.open();
     let tx = transaction();
     let staging = store.begin(Some(id(1)), &tx).unwrap();
-    let wanted = wish().put("good", "good").put("longer", "12345").put("other", "abc").put("short", "wxyz");
+    let wanted =
+        wish().put("good", "good").put("longer", "12345").put("other", "abc").put("short", "wxyz");
     let (uploads, mut contents) = wanted.uploads();
     contents.0[1] = b"123456789".to_vec();
     contents.0[2] = b"abd".to_vec();
@@ -156,8 +166,7 @@ fn a_publication_that_makes_no_sense_changes_nothing() {
     let mut unsorted = wish().put("x", "1").put("y", "2").publication(Some(id(1)), &transaction());
     unsorted.changes.reverse();
     let tx = unsorted.authorship.transaction.clone();
-    let staging =
-        staged(&store, Some(id(1)), &tx, &wish().put("x", "1").put("y", "2")).unwrap();
+    let staging = staged(&store, Some(id(1)), &tx, &wish().put("x", "1").put("y", "2")).unwrap();
     assert_eq!(staging.publish(&unsorted, &Monitor::silent()).unwrap_err().code, Code::Usage);
     assert_eq!(f.is_consistent(), first_tree());
 }
@@ -188,7 +197,9 @@ fn after_a_halt_the_staged_content_is_still_there_for_the_next_try() {
     let wanted = wish().put("big", "much work");
     assert_eq!(f.sync(wanted.clone()).unwrap_err().code, Code::Drift);
     let hash = dsg_core::entry::Hash::of(b"much work").to_string();
-    let left = fs::read_dir(f.side("staging")).unwrap().any(|d| d.unwrap().path().join("objects").join(&hash).exists());
+    let left = fs::read_dir(f.side("staging"))
+        .unwrap()
+        .any(|d| d.unwrap().path().join("objects").join(&hash).exists());
     assert!(left);
 }
 
@@ -219,7 +230,8 @@ fn an_abort_leaves_no_trace_and_outcomes_are_told() {
     assert_eq!(store.outcome(&tx).unwrap(), Some(TransactionOutcome::Aborted));
     // Who was told that it is aborted must never see it published.
     let late = staged(&store, Some(id(1)), &tx, &wish().put("x", "1")).unwrap();
-    let refused = late.publish(&wish().put("x", "1").publication(Some(id(1)), &tx), &Monitor::silent());
+    let refused =
+        late.publish(&wish().put("x", "1").publication(Some(id(1)), &tx), &Monitor::silent());
     assert!(refused.is_err());
     let header = f.sync(wish().put("y", "2")).unwrap();
     let told = store.outcome(&header.authorship.transaction).unwrap();
@@ -245,7 +257,8 @@ fn a_stop_before_the_publish_changes_nothing() {
 fn without_an_exchange_two_renames_do_it_and_it_is_not_called_atomic() {
     let f = fixture();
     let facts = fs::read_to_string(f.side("repository.json")).unwrap();
-    fs::write(f.side("repository.json"), facts.replace("\"exchange\":true", "\"exchange\":false")).unwrap();
+    fs::write(f.side("repository.json"), facts.replace("\"exchange\":true", "\"exchange\":false"))
+        .unwrap();
     assert!(!f.open().info().capabilities.atomic_publish);
     f.sync(wish().put("a", "2").gone("dir/b")).unwrap();
     f.is_consistent();

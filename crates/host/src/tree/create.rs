@@ -1,0 +1,207 @@
+//! Making and opening a repository.
+//!
+//! A repository is one only once its first snapshot is published: until then its facts stand under
+//! another name, and whoever runs init again starts over. Refuses places where a publish could not
+//! keep its promise: mount points, folders that hold something, folders where one may not write.
+
+use std::os::fd::AsFd as _;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use dsg_core::failure::{Code, Failure, Outcome};
+use dsg_core::repository::Access;
+use dsg_core::snapshot::FORMAT;
+use dsg_fs::dir::Dir;
+use dsg_fs::error::FsError;
+use dsg_fs::lock::{Lock, Tried};
+use dsg_fs::stat::Kind;
+use rustix::fs::{self as sys, Mode, OFlags, ResolveFlags};
+
+use super::layout::{FACTS, Facts, INIT_LOCK, Layout, Modes, NEW_FACTS, locate, side_name};
+use super::repo::{Repo, holder, locked};
+use super::store::TreeStore;
+use crate::crash;
+
+impl TreeStore {
+    /// Prepares a repository at `path`, which must not exist or be an empty directory. It is one
+    /// only after its first publish; until then another `create` starts over. Without `access`, a
+    /// setgid group directory makes it a team's.
+    ///
+    /// # Errors
+    /// [`Code::Exists`], [`Code::Locked`] (another init), [`Code::Unsupported`] (a mount point),
+    /// [`Code::Permission`] (the directory above it).
+    pub fn create(path: &Path, access: Option<Access>) -> Outcome<Self> {
+        let (parent, name) = locate(path)?;
+        if let Ok(side) = parent.open_beneath(side_name(&name)) {
+            // Before anything is looked at or locked: a repository is left alone.
+            let layout = Layout { parent: parent.try_clone()?, name: name.clone(), side };
+            finish_interrupted_init(&layout)?;
+            if layout.facts(FACTS)?.is_some() {
+                return Err(exists(&layout));
+            }
+        }
+        let place = inspect_place(&parent, &name)?;
+        let access = access.unwrap_or(if place.team { Access::Team } else { Access::Personal });
+        let modes = Modes(access);
+        let side_name = side_name(&name);
+        parent.ensure_dirs(&side_name, Some(modes.dir())).map_err(|e| {
+            Failure::from(e).hint(format!(
+                "The repository's history lives beside it: you need to be able to write in {}.",
+                parent.path().display()
+            ))
+        })?;
+        let side = parent.open_beneath(&side_name)?;
+        if let Some(group) = place.group {
+            let _ = sys::fchown(&side, None, Some(sys::Gid::from_raw(group)));
+        }
+        crash::INIT_SIDECAR.pass();
+        let layout = Layout { parent, name, side };
+        let by = holder("", "creates it");
+        let init = match Lock::try_acquire(&layout.side, INIT_LOCK, modes.own_file(), by)? {
+            Tried::Held(lock) => lock,
+            Tried::Busy(by) => return Err(locked(&layout, by)),
+        };
+        finish_interrupted_init(&layout)?;
+        if layout.facts(FACTS)?.is_some() {
+            return Err(exists(&layout));
+        }
+        for name in layout.side.list()? {
+            if let Some(name) = name.name.to_str().filter(|n| *n != INIT_LOCK) {
+                layout.side.remove_tree(name)?;
+            }
+        }
+        layout.ensure_folders(modes)?;
+        let facts = Facts {
+            format: FORMAT,
+            id: uuid::Uuid::now_v7().to_string(),
+            access,
+            created: jiff::Timestamp::now(),
+            exchange: can_exchange(&layout.side)?,
+        };
+        layout.write_json(NEW_FACTS, &facts, modes)?;
+        layout.parent.fsync()?;
+        crash::INIT_FACTS.pass();
+        Ok(Self { repo: Arc::new(Repo { layout, facts, init: Mutex::new(Some(init)) }) })
+    }
+
+    /// Opens a repository, and finishes or undoes what an interrupted transaction left, unless
+    /// somebody who lives is at it.
+    ///
+    /// # Errors
+    /// [`Code::NoRepository`], [`Code::Unreachable`], [`Code::RepositoryDamaged`],
+    /// [`Code::NewerFormat`].
+    pub fn open(path: &Path) -> Outcome<Self> {
+        let (parent, name) = locate(path)?;
+        let none = |why: &str| {
+            Failure::new(
+                Code::NoRepository,
+                format!("There is no repository at {}{why}.", path.display()),
+            )
+            .hint("Check the address, or make one there with init.")
+        };
+        let side = match parent.open_beneath(side_name(&name)) {
+            Ok(side) => side,
+            Err(e) if e.is_absent() => return Err(none("").because(e)),
+            Err(e) => return Err(e.into()),
+        };
+        let layout = Layout { parent, name, side };
+        if layout.facts(FACTS)?.is_none() {
+            finish_interrupted_init(&layout)?;
+        }
+        let Some(facts) = layout.facts(FACTS)? else {
+            return Err(none(": an init there was not finished"));
+        };
+        let repo = Repo { layout, facts, init: Mutex::new(None) };
+        if repo.needs_recovery()? {
+            recover_if_free(&repo)?;
+        }
+        Ok(Self { repo: Arc::new(repo) })
+    }
+}
+
+/// What stands where a repository is to be.
+struct Place {
+    team: bool,
+    group: Option<u32>,
+}
+
+fn exists(layout: &Layout) -> Failure {
+    let at = layout.parent.at(&layout.name);
+    Failure::new(Code::Exists, format!("There is a repository at {} already.", at.display()))
+        .hint("Clone it, or choose another place.")
+}
+
+fn inspect_place(parent: &Dir, name: &str) -> Outcome<Place> {
+    let at = parent.at(name);
+    let is_team = |mode: u32| mode & 0o2020 == 0o2020;
+    let above = parent.own_stat()?.mode;
+    let Some(stat) = parent.stat(name)? else {
+        return Ok(Place { team: is_team(above), group: None });
+    };
+    if stat.kind != Kind::Dir {
+        return Err(Failure::new(
+            Code::Exists,
+            format!("{} is there already, and no folder.", at.display()),
+        ));
+    }
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_XDEV | ResolveFlags::NO_SYMLINKS;
+    let fd = match sys::openat2(parent, name, flags, Mode::empty(), resolve) {
+        Ok(fd) => fd,
+        Err(rustix::io::Errno::XDEV) => {
+            return Err(Failure::new(
+                Code::Unsupported,
+                format!(
+                    "{} is a mount point: its folder cannot be exchanged in one step.",
+                    at.display()
+                ),
+            )
+            .hint("Choose a folder below it."));
+        }
+        Err(e) => return Err(FsError::new("open the folder", &at, e).into()),
+    };
+    let group = sys::fstat(fd.as_fd()).map_err(|e| FsError::new("look at", &at, e))?.st_gid;
+    if !parent.open_beneath(name)?.list()?.is_empty() {
+        return Err(Failure::new(Code::Exists, format!("{} is not empty.", at.display()))
+            .hint("Choose another place for the repository, or move away what is there."));
+    }
+    Ok(Place { team: is_team(above) || is_team(stat.mode), group: Some(group) })
+}
+
+/// If the first publish was decided, its repository is there once it is rolled forward.
+fn finish_interrupted_init(layout: &Layout) -> Outcome<()> {
+    let Some(facts) = layout.facts(NEW_FACTS)? else { return Ok(()) };
+    let reopened = Layout {
+        parent: layout.parent.try_clone()?,
+        name: layout.name.clone(),
+        side: layout.side.try_clone()?,
+    };
+    let repo = Repo { layout: reopened, facts, init: Mutex::new(None) };
+    if repo.needs_recovery()? { recover_if_free(&repo) } else { Ok(()) }
+}
+
+fn recover_if_free(repo: &Repo) -> Outcome<()> {
+    match repo.try_lock("", "finishes an interrupted publish") {
+        Ok(Tried::Held(lock)) => repo.recover(&lock),
+        // Whoever holds it finishes it, or is in the midst of it.
+        Ok(Tried::Busy(_)) => Ok(()),
+        // A mere reader cannot; what is there can be read all the same.
+        Err(e) if e.code == Code::Permission => Ok(()),
+        Err(e) => Err(e),
+    }
+}
+
+fn can_exchange(side: &Dir) -> Outcome<bool> {
+    for probe in ["probe-a", "probe-b"] {
+        side.ensure_dirs(probe, None)?;
+    }
+    let exchanged = side.exchange("probe-a", side, "probe-b");
+    for probe in ["probe-a", "probe-b"] {
+        side.remove_dir(probe)?;
+    }
+    match exchanged {
+        Ok(()) => Ok(true),
+        Err(e) if e.is_unsupported() => Ok(false),
+        Err(e) => Err(e.into()),
+    }
+}

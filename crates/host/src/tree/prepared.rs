@@ -1,0 +1,177 @@
+//! The files that a transaction prepares in its staging area: record, manifest, stats.
+//!
+//! They take their places in the sidecar when it is rolled forward, by renames. The record is
+//! durable before the decision; manifest and stats are caches that prove themselves.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Write as _};
+
+use dsg_core::entry::{Entry, Hash};
+use dsg_core::failure::{Failure, Outcome};
+use dsg_core::manifest::{Change, Totals, line};
+use dsg_core::monitor::Monitor;
+use dsg_core::path::RepoPath;
+use dsg_core::repository::Publication;
+use dsg_core::snapshot::{FORMAT, SnapshotHeader, SnapshotId};
+use dsg_fs::dir::Dir;
+use rustix::fs::{self as sys};
+
+use super::check::{Difference, compare};
+use super::drift::{Drift, judge};
+use super::layout::{MANIFEST, STATS};
+use super::patch::{self, Strictness};
+use super::repo::Repo;
+use super::staging::{CHECKED, NEW_MANIFEST, NEW_STATS, RECORD, REPLACED};
+use super::stats::{self, Patch, StatsWriter};
+
+const BUFFER: usize = 256 * 1024;
+
+/// Compares the live tree with the recorded stats; what was observed is in [`CHECKED`].
+pub(super) fn compare_live(
+    repo: &Repo,
+    live: &Dir,
+    head: &SnapshotHeader,
+    dir: &Dir,
+    exactly: bool,
+    monitor: &Monitor,
+) -> Outcome<Drift> {
+    let strict = repo.ctimes_hold()?;
+    let failed = |e: std::io::Error| Failure::io("write", dir.at(CHECKED), e);
+    let mut writer = new_stats(dir, CHECKED, Some(head.id), repo)?;
+    let recorded = match stats::open_checked(&repo.layout.side, STATS, head.id) {
+        Some(recorded) => recorded,
+        None => rebuilt_stats(repo, head, dir)?,
+    };
+    let differences: Vec<Difference> = compare(live, recorded, strict, &mut writer, monitor)?;
+    writer.finish().map_err(failed)?;
+    judge(live, &differences, repo.history(), head, exactly, monitor)
+}
+
+/// Stats of which nothing but the names is known: every file is compared by content.
+fn rebuilt_stats(
+    repo: &Repo,
+    head: &SnapshotHeader,
+    dir: &Dir,
+) -> Outcome<stats::StatsReader<BufReader<File>>> {
+    const UNKNOWN: &str = "unknown";
+    let failed = |e: std::io::Error| Failure::io("write", dir.at(UNKNOWN), e);
+    let mut writer = new_stats(dir, UNKNOWN, Some(head.id), repo)?;
+    let manifest = repo.history().manifest(head)?;
+    stats::from_manifest(super::history::entries(manifest), |block| writer.put(block))
+        .map_err(|e| super::layout::damaged(&repo.layout.side.at(MANIFEST), &e.to_string()))?;
+    writer.finish().map_err(failed)?;
+    let file = dir.open_file(UNKNOWN)?;
+    dir.remove_file(UNKNOWN)?;
+    stats::StatsReader::new(BufReader::with_capacity(BUFFER, file)).map_err(failed)
+}
+
+fn new_stats(
+    dir: &Dir,
+    name: &str,
+    snapshot: Option<SnapshotId>,
+    repo: &Repo,
+) -> Outcome<StatsWriter<BufWriter<File>>> {
+    let file = replace(dir, name, repo)?;
+    StatsWriter::new(BufWriter::with_capacity(BUFFER, file), snapshot)
+        .map_err(|e| Failure::io("write", dir.at(name), e))
+}
+
+/// A new file in a staging area, instead of what an earlier try left.
+fn replace(dir: &Dir, name: &str, repo: &Repo) -> Outcome<File> {
+    match dir.remove_file(name) {
+        Err(e) if !e.is_absent() => return Err(e.into()),
+        _ => {}
+    }
+    Ok(dir.create_new(name, repo.modes().own_file())?)
+}
+
+/// The new stats from what was just observed and what was changed.
+pub(super) fn write_stats(
+    repo: &Repo,
+    dir: &Dir,
+    base: Option<SnapshotId>,
+    new: SnapshotId,
+    patch: Patch,
+) -> Outcome<()> {
+    let failed = |e: std::io::Error| Failure::io("write", dir.at(NEW_STATS), e);
+    let mut writer = new_stats(dir, NEW_STATS, Some(new), repo)?;
+    let mut former = new_stats(dir, REPLACED, base, repo)?;
+    match base {
+        None => patch.apply(std::iter::empty(), &mut writer, |_| Ok(())).map_err(failed)?,
+        Some(base) => {
+            let checked = stats::open_checked(dir, CHECKED, base)
+                .ok_or_else(|| failed(std::io::ErrorKind::UnexpectedEof.into()))?;
+            patch.apply(checked, &mut writer, |block| former.put(block)).map_err(failed)?;
+        }
+    }
+    former.finish().map_err(failed)?;
+    let file = writer.finish().map_err(failed)?;
+    let size = file.get_ref().metadata().map_or(u64::MAX, |m| m.len());
+    if size <= 4 * 1024 * 1024 {
+        // A large one reaches the disk in time; if it is torn by then, it is rebuilt.
+        sys::fdatasync(file.get_ref()).map_err(|e| failed(e.into()))?;
+    }
+    Ok(())
+}
+
+/// Writes the new manifest and the record of a publication.
+pub(super) fn write_record(
+    repo: &Repo,
+    dir: &Dir,
+    publication: &Publication,
+    base: Option<&SnapshotHeader>,
+) -> Outcome<SnapshotHeader> {
+    let output = BufWriter::with_capacity(BUFFER, replace(dir, NEW_MANIFEST, repo)?);
+    let mut totals = base.map_or_else(Totals::default, |b| b.totals);
+    for change in &publication.changes {
+        if let Some(entry) = &change.entry {
+            totals.entries += 1;
+            totals.bytes = totals.bytes.saturating_add(entry.size());
+        }
+    }
+    let changes = publication.changes.iter().cloned().map(Ok);
+    let former = |_: &RepoPath, entry: Entry| {
+        totals.entries = totals.entries.saturating_sub(1);
+        totals.bytes = totals.bytes.saturating_sub(entry.size());
+    };
+    let patched = match base {
+        None => patch::apply(std::io::empty(), changes, output, Strictness::Exact, former),
+        Some(head) => {
+            let manifest = BufReader::with_capacity(BUFFER, repo.history().manifest(head)?);
+            patch::apply(manifest, changes, output, Strictness::Exact, former)
+        }
+    }
+    .map_err(|e| e.into_failure(&repo.layout.side.at(MANIFEST)))?;
+    if let Some(head) = base.filter(|head| head.manifest != patched.base) {
+        return Err(super::layout::damaged(
+            &repo.layout.side.at(MANIFEST),
+            &format!("it is not the manifest of {}", head.id),
+        ));
+    }
+    let body: Vec<u8> = publication
+        .changes
+        .iter()
+        .flat_map(|Change { path, entry }| line(path, entry.as_ref()))
+        .collect();
+    let header = SnapshotHeader {
+        format: FORMAT,
+        repository: repo.facts.id.clone(),
+        id: base.map_or(SnapshotId::FIRST, |b| b.id.next()),
+        parent: base.map(|b| b.id),
+        authorship: publication.authorship.clone(),
+        config: publication.config.clone(),
+        totals,
+        delta: patched.counts,
+        manifest: patched.result,
+        delta_sha256: Hash::of(&body),
+        chain: Hash([0; 32]),
+    }
+    .chained(base.map(|b| b.chain));
+    let failed = |e: std::io::Error| Failure::io("write", dir.at(RECORD), e);
+    let mut file = replace(dir, RECORD, repo)?;
+    file.write_all(header.line().as_bytes())
+        .and_then(|()| file.write_all(&body))
+        .and_then(|()| file.sync_all())
+        .map_err(failed)?;
+    Ok(header)
+}
