@@ -69,9 +69,12 @@ format: setup-build $(UI_PACKAGES) ## Format all sources
 	cargo fmt --all
 	npm --prefix ui run format
 
-.PHONY: bench
-bench: setup-bench $(UI_DIST) ## Measure, against other programs on this machine
-	cargo bench $(CARGO_FLAGS)
+.PHONY: bench bench-large
+bench: setup-bench ## Measure, against other programs on this machine
+	cargo build --release $(CARGO_FLAGS) --bin dsg
+	cargo bench $(CARGO_FLAGS) --bench compare
+bench-large: export BENCH_LARGE := 1
+bench-large: bench ## The same, and 1,000,000 files (20 GiB for a while)
 
 .PHONY: clean
 clean: ## Remove everything that was built
