@@ -90,7 +90,7 @@ pub(crate) struct Session {
 impl Session {
     /// Starts the application with empty data and waits until its window is there.
     pub(crate) async fn start(setup: &Setup) -> Outcome<Self> {
-        let dir = tempfile::tempdir()?;
+        let dir = tempfile::Builder::new().prefix("dsg-").tempdir()?;
         let (width, height) = setup.size;
         let mut screen = Group::start(
             Command::new("Xvfb")
@@ -121,6 +121,8 @@ impl Session {
                 .env("DBUS_SESSION_BUS_ADDRESS", address)
                 .env("XDG_RUNTIME_DIR", &runtime)
                 .env("HOME", dir.path())
+                .env_remove("XDG_CONFIG_HOME")
+                .env_remove("DSG_CONFIG_HOME")
                 .env("DSG_APP_DIR", dir.path().join("app"))
                 .env(
                     "GTK_THEME",
@@ -172,6 +174,13 @@ impl Session {
         let path = self.at(path);
         fs::create_dir_all(path.parent().ok_or("no parent")?)?;
         Ok(fs::write(path, content)?)
+    }
+
+    /// Whoever syncs from now on has this name.
+    pub(crate) fn work_as(&self, author: &str) -> Outcome {
+        let file = self.dir.path().join(".config/dsg/dsg.yml");
+        fs::create_dir_all(file.parent().ok_or("no parent")?)?;
+        Ok(fs::write(file, format!("user_id: {author}\n"))?)
     }
 
     /// Clicks the button of this name as soon as it can be clicked.

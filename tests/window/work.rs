@@ -23,6 +23,7 @@ fn table(rows: u32, seed: u32) -> String {
 /// Makes a repository of it by mouse.
 async fn create(session: &Session) -> Outcome {
     data(session)?;
+    session.work_as("ana@example.org")?;
     session.click("Create a repository…").await?;
     session.fill("folder", &session.at("coast").display().to_string()).await?;
     session.fill("address", &session.at("repository").display().to_string()).await?;
@@ -99,6 +100,7 @@ async fn story(theme: Theme) -> Outcome {
     session.write("laptop/output/figures/tides.svg", "<svg/>\n".repeat(900))?;
     session.button("Sync 3 files").await?;
     message(&session, "Offsets corrected").await?;
+    session.work_as("ben@example.org")?;
     session.click("Sync 3 files").await?;
     session.text("Published s3").await?;
 
@@ -110,12 +112,18 @@ async fn story(theme: Theme) -> Outcome {
     session.window().find(tab).await?.click().await?;
     session.click("Look again").await?;
     session.text("1 conflict waits for a decision.").await?;
+    session.text("ben@example.org · just now").await?;
+    session.click("Close").await?;
     picture("conflict").await?;
+    session.work_as("ana@example.org")?;
     session.click("Keep both").await?;
     session.text("Both are kept").await?;
     picture("decided").await?;
+    message(&session, "Both harbour series, to be compared").await?;
     session.click("Sync 4 files").await?;
     session.text("Published s4").await?;
+    // The copy that is kept does not look deleted, not even for a moment.
+    session.text("Everything is in sync").await?;
     let kept: Vec<String> = fs::read_dir(session.at("coast/input/stations"))?
         .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
         .filter(|name| name.starts_with("harbour"))
@@ -180,10 +188,12 @@ async fn a_repository_that_went_away_is_said_with_what_to_do() -> Outcome {
     session.click("Sync 1 file").await?;
     session.text("The sync did not happen").await?;
     session.text("There is no repository at").await?;
-    session.text("Check the address").await?;
+    session.text("Check that its disk or share is connected").await?;
     session.picture("error-light").await?;
     // The window hears of it by itself, too, and of its return.
     session.text("Repository not reachable").await?;
+    session.click("Close").await?;
+    session.text("Nothing can be synced now").await?;
     session.picture("offline-light").await?;
     fs::rename(session.at("away"), session.at("repository"))?;
     fs::rename(session.at(".away.dsg"), session.at(".repository.dsg"))?;
@@ -195,22 +205,31 @@ async fn a_repository_that_went_away_is_said_with_what_to_do() -> Outcome {
 
 #[tokio::test]
 async fn a_running_sync_is_cancelled_and_nothing_has_changed() -> Outcome {
-    let session = Session::start(&Setup::default()).await?;
-    create(&session).await?;
-    for n in 0..400_u32 {
-        session.write(&format!("coast/input/raw/{n:04}.bin"), vec![n as u8; 1_000_000])?;
+    for theme in [Theme::Light, Theme::Dark] {
+        cancel(theme).await?;
     }
-    session.button("Sync 400 files").await?;
-    session.click("Sync 400 files").await?;
-    session.button("Cancel").await?;
-    session.picture("syncing-light").await?;
+    Ok(())
+}
+
+async fn cancel(theme: Theme) -> Outcome {
+    let session = Session::start(&Setup { theme, ..Setup::default() }).await?;
+    create(&session).await?;
+    for n in 0..500_u32 {
+        let content = n.to_le_bytes().repeat(250_000);
+        session.write(&format!("coast/input/sonar/tile-{n:04}.tif"), content)?;
+    }
+    session.button("Sync 500 files").await?;
+    message(&session, "Sonar tiles").await?;
+    session.click("Sync 500 files").await?;
+    session.text("Copying").await?;
+    session.picture(&name(theme, "syncing")).await?;
     session.click("Cancel").await?;
     session.text("Cancelled: nothing has changed on any side").await?;
-    session.picture("cancelled-light").await?;
-    assert!(!session.at("repository/input/raw").exists());
-    assert!(session.at("coast/input/raw/0399.bin").is_file());
+    session.picture(&name(theme, "cancelled")).await?;
+    assert!(!session.at("repository/input/sonar").exists());
+    assert!(session.at("coast/input/sonar/tile-0499.tif").is_file());
     // And it can be done all the same.
-    session.click("Sync 400 files").await?;
+    session.click("Sync 500 files").await?;
     session.text("Published s2").await?;
     session.close().await
 }

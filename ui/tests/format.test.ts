@@ -52,7 +52,7 @@ it('splits paths at the last slash', () => {
 });
 
 it('makes an error of whatever was thrown', () => {
-  const error = { code: 'x', message: 'm', hint: 'h', detail: 'd' };
+  const error = { code: 'x', message: 'm', hint: 'h', detail: 'd', allow: null };
   expect(toApiError(error)).toBe(error);
   expect(toApiError('command denied')).toMatchObject({
     code: 'internal',

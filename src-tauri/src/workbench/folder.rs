@@ -115,9 +115,12 @@ mod tests {
     fn counts_what_would_be_tracked() -> Result<(), Box<dyn std::error::Error>> {
         let dir = tempfile::tempdir()?;
         let root = dir.path().join("coast");
-        for (path, content) in
-            [("input/a.csv", "12345"), ("input/deep/b.csv", "1"), ("input/x.tmp", "no"), ("n.txt", "12")]
-        {
+        for (path, content) in [
+            ("input/a.csv", "12345"),
+            ("input/deep/b.csv", "1"),
+            ("input/x.tmp", "no"),
+            ("n.txt", "12"),
+        ] {
             let path = root.join(path);
             std::fs::create_dir_all(path.parent().unwrap_or(&root))?;
             std::fs::write(path, content)?;

@@ -129,8 +129,7 @@ fn begin(session: &Arc<Session>) -> Result<(Watcher, Arc<Holes>), String> {
         rules.data_dirs = ["*".to_owned()].into();
         rules
     });
-    let words: Sender<Word> =
-        session.keeper.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let words: Sender<Word> = session.keeper.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let holes = Arc::new(Holes::default());
     let monitor = Monitor::new(holes.clone());
     Watcher::start(&session.root, &rules, Timing::default(), &monitor, move |touched| {

@@ -108,9 +108,12 @@ impl Workbench {
             .name(format!("keeper {}", entry.id))
             .spawn(move || keeper::keep(&kept, &words));
         if let Err(cause) = keeper {
-            session.show(Err(ApiError::new("no-thread", "The system gives DSG no further thread.")
-                .with_hint("Close other programs and start DSG again.")
-                .with_detail(cause.to_string())));
+            session.show(Err(ApiError::new(
+                "no-thread",
+                "The system gives DSG no further thread.",
+            )
+            .with_hint("Close other programs and start DSG again.")
+            .with_detail(cause.to_string())));
         }
         session
     }
@@ -276,7 +279,8 @@ fn address(text: &str) -> Result<Address, ApiError> {
         let cause = cause.to_string();
         let mut first = cause.chars();
         let begun: String = first.next().map(char::to_uppercase).into_iter().flatten().collect();
-        ApiError::new(Code::Usage.as_str(), format!("{begun}{}.", first.as_str()))
-            .with_hint("Write the whole path of a folder of this computer, such as /data/repository.")
+        ApiError::new(Code::Usage.as_str(), format!("{begun}{}.", first.as_str())).with_hint(
+            "Write the whole path of a folder of this computer, such as /data/repository.",
+        )
     })
 }

@@ -156,7 +156,8 @@ fn read(file: &Path) -> Result<Option<Book>, Unread> {
             ));
         }
     };
-    let parsed = serde_json::from_str::<Probe>(&text).map_err(|e| Unread::Damaged(e.to_string()))?;
+    let parsed =
+        serde_json::from_str::<Probe>(&text).map_err(|e| Unread::Damaged(e.to_string()))?;
     if parsed.format > FORMAT {
         let message = format!("{} was written by a newer DSG.", file.display());
         return Err(Unread::Sealed(

@@ -43,6 +43,15 @@ impl Rows {
         self.undecided().filter(|row| matches(row, &filter)).map(|row| row.path.clone()).collect()
     }
 
+    /// The folders in which a sync may set a copy aside: what is new there is not in any list.
+    pub(super) fn folders_of_decided(&self) -> Vec<String> {
+        let decided = self.0.iter().filter(|row| row.resolution.is_some());
+        let folder = |row: &ChangeRow| {
+            row.path.rsplit_once('/').map_or_else(String::new, |(folder, _)| folder.to_owned())
+        };
+        decided.map(folder).collect()
+    }
+
     /// How much each group holds.
     pub(super) fn totals(&self) -> Vec<GroupTotal> {
         let total = |group| {
@@ -56,9 +65,8 @@ impl Rows {
     pub(super) fn page(&self, request: &ListChanges) -> (Vec<ChangeRow>, u64) {
         let filter = request.filter.trim().to_lowercase();
         let wanted = || {
-            let fits = |row: &&ChangeRow| {
-                request.groups.contains(&row.group) && matches(row, &filter)
-            };
+            let fits =
+                |row: &&ChangeRow| request.groups.contains(&row.group) && matches(row, &filter);
             self.0.iter().filter(fits)
         };
         let (offset, limit) = (number(request.offset), number(request.limit));
@@ -99,9 +107,9 @@ impl Rows {
             Selection::Only { paths } => (paths, true),
         };
         let named: HashSet<&str> = named.iter().map(String::as_str).collect();
-        self.0.iter().filter(move |row| {
-            selectable(row) && named.contains(row.path.as_str()) == wanted
-        })
+        self.0
+            .iter()
+            .filter(move |row| selectable(row) && named.contains(row.path.as_str()) == wanted)
     }
 }
 
@@ -116,9 +124,8 @@ pub(super) fn conflicts_blocker(undecided: u64) -> Option<String> {
 
 fn row(change: &StatusChange, makers: &Makers) -> ChangeRow {
     let group = group(change);
-    let maker = makers.get(&change.path).filter(|_| {
-        matches!(group, Group::Incoming | Group::Conflicts)
-    });
+    let maker =
+        makers.get(&change.path).filter(|_| matches!(group, Group::Incoming | Group::Conflicts));
     let offer = change.legal_name.as_ref().map(|name| format!("A name that can be: {name}"));
     let reason = [change.reason.clone(), offer].into_iter().flatten().collect::<Vec<_>>().join(" ");
     ChangeRow {
@@ -302,7 +309,10 @@ mod tests {
     fn makers_are_named_for_what_comes_and_for_conflicts_only() {
         let (found, _) = some().page(&ask("", &[Group::Incoming, Group::Outgoing], 0, 9));
         let named: Vec<_> = found.iter().map(|row| row.remote_author.is_some()).collect();
-        assert_eq!((paths(&found), named), (vec!["a/out", "d/in", "m/new"], vec![false, true, false]));
+        assert_eq!(
+            (paths(&found), named),
+            (vec!["a/out", "d/in", "m/new"], vec![false, true, false])
+        );
     }
 
     #[test]

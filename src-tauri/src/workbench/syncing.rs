@@ -90,10 +90,12 @@ fn monitor(session: &Arc<Session>) -> Monitor {
 }
 
 fn run(session: &Arc<Session>, options: &SyncOptions, monitor: &Monitor) {
+    let asides = session.view().rows.folders_of_decided();
     let ended = session.with_engine(monitor, |project| project.sync(options, monitor));
-    // What the index knows now; the watch names what happened meanwhile.
+    // What the index knows now, and copies that were set aside; the watch names all else that
+    // happened meanwhile.
     let silent = Monitor::silent();
-    let found = session.with_engine(&silent, |project| project.status_after(&[], &silent));
+    let found = session.with_engine(&silent, |project| project.status_after(&asides, &silent));
     session.view().sync = None;
     session.show(found);
     let id = session.id.clone();
@@ -154,9 +156,8 @@ fn prepare(session: &Arc<Session>) {
         }
         let Ok(address) = session.address() else { return };
         let Ok(endpoint) = endpoint::open(&address) else { return };
-        let large = |head: dsg_core::snapshot::SnapshotHeader| {
-            head.totals.entries > WORTH_PREPARING
-        };
+        let large =
+            |head: dsg_core::snapshot::SnapshotHeader| head.totals.entries > WORTH_PREPARING;
         if endpoint.head().ok().flatten().is_some_and(large) {
             let _ = endpoint.prepare_next(&monitor);
         }

@@ -40,6 +40,11 @@ fn override_in(hint: &str) -> Option<Allow> {
 
 /// The hint without what is to be typed on a command line: the window has buttons for it.
 fn hint(failure: &Failure) -> Option<String> {
+    if failure.code == Code::NoRepository {
+        return Some(
+            "Check that its disk or share is connected, and how the address is written.".to_owned(),
+        );
+    }
     let typed = |sentence: &&str| sentence.contains("--") || sentence.contains("dsg ");
     let kept: Vec<&str> = sentences(failure.hint.as_deref().unwrap_or_default())
         .filter(|sentence| !typed(sentence))
@@ -128,15 +133,16 @@ mod tests {
 
     #[test]
     fn what_cannot_be_passed_over_offers_no_override() {
-        let failure =
-            Failure::new(Code::EmptyRoot, "/a is not the project that was opened.").hint("Mount it.");
+        let failure = Failure::new(Code::EmptyRoot, "/a is not the project that was opened.")
+            .hint("Mount it.");
         let error = ApiError::from(failure);
         assert_eq!((error.allow, error.hint.as_deref()), (None, Some("Mount it.")));
     }
 
     #[test]
     fn no_hint_speaks_of_the_command_line() {
-        let typed = "Go to a project's folder, or make one: dsg init ADDRESS, or dsg clone ADDRESS.";
+        let typed =
+            "Go to a project's folder, or make one: dsg init ADDRESS, or dsg clone ADDRESS.";
         let error = ApiError::from(Failure::new(Code::NotAProject, "No.").hint(typed));
         assert!(error.hint.is_some_and(|h| !h.contains("dsg ")));
     }

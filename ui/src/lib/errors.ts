@@ -7,7 +7,13 @@ export function toApiError(cause: unknown): ApiError {
     return cause as ApiError;
   }
   // Tauri itself answers with a bare string, such as "command x not allowed".
-  return { code: 'internal', message: m.error.internal, hint: null, detail: String(cause) };
+  return {
+    code: 'internal',
+    message: m.error.internal,
+    hint: null,
+    detail: String(cause),
+    allow: null,
+  };
 }
 
 /** An error as text, for a bug report or a colleague. */

@@ -139,7 +139,13 @@ export const m = {
     message: 'Message of the snapshot',
     messagePlaceholder: 'What is this sync about?',
     button: (n: number, size: number, snapshot: string | null) =>
-      `Sync ${counted(n, 'file')} · ${bytes(size)}${snapshot ? ` → ${snapshot}` : ''}`,
+      [
+        `Sync ${counted(n, 'file')}`,
+        size > 0 && ` · ${bytes(size)}`,
+        snapshot !== null && ` → ${snapshot}`,
+      ]
+        .filter((part) => part !== false)
+        .join(''),
     nothing: 'Nothing to sync',
     nothingSelected: 'Nothing is selected',
     others: 'Sync everything else',
