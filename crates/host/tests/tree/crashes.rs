@@ -75,6 +75,23 @@ fn dies(f: &Fixture, scenario: &str, point: &str) -> bool {
     died
 }
 
+/// The points that a scenario passes on a repository prepared like this.
+fn passes(scenario: &str, prepare: impl Fn() -> Fixture) -> Vec<&'static str> {
+    let f = prepare();
+    let trace = f.temp.path().join("trace");
+    let status = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "crashes::victim", "--nocapture"])
+        .env("DSG_TEST_REPO", &f.path)
+        .env("DSG_TEST_SCENARIO", scenario)
+        .env("DSG_TRACE_POINTS", &trace)
+        .stdout(std::process::Stdio::null())
+        .status()
+        .unwrap();
+    assert!(status.success());
+    let trace = fs::read_to_string(trace).unwrap_or_default();
+    crash::ALL.iter().map(|p| p.0).filter(|p| trace.lines().any(|l| l == *p)).collect()
+}
+
 /// What opening changes may be asked for again and again.
 fn opens_four_times(f: &Fixture) {
     let state = || {
@@ -124,31 +141,32 @@ fn decided(point: &str) -> bool {
 }
 
 fn publishes(prepare: impl Fn(&Fixture), required: &[&str]) {
-    let mut died_at = Vec::new();
-    for point in crash::ALL {
+    let prepared = || {
         let f = fixture();
         prepare(&f);
-        if !dies(&f, "publish", point.0) {
-            continue;
-        }
-        died_at.push(point.0);
+        f
+    };
+    let points = passes("publish", prepared);
+    for point in required {
+        assert!(points.contains(point), "{point} was never passed: {points:?}");
+    }
+    for point in points {
+        let f = prepared();
+        assert!(dies(&f, "publish", point));
         opens_four_times(&f);
         let told = f.open().outcome(TRANSACTION).unwrap();
-        if decided(point.0) {
-            assert_eq!(told, Some(TransactionOutcome::Published(id(2))), "{}", point.0);
-            assert_eq!(f.is_consistent(), after(), "{}", point.0);
-            assert_eq!(read_tree(&f.side("trees/s1")), first_tree(), "{}", point.0);
+        if decided(point) {
+            assert_eq!(told, Some(TransactionOutcome::Published(id(2))), "{}", point);
+            assert_eq!(f.is_consistent(), after(), "{}", point);
+            assert_eq!(read_tree(&f.side("trees/s1")), first_tree(), "{}", point);
         } else {
-            assert_eq!(told, Some(TransactionOutcome::Aborted), "{}", point.0);
-            assert_eq!(f.is_consistent(), first_tree(), "{}", point.0);
+            assert_eq!(told, Some(TransactionOutcome::Aborted), "{}", point);
+            assert_eq!(f.is_consistent(), first_tree(), "{}", point);
             f.sync(change()).unwrap();
-            assert_eq!(f.is_consistent(), after(), "{}", point.0);
+            assert_eq!(f.is_consistent(), after(), "{}", point);
         }
         f.sync(wish().put("next", "1")).unwrap();
         f.is_consistent();
-    }
-    for point in required {
-        assert!(died_at.contains(point), "{point} was never passed: {died_at:?}");
     }
 }
 
@@ -180,13 +198,15 @@ fn so_is_one_by_two_renames() {
 #[test]
 fn recovery_itself_may_die_anywhere() {
     for first in ["host.exchanged", "host.rolled.record", "host.rolled.late", "host.rolled.stats"] {
-        for second in crash::ALL {
+        let interrupted = || {
             let f = fixture();
             assert!(dies(&f, "publish", first));
-            if !dies(&f, "open", second.0) {
-                continue;
-            }
-            assert_eq!(f.is_consistent(), after(), "{first}, then {}", second.0);
+            f
+        };
+        for second in passes("open", interrupted) {
+            let f = interrupted();
+            assert!(dies(&f, "open", second));
+            assert_eq!(f.is_consistent(), after(), "{first}, then {second}");
             assert_eq!(read_tree(&f.side("trees/s1")), first_tree());
         }
     }
@@ -194,31 +214,7 @@ fn recovery_itself_may_die_anywhere() {
 
 #[test]
 fn an_init_that_dies_anywhere_can_be_run_again() {
-    let mut died_at = Vec::new();
-    for point in crash::ALL {
-        let f = nothing();
-        if !dies(&f, "init", point.0) {
-            continue;
-        }
-        died_at.push(point.0);
-        opens_four_times(&f);
-        if decided(point.0) {
-            assert_eq!(f.is_consistent(), first_tree(), "{}", point.0);
-            assert_eq!(TreeStore::create(&f.path, None).err().unwrap().code, Code::Exists);
-        } else {
-            assert_eq!(
-                TreeStore::open(&f.path).err().unwrap().code,
-                Code::NoRepository,
-                "{}",
-                point.0
-            );
-            assert!(!f.path.exists(), "{}", point.0);
-            f.init(Access::Personal, first()).unwrap();
-            assert_eq!(f.is_consistent(), first_tree());
-        }
-        f.sync(change()).unwrap();
-        assert_eq!(f.is_consistent(), after());
-    }
+    let points = passes("init", nothing);
     for point in [
         "host.init.sidecar",
         "host.init.facts",
@@ -226,22 +222,45 @@ fn an_init_that_dies_anywhere_can_be_run_again() {
         "host.exchanged",
         "host.rolled.facts",
     ] {
-        assert!(died_at.contains(&point), "{point}");
+        assert!(points.contains(&point), "{point}");
+    }
+    for point in points {
+        let f = nothing();
+        assert!(dies(&f, "init", point));
+        opens_four_times(&f);
+        if decided(point) {
+            assert_eq!(f.is_consistent(), first_tree(), "{}", point);
+            assert_eq!(TreeStore::create(&f.path, None).err().unwrap().code, Code::Exists);
+        } else {
+            assert_eq!(
+                TreeStore::open(&f.path).err().unwrap().code,
+                Code::NoRepository,
+                "{}",
+                point
+            );
+            assert!(!f.path.exists(), "{}", point);
+            f.init(Access::Personal, first()).unwrap();
+            assert_eq!(f.is_consistent(), first_tree());
+        }
+        f.sync(change()).unwrap();
+        assert_eq!(f.is_consistent(), after());
     }
 }
 
 #[test]
 fn an_adoption_that_dies_anywhere_adopts_or_does_not() {
     for prestaged in [false, true] {
-        for point in crash::ALL {
+        let drifted = || {
             let f = fixture();
             if prestaged {
                 f.prestage();
             }
             f.host_saves("dir/b", "edited on the host");
-            if !dies(&f, "adopt", point.0) {
-                continue;
-            }
+            f
+        };
+        for point in passes("adopt", drifted) {
+            let f = drifted();
+            assert!(dies(&f, "adopt", point));
             opens_four_times(&f);
             let store = f.open();
             let expected = tree([
@@ -250,13 +269,13 @@ fn an_adoption_that_dies_anywhere_adopts_or_does_not() {
                 ("dir/deep/c", "gamma"),
                 ("link", "-> dir/b"),
             ]);
-            assert_eq!(f.on_disk(), expected, "{}", point.0);
+            assert_eq!(f.on_disk(), expected, "{}", point);
             // With the journal everything is prepared: from there it rolls forward.
             if store.head().unwrap().id == id(1) {
-                assert_eq!(f.drift(), ["dir/b"], "{}", point.0);
+                assert_eq!(f.drift(), ["dir/b"], "{}", point);
                 store.adopt_drift(authorship(&transaction()), &Monitor::silent()).unwrap();
             }
-            assert_eq!(f.drift(), [""; 0], "{}", point.0);
+            assert_eq!(f.drift(), [""; 0], "{}", point);
             assert_eq!(f.on_disk(), expected);
             assert_eq!(store.validate_chain(true, &Monitor::silent()).unwrap(), []);
             f.sync(wish().put("next", "1")).unwrap();
@@ -267,19 +286,24 @@ fn an_adoption_that_dies_anywhere_adopts_or_does_not() {
 
 #[test]
 fn a_preparation_or_pruning_that_dies_does_no_harm() {
-    for point in crash::ALL {
+    let changed = || {
         let f = fixture();
         f.sync(change()).unwrap();
-        let died = dies(&f, "prestage", point.0) | dies(&f, "prune", point.0);
-        if !died {
-            continue;
+        f
+    };
+    for scenario in ["prestage", "prune"] {
+        let points = passes(scenario, changed);
+        assert!(!points.is_empty());
+        for point in points {
+            let f = changed();
+            assert!(dies(&f, scenario, point));
+            f.is_consistent();
+            f.sync(wish().put("next", "1")).unwrap();
+            f.is_consistent();
+            f.prestage();
+            f.sync(wish().put("next", "2")).unwrap();
+            f.is_consistent();
         }
-        f.is_consistent();
-        f.sync(wish().put("next", "1")).unwrap();
-        f.is_consistent();
-        f.prestage();
-        f.sync(wish().put("next", "2")).unwrap();
-        f.is_consistent();
     }
 }
 
@@ -317,6 +341,30 @@ fn a_late_writer_loses_nothing() {
     store.adopt_drift(authorship(&transaction()), &Monitor::silent()).unwrap();
     assert_eq!(f.drift(), [""; 0]);
     assert_eq!(f.on_disk(), expected);
+}
+
+#[test]
+fn what_was_staged_before_the_death_need_not_come_again() {
+    struct Never;
+    impl dsg_host::tree::Supply for Never {
+        fn open(&self, _: usize) -> dsg_core::failure::Outcome<Box<dyn std::io::Read + Send + '_>> {
+            panic!("the content is there already")
+        }
+    }
+    for point in ["host.staged#2", "host.locked", "host.copied", "host.applied", "host.journaled"] {
+        let f = fixture();
+        assert!(dies(&f, "publish", point));
+        let store = f.open();
+        let tx = transaction();
+        let staging = store.begin(Some(id(1)), &tx).unwrap();
+        let (uploads, _) = change().uploads();
+        for item in staging.stage(&uploads, &Never, &Monitor::silent()).unwrap() {
+            item.unwrap();
+        }
+        let publication = change().publication(Some(id(1)), &tx);
+        staging.publish(&publication, &Monitor::silent()).unwrap();
+        assert_eq!(f.is_consistent(), after(), "{point}");
+    }
 }
 
 #[test]
