@@ -2,114 +2,158 @@
 //!
 //! A rename cannot cross file systems, and data folders may be mounts of their own: so each file
 //! system in the project has a `.dsg/staging` and a `.dsg/trash` at its top. Hidden names are never
-//! tracked.
+//! tracked. An area is made while a transaction is staged, and only found again afterwards: an area
+//! that is not there says nothing of what was in it.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::path::RepoPath;
 use dsg_fs::dir::Dir;
+use dsg_fs::error::{FsError, FsResult};
+use serde::{Deserialize, Serialize};
 
 /// DSG's own folder in a project.
 pub(crate) const DOT_DSG: &str = ".dsg";
-const STAGING: &str = ".dsg/staging";
+pub(crate) const STAGING: &str = ".dsg/staging";
 const TRASH: &str = ".dsg/trash";
+/// Two names with which an area proves that it can swap.
+const PROBES: [&str; 2] = ["probe-1", "probe-2"];
 
 /// The project's folder with the staging and trash of one transaction.
 pub(crate) struct Areas {
-    root: Dir,
+    root: Arc<Dir>,
     transaction: String,
     by_device: BTreeMap<u64, Area>,
 }
 
 /// Staging and trash on one file system.
 pub(crate) struct Area {
-    /// Where the file system begins in the project; empty for the project's own.
-    pub top: String,
+    /// Which, as the record keeps it.
+    pub ground: Ground,
     /// `.dsg/staging/TRANSACTION`.
-    pub staging: Dir,
+    pub staging: Arc<Dir>,
     /// `.dsg/trash/TRANSACTION`.
     pub trash: Dir,
+}
+
+/// By what an area is found again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Ground {
+    /// Where its file system begins in the project; empty for the project's own.
+    pub top: String,
+    /// Inode of its staging folder.
+    pub staging: u64,
 }
 
 impl Areas {
     /// For a transaction in this project; nothing is created yet.
     pub fn new(root: Dir, transaction: &str) -> Self {
-        Self { root, transaction: transaction.to_owned(), by_device: BTreeMap::new() }
+        Self {
+            root: Arc::new(root),
+            transaction: transaction.to_owned(),
+            by_device: BTreeMap::new(),
+        }
     }
 
     /// The project's folder.
-    pub fn root(&self) -> &Dir {
+    pub fn root(&self) -> &Arc<Dir> {
         &self.root
     }
 
-    /// All areas used so far.
+    /// All areas in use.
     pub fn all(&self) -> impl Iterator<Item = &Area> {
         self.by_device.values()
-    }
-
-    /// Device and top of the file system that holds (or would hold) `path`.
-    fn place(&self, path: &RepoPath) -> Outcome<(u64, String)> {
-        let mut dev = None;
-        let mut top = String::new();
-        let above: Vec<&str> = path.ancestors().chain([""]).collect();
-        for dir in above {
-            let stat =
-                if dir.is_empty() { Some(self.root.own_stat()?) } else { self.root.stat(dir)? };
-            let Some(stat) = stat else { continue };
-            match dev {
-                None => dev = Some(stat.dev),
-                Some(dev) if dev != stat.dev => return Ok((dev, top)),
-                Some(_) => {}
-            }
-            dir.clone_into(&mut top);
-        }
-        let dev =
-            dev.ok_or_else(|| Failure::new(Code::Io, format!("{path} has no place here.")))?;
-        Ok((dev, top))
     }
 
     /// The area on the file system of `path`, made if need be.
     ///
     /// # Errors
-    /// It cannot be made there.
+    /// It cannot be made there, or two files cannot be swapped there in one step.
     pub fn at(&mut self, path: &RepoPath) -> Outcome<&Area> {
         let (dev, top) = self.place(path)?;
         if !self.by_device.contains_key(&dev) {
-            self.open(dev, &top)?;
+            let area = self.make(&top)?;
+            self.by_device.insert(dev, area);
         }
-        self.by_device
-            .get(&dev)
-            .ok_or_else(|| Failure::new(Code::Io, format!("No staging for {path}.")))
+        self.find(path).ok_or_else(|| Failure::new(Code::Io, format!("{path} has no staging.")))
     }
 
-    /// Finds the areas that an earlier run of this transaction made, below these tops.
+    /// The area on the file system of `path`, if it is in use and there.
+    pub fn find(&self, path: &RepoPath) -> Option<&Area> {
+        let (dev, top) = self.place(path).ok()?;
+        self.by_device.get(&dev).filter(|area| area.ground.top == top)
+    }
+
+    /// Finds the areas that an earlier run of this transaction made. One whose file system is not
+    /// mounted, or whose staging is gone, is left out.
     ///
     /// # Errors
-    /// They cannot be opened.
-    pub fn reopen<'a>(&mut self, tops: impl IntoIterator<Item = &'a str>) -> Outcome<()> {
-        for top in tops {
-            let dev = self.base(top)?.own_stat()?.dev;
-            self.open(dev, top)?;
+    /// The disk's.
+    pub fn reopen<'a>(&mut self, grounds: impl IntoIterator<Item = &'a Ground>) -> Outcome<()> {
+        for ground in grounds {
+            let opened = self.base(&ground.top).and_then(|base| {
+                let staging = base.open_beneath(format!("{STAGING}/{}", self.transaction))?;
+                let trash = format!("{TRASH}/{}", self.transaction);
+                base.ensure_dirs(&trash, Some(0o700))?;
+                Ok((base.own_stat()?.dev, staging, base.open_beneath(&trash)?))
+            });
+            match opened {
+                Ok((dev, staging, trash)) if staging.own_stat()?.ino == ground.staging => {
+                    let area = Area { ground: ground.clone(), staging: Arc::new(staging), trash };
+                    self.by_device.insert(dev, area);
+                }
+                Ok(_) => {}
+                Err(error) if error.is_absent() || error.is_escape() => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         Ok(())
     }
 
-    fn base(&self, top: &str) -> Outcome<Dir> {
-        Ok(if top.is_empty() { self.root.try_clone()? } else { self.root.open_beneath(top)? })
+    /// Device and top of the file system that holds (or would hold) `path`.
+    fn place(&self, path: &RepoPath) -> FsResult<(u64, String)> {
+        let mut dev = None;
+        let mut top = String::new();
+        for dir in path.ancestors() {
+            let stat = match self.root.stat(dir) {
+                Ok(stat) => stat,
+                // What stands there goes before the path comes.
+                Err(error) if error.is_escape() || error.is_absent() => None,
+                Err(error) => return Err(error),
+            };
+            let is_dir = |s: &dsg_fs::stat::Stat| s.kind == dsg_fs::stat::Kind::Dir;
+            let Some(stat) = stat.filter(is_dir) else { continue };
+            match dev {
+                Some(dev) if dev != stat.dev => return Ok((dev, top)),
+                _ => dev = Some(stat.dev),
+            }
+            dir.clone_into(&mut top);
+        }
+        let own = self.root.own_stat()?.dev;
+        match dev {
+            Some(dev) if dev != own => Ok((dev, top)),
+            _ => Ok((own, String::new())),
+        }
     }
 
-    fn open(&mut self, dev: u64, top: &str) -> Outcome<()> {
+    fn base(&self, top: &str) -> FsResult<Dir> {
+        if top.is_empty() { self.root.try_clone() } else { self.root.open_beneath(top) }
+    }
+
+    fn make(&self, top: &str) -> Outcome<Area> {
         let base = self.base(top)?;
-        let folder = |kind: &str| -> Outcome<Dir> {
+        let folder = |kind: &str| -> FsResult<Dir> {
             let name = format!("{kind}/{}", self.transaction);
             base.ensure_dirs(&name, Some(0o700))?;
-            Ok(base.open_beneath(&name)?)
+            base.open_beneath(&name)
         };
-        let area = Area { staging: folder(STAGING)?, trash: folder(TRASH)?, top: top.to_owned() };
-        self.by_device.insert(dev, area);
-        Ok(())
+        let (staging, trash) = (folder(STAGING)?, folder(TRASH)?);
+        prove_swaps(&staging)?;
+        let ground = Ground { top: top.to_owned(), staging: staging.own_stat()?.ino };
+        Ok(Area { ground, staging: Arc::new(staging), trash })
     }
 
     /// Makes the names in all areas durable, and those of the areas themselves.
@@ -118,7 +162,7 @@ impl Areas {
     /// The disk's.
     pub fn fsync(&self) -> Outcome<()> {
         for area in self.by_device.values() {
-            let base = self.base(&area.top)?;
+            let base = self.base(&area.ground.top)?;
             area.staging.fsync()?;
             area.trash.fsync()?;
             for parent in [STAGING, TRASH, DOT_DSG] {
@@ -129,35 +173,60 @@ impl Areas {
         Ok(())
     }
 
-    /// Removes the staging of this transaction, and its trash if nothing is in it.
+    /// Removes the staging of this transaction, and its trash if nothing is in it. Only for what
+    /// was never sealed, or has been settled: nothing of a person's is in it.
     ///
     /// # Errors
     /// Something cannot be removed; it does no harm there.
     pub fn clean(&self) -> Outcome<()> {
         for area in self.by_device.values() {
-            let base = self.base(&area.top)?;
-            match base.open_beneath(STAGING) {
-                Ok(staging) => staging.remove_tree(&self.transaction)?,
-                Err(e) if e.is_absent() => {}
-                Err(e) => return Err(e.into()),
+            let top = &area.ground.top;
+            let base = self.base(top)?;
+            match base.open_beneath(STAGING).and_then(|s| s.remove_tree(&self.transaction)) {
+                Err(error) if !error.is_absent() => return Err(error.into()),
+                _ => {}
             }
-            for empty in
-                [format!("{TRASH}/{}", self.transaction), TRASH.to_owned(), STAGING.to_owned()]
-            {
-                match base.remove_dir(&empty) {
-                    Err(e) if !e.is_present() && !e.is_absent() => return Err(e.into()),
-                    _ => {}
-                }
-            }
-            if !area.top.is_empty() {
-                match base.remove_dir(DOT_DSG) {
-                    Err(e) if !e.is_present() && !e.is_absent() => return Err(e.into()),
+            let trash = format!("{TRASH}/{}", self.transaction);
+            let own = (!top.is_empty()).then_some(DOT_DSG);
+            for empty in [trash.as_str(), TRASH, STAGING].into_iter().chain(own) {
+                match base.remove_dir(empty) {
+                    Err(error) if !error.is_present() && !error.is_absent() => {
+                        return Err(error.into());
+                    }
                     _ => {}
                 }
             }
         }
         Ok(())
     }
+}
+
+/// Settling swaps names in one step and never replaces: where the file system cannot do that,
+/// nothing is begun.
+fn prove_swaps(staging: &Dir) -> Outcome<()> {
+    let probe = || -> FsResult<()> {
+        let [one, two] = PROBES;
+        for name in PROBES {
+            staging.remove_tree(name)?;
+            staging.create_new(name, 0o600)?;
+        }
+        staging.exchange(one, staging, two)?;
+        staging.remove_file(two)?;
+        staging.rename_noreplace(one, staging, two)?;
+        staging.remove_file(two)
+    };
+    probe().map_err(|error: FsError| {
+        if !error.is_unsupported() {
+            return error.into();
+        }
+        let at = staging.path().display();
+        Failure::new(
+            Code::Unsupported,
+            format!("The file system of {at} cannot swap two files in one step."),
+        )
+        .hint("Files that come here could not be put in place safely. Keep the project on a local file system: XFS, ext4 or Btrfs.")
+        .because(error)
+    })
 }
 
 /// What stands in the staging and trash folders of a project, for cleaning up.
@@ -183,7 +252,7 @@ pub(crate) fn leftovers<'a>(
             let at = PathBuf::from(top).join(kind);
             let dir = match root.open_beneath(&at) {
                 Ok(dir) => dir,
-                Err(e) if e.is_absent() => continue,
+                Err(e) if e.is_absent() || e.is_escape() => continue,
                 Err(e) => return Err(e.into()),
             };
             for name in dir.list()? {

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Write as _};
+use std::sync::Arc;
 
 use dsg_core::entry::{Entry, FileEntry, Hash};
 use dsg_core::failure::{Failure, Outcome};
@@ -23,7 +24,7 @@ struct Wanted {
     path: RepoPath,
     file: FileEntry,
     name: String,
-    staging: Dir,
+    staging: Arc<Dir>,
     /// Mode of the file that it replaces, if any.
     mode: Option<u32>,
 }
@@ -44,7 +45,7 @@ pub(crate) fn stage(
     for (number, step) in steps.iter().enumerate() {
         let Step::Place { path, entry, source, .. } = step else { continue };
         let name = number.to_string();
-        let existing = areas.root().stat(path.as_str())?;
+        let existing = areas.root().stat(path.as_str()).ok().flatten();
         let staging = &areas.at(path)?.staging;
         match (entry, snapshot(*source, head)) {
             (Entry::Link(target), _) => staging.symlink(target.as_str(), &name)?,
@@ -53,7 +54,7 @@ pub(crate) fn stage(
                     path: path.clone(),
                     file: *file,
                     name,
-                    staging: staging.try_clone()?,
+                    staging: Arc::clone(staging),
                     mode: existing.filter(|s| s.kind == dsg_fs::stat::Kind::File).map(|s| s.mode),
                 });
             }

@@ -15,7 +15,7 @@ use dsg_fs::dir::Dir;
 use rusqlite::{OptionalExtension as _, params};
 use serde::{Deserialize, Serialize};
 
-use crate::areas::DOT_DSG;
+use crate::areas::{DOT_DSG, Ground};
 use crate::index::{Batch, Index, damaged};
 
 const SCHEMA: &str = "
@@ -44,8 +44,10 @@ pub(crate) struct Record {
     pub config: SharedConfig,
     /// The shared configuration that stood in the folder when the plan was made.
     pub seen_config: Option<SharedConfig>,
-    /// Tops of the file systems that hold staging and trash.
-    pub tops: Vec<String>,
+    /// The repository's id: no other one is asked what became of this.
+    pub repository: String,
+    /// The staging folders that it uses.
+    pub grounds: Vec<Ground>,
     /// Decisions that this transaction carries out.
     pub decided: Vec<RepoPath>,
     /// The folder it belongs to.

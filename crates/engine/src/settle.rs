@@ -2,8 +2,12 @@
 //!
 //! No step looks first and acts then: what is in the way is swapped out in one step, and inspected
 //! afterwards. If it is not what the plan saw, it is swapped back and the path is refused: it keeps
-//! its cache and shows as a conflict. What came out rightly goes to the trash. Every step can be
-//! found half done and be finished; taking all of them twice ends like taking them once.
+//! its cache and shows as a conflict. What came out rightly goes to the trash. First everything
+//! leaves its place, then everything comes, so that `a` may become `a/a`.
+//!
+//! Every step can be found half done and be finished; taking all of them twice ends like taking them
+//! once. Whatever a single path refuses (a permission, a link, a newer file) is refused for that
+//! path; only a failing disk stops the whole.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -16,8 +20,9 @@ use dsg_core::plan::effects::Step;
 use dsg_fs::dir::Dir;
 use dsg_fs::error::{FsError, FsResult};
 use dsg_fs::stat::{Kind, Stat};
+use rustix::io::Errno;
 
-use crate::areas::Areas;
+use crate::areas::{Area, Areas};
 use crate::crash;
 use crate::record::{SealedStep, Wait};
 
@@ -30,120 +35,295 @@ pub(crate) enum Ended {
     Refused(String),
 }
 
-/// Takes all steps, in order.
+const CHANGED: &str = "it was changed here during the sync";
+const DELETED: &str = "it was deleted here during the sync";
+const OTHER_FOLDER: &str = "the folder changed during the sync";
+const NOT_THERE: &str = "its file system, or what was staged for it, is not there any more";
+
+/// Takes all steps.
 ///
 /// # Errors
-/// A step is not possible now; all steps can be taken again later.
+/// The disk fails; all steps can be taken again later.
 pub(crate) fn settle(
-    areas: &mut Areas,
+    areas: &Areas,
     steps: &[SealedStep],
     monitor: &Monitor,
 ) -> Outcome<Vec<Ended>> {
-    let mut ended = Vec::with_capacity(steps.len());
-    let mut left: BTreeSet<RepoPath> = BTreeSet::new();
-    let mut touched: BTreeSet<Option<RepoPath>> = BTreeSet::new();
-    for SealedStep { step, wait } in steps {
+    let mut ended: Vec<Option<Ended>> = vec![None; steps.len()];
+    for (end, SealedStep { step, wait }) in ended.iter_mut().zip(steps) {
         if !matches!(step, Step::Agree { .. }) {
             crash::STEP.pass();
         }
-        let end = match step {
-            Step::Place { path, expected, aside, .. } => {
-                touched.extend(
-                    [path.parent()].into_iter().chain(aside.as_ref().map(RepoPath::parent)),
-                );
-                place(areas, path, expected.as_ref(), aside.as_ref(), wait)?
-            }
+        *end = match step {
             Step::Remove { path, expected, aside } => {
-                touched.extend(
-                    [path.parent()].into_iter().chain(aside.as_ref().map(RepoPath::parent)),
-                );
-                left.extend(path.parent());
-                remove(areas, path, expected, aside.as_ref(), wait)?
+                leave(areas, path, aside.as_ref(), expected, wait)?
             }
-            Step::Rename { from, to, expected, entry } => {
-                touched.extend([from.parent(), to.parent()]);
-                left.extend(from.parent());
-                rename(areas, from, to, expected, entry, wait)?
+            Step::Rename { from, to, expected, .. } => {
+                leave(areas, from, Some(to), expected, wait)?
             }
-            Step::Agree { .. } => Ended::Done,
+            Step::Agree { .. } => Some(Ended::Done),
+            Step::Place { .. } => None,
         };
-        ended.push(end);
+    }
+    for (end, SealedStep { step, wait }) in ended.iter_mut().zip(steps) {
+        if end.is_none() {
+            crash::STEP.pass();
+            *end = Some(match step {
+                Step::Place { path, expected, aside, entry, .. } => {
+                    place(areas, path, entry, expected.as_ref(), aside.as_ref(), wait)?
+                }
+                Step::Remove { path, aside: Some(aside), .. } => {
+                    arrive_aside(areas, path, aside, wait)?
+                }
+                Step::Rename { from, to, entry, .. } => {
+                    let end = arrive_aside(areas, from, to, wait)?;
+                    if let (Ended::Done, Entry::File(file)) = (&end, entry) {
+                        // A file of somebody else's keeps its time.
+                        let _ = areas.root().set_times(to.as_str(), file.mtime);
+                    }
+                    end
+                }
+                Step::Remove { aside: None, .. } | Step::Agree { .. } => Ended::Done,
+            });
+        }
         monitor.advanced(1, 0);
     }
     crash::STEPPED.pass();
-    remove_emptied(areas.root(), &left)?;
+    let (touched, left) = folders(steps);
+    remove_emptied(areas.root(), &left);
     harden(areas, &touched)?;
     crash::DURABLE.pass();
-    Ok(ended)
+    Ok(ended.into_iter().map(|end| end.unwrap_or(Ended::Done)).collect())
 }
 
-/// Refusals are values, failures are errors: what a step meets is sorted here.
-fn refuse(error: FsError) -> Outcome<Ended> {
-    if error.is_escape() || error.is_absent() || error.is_present() {
-        Ok(Ended::Refused("the folder changed during the sync".to_owned()))
-    } else {
-        Err(error.into())
+/// What staging still holds once all steps are taken: content that was refused and is exactly what
+/// was staged can go; anything else is a person's and goes to the trash.
+///
+/// # Errors
+/// The disk's.
+pub(crate) fn sweep(areas: &Areas, steps: &[SealedStep]) -> Outcome<()> {
+    for SealedStep { step, wait } in steps {
+        let (path, staged) = match step {
+            Step::Place { path, entry, .. } => (path, Some(entry)),
+            Step::Remove { path, .. } | Step::Rename { from: path, .. } => (path, None),
+            Step::Agree { .. } => continue,
+        };
+        let Some(area) = areas.find(path) else { continue };
+        let Some(stat) = area.staging.stat(&wait.name)? else { continue };
+        if !staged.is_some_and(|entry| is_ours(&stat, entry, wait)) {
+            to_trash(&area.staging, &wait.name, &area.trash, path)?;
+        }
     }
+    Ok(())
+}
+
+/// Folders whose names change, and those that may become empty.
+fn folders(steps: &[SealedStep]) -> (BTreeSet<Option<RepoPath>>, BTreeSet<RepoPath>) {
+    let mut touched = BTreeSet::new();
+    let mut left = BTreeSet::new();
+    for SealedStep { step, .. } in steps {
+        match step {
+            Step::Place { path, aside, .. } => {
+                touched.insert(path.parent());
+                touched.extend(aside.as_ref().map(RepoPath::parent));
+            }
+            Step::Remove { path, aside, .. } => {
+                touched.insert(path.parent());
+                touched.extend(aside.as_ref().map(RepoPath::parent));
+                left.extend(path.parent());
+            }
+            Step::Rename { from, to, .. } => {
+                touched.extend([from.parent(), to.parent()]);
+                left.extend(from.parent());
+            }
+            Step::Agree { .. } => {}
+        }
+    }
+    (touched, left)
+}
+
+/// What one path refuses is a value; what stops everything is an error.
+fn refuse(error: FsError) -> Outcome<Ended> {
+    let why = match error.errno {
+        Errno::ACCESS | Errno::PERM | Errno::BUSY => "permission was refused here",
+        _ if error.is_escape() || error.is_absent() || error.is_present() => OTHER_FOLDER,
+        Errno::ISDIR | Errno::NAMETOOLONG => OTHER_FOLDER,
+        _ => return Err(error.into()),
+    };
+    Ok(Ended::Refused(why.to_owned()))
+}
+
+fn refused(why: &str) -> Ended {
+    Ended::Refused(why.to_owned())
 }
 
 fn place(
-    areas: &mut Areas,
+    areas: &Areas,
     path: &RepoPath,
+    entry: &Entry,
     expected: Option<&Entry>,
     aside: Option<&RepoPath>,
     wait: &Wait,
 ) -> Outcome<Ended> {
-    let root = areas.root().try_clone()?;
-    let area = areas.at(path)?;
-    let (staging, trash) = (&area.staging, &area.trash);
+    let root = areas.root();
+    let Some(Area { staging, trash, .. }) = areas.find(path) else {
+        return Ok(refused(NOT_THERE));
+    };
     let name = wait.name.as_str();
     let Some(waiting) = staging.stat(name)? else {
-        // It was placed before, and what came out is where it belongs.
+        // Only this transaction takes names out of this folder: it was placed before, and what
+        // came out is where it belongs.
         return Ok(Ended::Done);
     };
     let fresh = wait.staged == Some(waiting.ino);
     let Some(expected) = expected else {
-        return add(&root, staging, name, path);
+        return arrive(root, staging, name, path).map_or_else(refuse, |()| Ok(Ended::Done));
     };
-    if fresh && let Err(error) = staging.exchange(name, &root, path.as_str()) {
-        return if error.is_absent() {
-            Ok(Ended::Refused("it was deleted here during the sync".to_owned()))
-        } else {
-            refuse(error)
-        };
+    if fresh && let Err(error) = staging.exchange(name, root, path.as_str()) {
+        return if error.is_absent() { Ok(refused(DELETED)) } else { refuse(error) };
     }
     crash::SWAPPED.pass();
     if !is_expected(staging, name, expected, wait) {
-        return give_back(&root, staging, trash, path, wait);
+        return give_back(root, staging, trash, path, entry, wait);
     }
     crash::INSPECTED.pass();
-    match aside {
-        None => to_trash(staging, name, trash, path)?,
-        Some(aside) => {
-            if let Err(error) =
-                with_parent(&root, aside, || staging.rename_noreplace(name, &root, aside.as_str()))
-            {
-                if error.is_present() || error.is_escape() {
-                    return give_back(&root, staging, trash, path, wait);
-                }
-                return Err(error.into());
-            }
-        }
+    let gone = match aside {
+        None => return to_trash(staging, name, trash, path).map(|()| Ended::Done),
+        Some(aside) => arrive(root, staging, name, aside),
+    };
+    match gone {
+        Ok(()) => Ok(Ended::Done),
+        Err(error) => match refuse(error)? {
+            Ended::Refused(_) => give_back(root, staging, trash, path, entry, wait),
+            Ended::Done => Ok(Ended::Done),
+        },
     }
-    Ok(Ended::Done)
 }
 
-fn add(root: &Dir, staging: &Dir, name: &str, path: &RepoPath) -> Outcome<Ended> {
+/// Puts what waits at a name that is free, making the folders above it. Empty folders give way:
+/// nobody tracks them.
+fn arrive(root: &Dir, staging: &Dir, name: &str, path: &RepoPath) -> FsResult<()> {
     let attempt =
         || with_parent(root, path, || staging.rename_noreplace(name, root, path.as_str()));
     match attempt() {
-        Ok(()) => Ok(Ended::Done),
-        Err(error) if error.is_present() && remove_hollow(root, path.as_str()) => {
-            // Only empty folders stood there, which nobody tracks.
-            attempt().map_or_else(refuse, |()| Ok(Ended::Done))
-        }
-        Err(error) => refuse(error),
+        Err(error) if error.is_present() && remove_hollow(root, path.as_str()) => attempt(),
+        other => other,
     }
+}
+
+/// Undoes an exchange. The newest that a person saved stands at the path in the end, be it a new
+/// file or a change of the one that was placed; anything older goes to the trash.
+fn give_back(
+    root: &Dir,
+    staging: &Dir,
+    trash: &Dir,
+    path: &RepoPath,
+    entry: &Entry,
+    wait: &Wait,
+) -> Outcome<Ended> {
+    let name = wait.name.as_str();
+    match staging.exchange(name, root, path.as_str()) {
+        Ok(()) => {}
+        Err(error) if error.is_absent() => {
+            // What was placed was deleted: what was there before returns.
+            if staging.rename_noreplace(name, root, path.as_str()).is_err() {
+                to_trash(staging, name, trash, path)?;
+            }
+            return Ok(refused(CHANGED));
+        }
+        Err(error) => {
+            to_trash(staging, name, trash, path)?;
+            return refuse(error);
+        }
+    }
+    if staging.stat(name)?.is_some_and(|s| !is_ours(&s, entry, wait)) {
+        staging.exchange(name, root, path.as_str())?;
+        to_trash(staging, name, trash, path)?;
+    }
+    Ok(refused(CHANGED))
+}
+
+/// Whether it is what was staged, and nobody wrote to it: writing changes the time.
+fn is_ours(stat: &Stat, entry: &Entry, wait: &Wait) -> bool {
+    wait.staged == Some(stat.ino)
+        && match entry {
+            Entry::File(file) => stat.size == file.size && stat.mtime == file.mtime,
+            Entry::Link(_) => stat.kind == Kind::Link,
+        }
+}
+
+/// The first half of a removal or a rename: out of its place, into staging, inspected. `None`: it
+/// waits there for the second half.
+fn leave(
+    areas: &Areas,
+    path: &RepoPath,
+    to: Option<&RepoPath>,
+    expected: &Entry,
+    wait: &Wait,
+) -> Outcome<Option<Ended>> {
+    let root = areas.root();
+    let Some(Area { staging, trash, .. }) = areas.find(path) else {
+        return Ok(Some(refused(NOT_THERE)));
+    };
+    let name = wait.name.as_str();
+    if staging.stat(name)?.is_none() {
+        let finished = match to {
+            None => trash.stat(path.as_str())?.is_some(),
+            Some(to) => {
+                root.stat(to.as_str()).is_ok_and(|s| s.is_some_and(|s| wait.staged == Some(s.ino)))
+            }
+        };
+        if finished {
+            return Ok(Some(Ended::Done));
+        }
+        match root.rename_noreplace(path.as_str(), staging, name) {
+            Ok(()) => {}
+            // Deleted here as well: both sides agree, unless it was to be kept under another name.
+            Err(error) if error.is_absent() => {
+                return Ok(Some(if to.is_none() { Ended::Done } else { refused(DELETED) }));
+            }
+            Err(error) => return refuse(error).map(Some),
+        }
+    }
+    crash::SWAPPED.pass();
+    if !is_expected(staging, name, expected, wait) {
+        return put_back(root, staging, trash, path, name, CHANGED).map(Some);
+    }
+    crash::INSPECTED.pass();
+    match to {
+        None => to_trash(staging, name, trash, path).map(|()| Some(Ended::Done)),
+        Some(_) => Ok(None),
+    }
+}
+
+/// The second half, for what gets another name.
+fn arrive_aside(areas: &Areas, from: &RepoPath, to: &RepoPath, wait: &Wait) -> Outcome<Ended> {
+    let root = areas.root();
+    let Some(Area { staging, trash, .. }) = areas.find(from) else {
+        return Ok(refused(NOT_THERE));
+    };
+    match arrive(root, staging, &wait.name, to) {
+        Ok(()) => Ok(Ended::Done),
+        Err(error) => match refuse(error)? {
+            Ended::Refused(why) => put_back(root, staging, trash, from, &wait.name, &why),
+            Ended::Done => Ok(Ended::Done),
+        },
+    }
+}
+
+/// Returns what was taken out; if its place is taken by now, it goes to the trash.
+fn put_back(
+    root: &Dir,
+    staging: &Dir,
+    trash: &Dir,
+    path: &RepoPath,
+    name: &str,
+    why: &str,
+) -> Outcome<Ended> {
+    if arrive(root, staging, name, path).is_err() {
+        to_trash(staging, name, trash, path)?;
+    }
+    Ok(refused(why))
 }
 
 /// Removes a folder that holds nothing but empty folders; `false` if it holds anything else.
@@ -153,123 +333,6 @@ fn remove_hollow(root: &Dir, path: &str) -> bool {
         name.to_str().is_some_and(|n| remove_hollow(root, &format!("{path}/{n}")))
     };
     names.iter().all(|n| hollow(&n.name)) && root.remove_dir(path).is_ok()
-}
-
-/// Undoes an exchange. Whatever was saved here meanwhile stands at the path in the end; older
-/// versions go to the trash.
-fn give_back(
-    root: &Dir,
-    staging: &Dir,
-    trash: &Dir,
-    path: &RepoPath,
-    wait: &Wait,
-) -> Outcome<Ended> {
-    let name = wait.name.as_str();
-    match staging.exchange(name, root, path.as_str()) {
-        Ok(()) => {}
-        Err(error) if error.is_absent() => {
-            // Our file was deleted after the swap: what was there before returns to its place.
-            if staging.rename_noreplace(name, root, path.as_str()).is_err() {
-                to_trash(staging, name, trash, path)?;
-            }
-            return Ok(Ended::Refused("it was changed here during the sync".to_owned()));
-        }
-        Err(error) => return Err(error.into()),
-    }
-    if staging.stat(name)?.is_some_and(|s| wait.staged != Some(s.ino)) {
-        staging.exchange(name, root, path.as_str())?;
-        to_trash(staging, name, trash, path)?;
-    }
-    Ok(Ended::Refused("it was changed here during the sync".to_owned()))
-}
-
-fn remove(
-    areas: &mut Areas,
-    path: &RepoPath,
-    expected: &Entry,
-    aside: Option<&RepoPath>,
-    wait: &Wait,
-) -> Outcome<Ended> {
-    let root = areas.root().try_clone()?;
-    let area = areas.at(path)?;
-    let (staging, trash) = (&area.staging, &area.trash);
-    let name = wait.name.as_str();
-    if staging.stat(name)?.is_none() {
-        let finished = match aside {
-            None => trash.stat(path.as_str())?.is_some(),
-            Some(aside) => root.stat(aside.as_str())?.is_some_and(|s| wait.staged == Some(s.ino)),
-        };
-        if finished {
-            return Ok(Ended::Done);
-        }
-        match root.rename_noreplace(path.as_str(), staging, name) {
-            Ok(()) => {}
-            // Deleted here as well: both sides agree.
-            Err(error) if error.is_absent() => return Ok(Ended::Done),
-            Err(error) => return refuse(error),
-        }
-    }
-    crash::SWAPPED.pass();
-    if !is_expected(staging, name, expected, wait) {
-        if with_parent(&root, path, || staging.rename_noreplace(name, &root, path.as_str()))
-            .is_err()
-        {
-            to_trash(staging, name, trash, path)?;
-        }
-        return Ok(Ended::Refused("it was changed here during the sync".to_owned()));
-    }
-    crash::INSPECTED.pass();
-    match aside {
-        None => to_trash(staging, name, trash, path)?,
-        Some(aside) => {
-            let moved =
-                with_parent(&root, aside, || staging.rename_noreplace(name, &root, aside.as_str()));
-            if let Err(error) = moved {
-                if !error.is_present() && !error.is_escape() {
-                    return Err(error.into());
-                }
-                if staging.rename_noreplace(name, &root, path.as_str()).is_err() {
-                    to_trash(staging, name, trash, path)?;
-                }
-                return Ok(Ended::Refused(format!("{aside} appeared here during the sync")));
-            }
-        }
-    }
-    Ok(Ended::Done)
-}
-
-fn rename(
-    areas: &Areas,
-    from: &RepoPath,
-    to: &RepoPath,
-    expected: &Entry,
-    entry: &Entry,
-    wait: &Wait,
-) -> Outcome<Ended> {
-    let root = areas.root();
-    let there = root.stat(to.as_str()).ok().flatten();
-    if there.is_none_or(|s| wait.staged != Some(s.ino)) {
-        let moved =
-            with_parent(root, to, || root.rename_noreplace(from.as_str(), root, to.as_str()));
-        if let Err(error) = moved {
-            return refuse(error);
-        }
-    }
-    crash::SWAPPED.pass();
-    if !is_expected(root, to.as_str(), expected, wait) {
-        // If something new stands at the former place, both stay where they are.
-        match with_parent(root, from, || root.rename_noreplace(to.as_str(), root, from.as_str())) {
-            Err(error) if !error.is_present() && !error.is_escape() => return Err(error.into()),
-            _ => {}
-        }
-        return Ok(Ended::Refused("it was changed here during the sync".to_owned()));
-    }
-    if let (Entry::File(now), Entry::File(before)) = (entry, expected)
-        && now.mtime != before.mtime
-    {
-        root.set_times(to.as_str(), now.mtime)?;
-    }
-    Ok(Ended::Done)
 }
 
 /// Runs `step`; if a folder on the way is missing, makes it and runs `step` again.
@@ -338,27 +401,17 @@ fn hash(dir: &Dir, name: &str) -> Option<Hash> {
     }
 }
 
-/// Folders that became empty go, deepest first; those at the top stay.
-fn remove_emptied(root: &Dir, left: &BTreeSet<RepoPath>) -> Outcome<()> {
+/// Folders that became empty go, deepest first; those at the top stay. One that will not go does
+/// no harm.
+fn remove_emptied(root: &Dir, left: &BTreeSet<RepoPath>) {
     let mut dirs: BTreeSet<&str> = BTreeSet::new();
     for dir in left {
         dirs.insert(dir);
         dirs.extend(dir.ancestors());
     }
     for dir in dirs.into_iter().rev().filter(|d| d.contains('/')) {
-        match root.remove_dir(dir) {
-            Err(e)
-                if !(e.is_present()
-                    || e.is_absent()
-                    || e.is_escape()
-                    || e.errno == rustix::io::Errno::BUSY) =>
-            {
-                return Err(e.into());
-            }
-            _ => {}
-        }
+        let _ = root.remove_dir(dir);
     }
-    Ok(())
 }
 
 fn harden(areas: &Areas, touched: &BTreeSet<Option<RepoPath>>) -> Outcome<()> {

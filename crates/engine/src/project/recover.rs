@@ -4,15 +4,18 @@
 //! means that settling goes on here, anything else that the record is dropped. Without a record
 //! nothing was decided, and what lies in staging is of no use to anybody.
 
+use std::path::Path;
+
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::monitor::{Event, Monitor};
 use dsg_core::repository;
 use dsg_fs::lock::Lock;
 
 use super::Project;
-use crate::areas::{Areas, leftovers};
+use crate::areas::{Areas, STAGING, leftovers};
 use crate::endpoint;
-use crate::record::{self, Place, Record};
+use crate::record::{self, Place, Record, SealedStep};
+use crate::settle;
 use crate::transaction::Published;
 
 /// A project that a use case may work with.
@@ -55,22 +58,23 @@ impl Project {
             self.clean_staging()?;
             return Ok(None);
         };
+        let steps = record::steps(&self.index)?;
         if !record.place.is(&Place::of(&self.dir)?) {
             monitor.event(Event::Notice("This folder is a copy of a project that was being synced; that sync is left to the original.".into()));
-            return self.drop_record(&record).map(|()| None);
+            return self.drop_record(&record, &steps).map(|()| None);
         }
-        match self.decided(&record) {
-            Ok(None) => self.drop_record(&record).map(|()| None),
+        match self.decided(&record, &steps) {
+            Ok(None) => self.drop_record(&record, &steps).map(|()| None),
             Ok(Some(published)) => self.finish(&record, published, monitor),
             Err(failure) => Ok(Some(failure)),
         }
     }
 
     /// What became of a record's transaction; `None`: it was not published.
-    fn decided(&self, record: &Record) -> Outcome<Option<Published>> {
-        let steps = record::steps(&self.index)?;
+    fn decided(&self, record: &Record, steps: &[SealedStep]) -> Outcome<Option<Published>> {
+        let recovered = |header| Published::recovered(record.clone(), steps.to_vec(), header);
         if !record.publishes {
-            return Ok(Some(Published::recovered(record.clone(), steps, self.known_head()?)));
+            return Ok(Some(recovered(self.known_head()?)));
         }
         let endpoint = match endpoint::open(&self.address) {
             Ok(endpoint) => endpoint,
@@ -80,14 +84,22 @@ impl Project {
             }
             Err(failure) => return Err(failure),
         };
+        if endpoint.info().id != record.repository {
+            if record.base.is_none() {
+                return Ok(None);
+            }
+            return Err(Failure::new(
+                Code::RepoId,
+                format!("{} holds another repository than the one the last sync was for.", self.address),
+            )
+            .hint("Put the right repository back: it knows what became of that sync."));
+        }
         match endpoint.outcome(&record.transaction)? {
             repository::Outcome::Aborted => Ok(None),
             repository::Outcome::Published(id) => {
                 let header = endpoint.header(id)?;
                 let info = serde_json::to_string(endpoint.info()).unwrap_or_default();
-                Ok(Some(
-                    Published::recovered(record.clone(), steps, Some(header)).of_repository(info),
-                ))
+                Ok(Some(recovered(Some(header)).of_repository(info)))
             }
         }
     }
@@ -99,8 +111,8 @@ impl Project {
         monitor: &Monitor,
     ) -> Outcome<Option<Failure>> {
         let mut areas = Areas::new(self.dir.try_clone()?, &record.transaction);
-        areas.reopen(record.tops.iter().map(String::as_str))?;
-        match published.settle(&mut self.index, &mut areas, monitor) {
+        areas.reopen(&record.grounds)?;
+        match published.settle(&mut self.index, &areas, monitor) {
             Ok(_) => {
                 monitor.event(Event::Notice("A sync that was cut off is finished now.".into()));
                 Ok(None)
@@ -109,25 +121,35 @@ impl Project {
         }
     }
 
-    fn drop_record(&mut self, record: &Record) -> Outcome<()> {
-        self.index.batch(record::forget)?;
+    /// Gives a transaction up. What a person's is of what it swapped out goes to the trash.
+    fn drop_record(&mut self, record: &Record, steps: &[SealedStep]) -> Outcome<()> {
         let mut areas = Areas::new(self.dir.try_clone()?, &record.transaction);
-        areas.reopen(record.tops.iter().map(String::as_str))?;
+        areas.reopen(&record.grounds)?;
+        settle::sweep(&areas, steps)?;
+        self.index.batch(record::forget)?;
         areas.clean()
     }
 
-    /// Removes staging that belongs to no record: whoever made it is gone, for we hold the lock.
+    /// Removes staging that belongs to no record: whoever made it is gone, for we hold the lock. On
+    /// a file system that was away meanwhile, something of a person's may wait in it: there it goes
+    /// to the trash.
     pub(super) fn clean_staging(&self) -> Outcome<()> {
         let tops = self.index.mounts()?;
-        for leftover in
-            leftovers(&self.dir, tops.iter().map(String::as_str))?.into_iter().filter(|l| !l.trash)
-        {
-            let (Some(parent), Some(name)) =
-                (leftover.path.parent(), leftover.path.file_name().and_then(|n| n.to_str()))
-            else {
+        for leftover in leftovers(&self.dir, tops.iter().map(String::as_str))? {
+            let named = leftover.path.file_name().and_then(|n| n.to_str());
+            let (Some(parent), Some(name)) = (leftover.path.parent(), named) else { continue };
+            if leftover.trash {
                 continue;
-            };
-            self.dir.open_beneath(parent)?.remove_tree(name)?;
+            }
+            let staging = self.dir.open_beneath(parent)?;
+            if parent == Path::new(STAGING) {
+                staging.remove_tree(name)?;
+            } else {
+                let trash = parent.with_file_name("trash");
+                self.dir.ensure_dirs(&trash, Some(0o700))?;
+                let kept = format!("{name}-left");
+                staging.rename_noreplace(name, &self.dir.open_beneath(&trash)?, &kept)?;
+            }
         }
         Ok(())
     }

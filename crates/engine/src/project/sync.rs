@@ -45,6 +45,8 @@ impl Project {
         let _ready = self.ready_to_change("sync", monitor)?;
         let endpoint = endpoint::open(&self.address)?;
         if options.allow.contains(&Allow::Drift) {
+            // Never in a repository that is not this folder's.
+            self.refresh_head(&*endpoint, &options.allow)?;
             endpoint.adopt_drift(
                 authorship(host_of(self), "Changed on the host, outside DSG."),
                 monitor,
@@ -211,7 +213,7 @@ impl Project {
                     return Err(failure);
                 }
             };
-            let mut report = published.settle(&mut self.index, &mut areas, monitor)?;
+            let mut report = published.settle(&mut self.index, &areas, monitor)?;
             for skipped in left_out {
                 if !report.skipped.contains(&skipped) {
                     report.skipped.push(skipped);

@@ -202,7 +202,7 @@ impl Scan<'_> {
         }
         if row.standing != Standing::Absent {
             // A listing may miss a name that is renamed meanwhile: ask for this very one.
-            match self.look(&row.path) {
+            match self.root.stat(row.path.as_str()) {
                 Ok(Some(stat)) if stat.kind != Kind::Dir => {
                     let path = row.path.clone();
                     return self.seen(
@@ -213,6 +213,8 @@ impl Scan<'_> {
                     );
                 }
                 Ok(_) => {}
+                // A link that is tracked itself has taken the folder's place.
+                Err(error) if error.is_escape() && self.is_below_tracked_link(&row.path) => {}
                 Err(error) => {
                     let path = row.path.clone();
                     return self.hole(&path, &error, false, Some(row));
@@ -223,6 +225,20 @@ impl Scan<'_> {
         }
         self.groups.note(&self.rules.data_dirs, &row.path, row.cached, false);
         Ok(())
+    }
+
+    /// Whether the first link above `path` is one that can be tracked. Behind any other nothing
+    /// is known: data may have been moved elsewhere and linked.
+    fn is_below_tracked_link(&self, path: &RepoPath) -> bool {
+        let above: Vec<&str> = path.ancestors().collect();
+        let is_link = |dir: &&&str| {
+            matches!(self.root.stat(**dir), Ok(Some(stat)) if stat.kind == Kind::Link)
+        };
+        let Some(link) = above.iter().rev().find(is_link) else { return false };
+        let Ok(at) = RepoPath::parse(link) else { return false };
+        let target = self.root.read_link(*link).ok().and_then(|t| t.into_string().ok());
+        self.rules.file(link) == Tracking::Tracked
+            && target.is_some_and(|t| dsg_core::entry::LinkTarget::parse(&at, &t).is_ok())
     }
 
     /// Something that cannot be looked at.

@@ -64,6 +64,11 @@ pub(super) fn unreadable(error: &FsError) -> (ProblemKind, String) {
         Errno::ACCESS | Errno::PERM => {
             "Permission to read it was refused. Change its permissions, or ignore it.".to_owned()
         }
+        Errno::LOOP | Errno::XDEV => {
+            "A link stands in its folder's place, and what lies behind links is not synced. Put a \
+             real folder there."
+                .to_owned()
+        }
         Errno::NAMETOOLONG => "Its path is too long. Move it further up, or ignore it.".to_owned(),
         errno => {
             let cause = std::io::Error::from(errno);

@@ -42,6 +42,9 @@ impl Desk {
     }
 
     fn push(&mut self, step: Step, staged: Option<u64>) {
+        if let Step::Remove { path, .. } | Step::Rename { from: path, .. } = &step {
+            self.areas.at(path).unwrap();
+        }
         let name = self.steps.len().to_string();
         self.steps.push(SealedStep { step, wait: Wait { name, staged, seen: None } });
     }
@@ -54,6 +57,7 @@ impl Desk {
             content.as_bytes(),
         )
         .unwrap();
+        staging.set_times(&name, Mtime(1_000_000_000)).unwrap();
         let inode = staging.stat(&name).unwrap().unwrap().ino;
         let step = Step::Place {
             path: path(at),
@@ -70,7 +74,11 @@ impl Desk {
     }
 
     fn settle(&mut self) -> Vec<Ended> {
-        super::settle(&mut self.areas, &self.steps, &Monitor::silent()).unwrap()
+        {
+            let ended = super::settle(&self.areas, &self.steps, &Monitor::silent()).unwrap();
+            super::sweep(&self.areas, &self.steps).unwrap();
+            ended
+        }
     }
 
     fn read(&self, at: &str) -> Option<String> {
@@ -259,4 +267,81 @@ fn settling_four_times_is_settling_once() {
     }
     assert_eq!(desk.trash("input/a").as_deref(), Some("old"));
     assert_eq!(desk.trash("input/b").as_deref(), Some("b"));
+}
+
+#[test]
+fn a_file_may_move_into_a_folder_of_its_own_name_and_back() {
+    let mut desk = Desk::with(&[("input/a", "a"), ("input/b/c", "c")]);
+    let inodes = [desk.inode("input/a"), desk.inode("input/b/c")];
+    for (index, (from, to, content)) in
+        [("input/a", "input/a/a", "a"), ("input/b/c", "input/b", "c")].into_iter().enumerate()
+    {
+        let step = Step::Rename {
+            from: path(from),
+            to: path(to),
+            expected: entry(content),
+            entry: entry(content),
+        };
+        desk.push(step, Some(inodes[index]));
+    }
+    assert_eq!(desk.settle(), [Ended::Done, Ended::Done]);
+    assert_eq!(desk.read("input/a/a").as_deref(), Some("a"));
+    assert_eq!(desk.read("input/b").as_deref(), Some("c"));
+}
+
+#[test]
+fn a_finished_rename_is_not_judged_again_by_a_later_edit() {
+    let mut desk = Desk::with(&[("input/old", "a")]);
+    let inode = desk.inode("input/old");
+    let step = Step::Rename {
+        from: path("input/old"),
+        to: path("input/new"),
+        expected: entry("a"),
+        entry: entry("a"),
+    };
+    desk.push(step, Some(inode));
+    assert_eq!(desk.settle(), [Ended::Done]);
+    desk.write("input/new", "edited after it was settled");
+    desk.settle();
+    assert_eq!(desk.read("input/new").as_deref(), Some("edited after it was settled"));
+    assert_eq!(desk.read("input/old"), None);
+}
+
+#[test]
+fn staging_that_is_gone_is_not_taken_for_done() {
+    let mut desk = Desk::with(&[("input/a", "old")]);
+    desk.place("input/a", Some("old"), "new", None);
+    let grounds: Vec<_> = desk.areas.all().map(|a| a.ground.clone()).collect();
+    fs::remove_dir_all(desk.folder.path().join(".dsg/staging")).unwrap();
+    let mut areas = Areas::new(Dir::open(desk.folder.path()).unwrap(), "t1");
+    areas.reopen(&grounds).unwrap();
+    let ended = super::settle(&areas, &desk.steps, &Monitor::silent()).unwrap();
+    assert!(refused(&ended[0]));
+    assert_eq!(desk.read("input/a").as_deref(), Some("old"));
+}
+
+/// A crash after the swap; meanwhile a person saw the new version and wrote to it.
+#[test]
+fn what_was_written_into_the_placed_file_is_kept_when_the_swap_is_undone() {
+    let mut desk = Desk::with(&[("input/a", "an edit that the plan did not see")]);
+    desk.place("input/a", Some("old"), "new", None);
+    let area = desk.areas.find(&path("input/a")).unwrap();
+    area.staging.exchange("0", desk.areas.root(), "input/a").unwrap();
+    desk.write("input/a", "new, and more");
+    assert!(refused(&desk.settle()[0]));
+    let kept = [desk.read("input/a"), desk.trash("input/a")];
+    assert!(kept.contains(&Some("new, and more".to_owned())), "{kept:?}");
+    assert!(kept.contains(&Some("an edit that the plan did not see".to_owned())), "{kept:?}");
+}
+
+/// As when a sealed transaction turns out not to have been published after all.
+#[test]
+fn giving_up_keeps_what_was_swapped_out() {
+    let mut desk = Desk::with(&[("input/a", "edited")]);
+    desk.place("input/a", Some("old"), "new", None);
+    let area = desk.areas.find(&path("input/a")).unwrap();
+    area.staging.exchange("0", desk.areas.root(), "input/a").unwrap();
+    super::sweep(&desk.areas, &desk.steps).unwrap();
+    desk.areas.clean().unwrap();
+    assert_eq!(desk.trash("input/a").as_deref(), Some("edited"));
 }

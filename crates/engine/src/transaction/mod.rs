@@ -83,6 +83,11 @@ impl Planned<'_> {
             .fold((0, 0), |(n, b), size| (n + 1, b + size));
         monitor.phase(Phase::Staging, Some(files), Some(bytes));
         check_access(areas, &steps)?;
+        for step in &steps {
+            if let Step::Remove { path, .. } | Step::Rename { from: path, .. } = step {
+                areas.at(path)?;
+            }
+        }
 
         let mut report = SyncReport::promised(&plan);
         report.bytes_received = incoming::stage(endpoint, areas, context.base, &steps, monitor)?;
@@ -117,7 +122,8 @@ impl Planned<'_> {
             publishes: remote.is_some(),
             config: context.config,
             seen_config: context.seen_config,
-            tops: areas.all().map(|a| a.top.clone()).collect(),
+            grounds: areas.all().map(|a| a.ground.clone()).collect(),
+            repository: endpoint.info().id.clone(),
             decided: decided.map(|i| i.at.path.clone()).collect(),
             place: Place::of(areas.root())?,
         };
@@ -141,8 +147,8 @@ fn split_moves(areas: &mut Areas, steps: Vec<Step>) -> Outcome<Vec<Step>> {
             split.push(step);
             continue;
         };
-        let top = areas.at(from)?.top.clone();
-        let crosses = areas.at(to)?.top != top;
+        let top = areas.at(from)?.ground.top.clone();
+        let crosses = areas.at(to)?.ground.top != top;
         match step {
             Step::Rename { from, to, expected, entry } if crosses => {
                 split.push(Step::Remove { path: from, expected, aside: None });
@@ -165,12 +171,14 @@ fn split_moves(areas: &mut Areas, steps: Vec<Step>) -> Outcome<Vec<Step>> {
 fn check_access(areas: &Areas, steps: &[Step]) -> Outcome<()> {
     let mut checked = std::collections::BTreeSet::new();
     for step in steps {
-        let paths: &[&RepoPath] = match step {
-            Step::Place { path, .. } | Step::Remove { path, .. } => &[path],
-            Step::Rename { from, to, .. } => &[from, to],
-            Step::Agree { .. } => &[],
+        let (path, other) = match step {
+            Step::Place { path, aside, .. } | Step::Remove { path, aside, .. } => {
+                (path, aside.as_ref())
+            }
+            Step::Rename { from, to, .. } => (from, Some(to)),
+            Step::Agree { .. } => continue,
         };
-        for path in paths {
+        for path in [Some(path), other].into_iter().flatten() {
             for dir in path.ancestors().chain([""]) {
                 if !checked.insert(dir.to_owned()) {
                     break;
@@ -185,7 +193,8 @@ fn check_access(areas: &Areas, steps: &[Step]) -> Outcome<()> {
                         opened.check_writable()?;
                         break;
                     }
-                    Err(e) if e.is_absent() => {}
+                    // What stands there goes before this comes.
+                    Err(e) if e.is_absent() || e.is_escape() => {}
                     Err(e) => return Err(e.into()),
                 }
             }
@@ -263,7 +272,7 @@ impl Staged {
 }
 
 /// Whether a publish that failed has decided all the same: some failures say that it cannot have;
-/// after any other the repository is asked.
+/// after any other the repository is asked. If it does not answer, the record stands.
 fn after_all(
     endpoint: &dyn Endpoint,
     record: &Record,
@@ -272,8 +281,15 @@ fn after_all(
     if matches!(failure.code, Code::HeadMoved | Code::Locked | Code::Drift | Code::Cancelled) {
         return Ok(None);
     }
-    match endpoint.outcome(&record.transaction)? {
-        repository::Outcome::Aborted => Ok(None),
-        repository::Outcome::Published(id) => endpoint.header(id).map(Some),
-    }
+    let header = match endpoint.outcome(&record.transaction) {
+        Ok(repository::Outcome::Aborted) => return Ok(None),
+        Ok(repository::Outcome::Published(id)) => endpoint.header(id),
+        Err(unknown) => Err(unknown),
+    };
+    header.map(Some).map_err(|unknown| {
+        let message = format!("It is not known whether the repository took this sync: {failure}");
+        Failure::new(Code::Unsettled, message)
+            .hint("Run dsg sync again when the cause is removed: it finds out, and ends the sync.")
+            .because(unknown)
+    })
 }

@@ -1,5 +1,8 @@
 //! Content that goes: read where it lies, refused if it is no longer what the plan saw.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use dsg_core::failure::Outcome;
 use dsg_core::monitor::Monitor;
 use dsg_core::path::RepoPath;
@@ -30,7 +33,7 @@ impl Rejected {
 
 /// Where outgoing content is read.
 struct Local {
-    sources: Vec<(Dir, String)>,
+    sources: Vec<(Arc<Dir>, String)>,
 }
 
 impl Supply for Local {
@@ -41,24 +44,30 @@ impl Supply for Local {
 }
 
 /// Stages everything that goes; gives what has to be left out, with why.
-pub(super) fn send(
+pub(super) fn send<'a>(
     transaction: &mut dyn RemoteTransaction,
     team: bool,
     areas: &mut Areas,
-    steps: &[Step],
+    steps: &'a [Step],
     outgoing: &[Outgoing],
     monitor: &Monitor,
 ) -> Outcome<Vec<Rejected>> {
+    let number = |(number, step): (usize, &'a Step)| match step {
+        Step::Place { path, .. } => Some((path, number)),
+        _ => None,
+    };
+    let placed: HashMap<&RepoPath, usize> =
+        steps.iter().enumerate().filter_map(number).collect();
     let mut rejected = Vec::new();
     let mut uploads = Vec::new();
     let mut sources = Vec::new();
     let mut paths = Vec::new();
     for out in outgoing {
         let Some(file) = out.entry.file() else { continue };
-        let staged = out.restored.then(|| placed(steps, &out.from)).flatten();
+        let staged = placed.get(&out.from).filter(|_| out.restored);
         let (dir, name) = match staged {
-            Some(number) => (areas.at(&out.from)?.staging.try_clone()?, number.to_string()),
-            None => (areas.root().try_clone()?, out.from.to_string()),
+            Some(number) => (Arc::clone(&areas.at(&out.from)?.staging), number.to_string()),
+            None => (Arc::clone(areas.root()), out.from.to_string()),
         };
         let Some(stat) = dir.stat(&name)? else {
             rejected.push(Rejected::new(&out.from, "It was deleted during the sync.", false));
@@ -88,8 +97,4 @@ pub(super) fn send(
         }
     }
     Ok(rejected)
-}
-
-fn placed(steps: &[Step], wanted: &RepoPath) -> Option<usize> {
-    steps.iter().position(|s| matches!(s, Step::Place { path, .. } if path == wanted))
 }

@@ -66,7 +66,7 @@ impl Published {
     pub fn settle(
         self,
         index: &mut Index,
-        areas: &mut Areas,
+        areas: &Areas,
         monitor: &Monitor,
     ) -> Outcome<SyncReport> {
         let unsettled = |failure: Failure| {
@@ -88,12 +88,13 @@ impl Published {
     fn settle_all(
         &self,
         index: &mut Index,
-        areas: &mut Areas,
+        areas: &Areas,
         monitor: &Monitor,
     ) -> Outcome<SyncReport> {
         let mut report = self.report.clone();
         monitor.phase(Phase::Settling, Some(self.steps.len() as u64), None);
         let ended = settle::settle(areas, &self.steps, monitor)?;
+        settle::sweep(areas, &self.steps)?;
         let standing = crate::config_file::read(areas.root().path()).ok().flatten();
         let config_stands = standing == self.record.seen_config;
         if config_stands && standing.as_ref() != Some(&self.record.config) {
@@ -104,10 +105,13 @@ impl Published {
             for (sealed, end) in self.steps.iter().zip(&ended) {
                 self.conclude(batch, &root, sealed, end)?;
                 if let Ended::Refused(reason) = end {
-                    let (Step::Place { path, .. }
-                    | Step::Remove { path, .. }
-                    | Step::Rename { from: path, .. }
-                    | Step::Agree { path, .. }) = &sealed.step;
+                    let (path, counted) = match &sealed.step {
+                        Step::Place { path, .. } => (path, &mut report.downloaded),
+                        Step::Remove { path, .. } => (path, &mut report.deleted_local),
+                        Step::Rename { from, .. } => (from, &mut report.moved),
+                        Step::Agree { .. } => continue,
+                    };
+                    *counted = counted.saturating_sub(1);
                     report.skipped.push((path.to_string(), reason.clone()));
                 }
             }
