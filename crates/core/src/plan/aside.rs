@@ -30,7 +30,9 @@ pub(super) fn choose_names(items: &mut [Item], request: &Request) {
         match free.as_ref().and_then(|name| RepoPath::parse(&format!("{name}{below}")).ok()) {
             Some(name) => *aside = name,
             None => {
-                item.action = Action::Blocked("No free name is left for the local copy.".into());
+                item.action = Action::Blocked(
+                    "No name beside it is free and tracked: rename one of the two yourself.".into(),
+                );
             }
         }
     }

@@ -65,6 +65,16 @@ pub enum Step {
     },
 }
 
+impl Step {
+    /// Bytes that come here for it.
+    pub fn incoming(&self) -> u64 {
+        match self {
+            Self::Place { entry, .. } => entry.size(),
+            Self::Remove { .. } | Self::Rename { .. } | Self::Agree { .. } => 0,
+        }
+    }
+}
+
 /// Content that has to reach the repository for a put.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {

@@ -1,6 +1,7 @@
 //! What a checkout forgets when its repository is not the one it knew.
 
 use dsg_core::failure::{Failure, Outcome};
+use dsg_core::snapshot::SnapshotId;
 
 use super::{Batch, Index, sqlite};
 
@@ -18,15 +19,18 @@ impl Batch<'_> {
     }
 
     /// Forgets the agreements that the repository's head does not hold: what is here counts as
-    /// made here, not as outdated.
+    /// made here, not as outdated. The others now date from `head`, for the snapshots that they
+    /// were made in may be gone.
     ///
     /// # Errors
     /// SQLite's.
-    pub fn forget_differing_cache(&self) -> Outcome<()> {
+    pub fn forget_differing_cache(&self, head: Option<SnapshotId>) -> Outcome<()> {
         self.run(
             "UPDATE entry SET c = NULL, c_mtime = NULL, c_snapshot = NULL WHERE c IS NOT r",
             [],
         )?;
+        let head = head.unwrap_or(SnapshotId::FIRST).number().to_string();
+        self.run("UPDATE entry SET c_snapshot = CAST(?1 AS INTEGER) WHERE c NOT NULL", [head])?;
         self.bury_all()
     }
 

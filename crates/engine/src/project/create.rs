@@ -47,7 +47,7 @@ impl Project {
         let begun = Instant::now();
         let root = std::fs::canonicalize(root).map_err(|e| Failure::io("open", root, e))?;
         keep_apart(&root, &options.address)?;
-        let mut project = Self::begin(&root, &options.address, "init")?;
+        let mut project = Self::begin(&root, &options.address, "init", monitor)?;
         if let Some(resumed) = project.resume(monitor)? {
             return Ok((project, resumed));
         }
@@ -102,7 +102,7 @@ impl Project {
         monitor: &Monitor,
     ) -> Outcome<(Self, SyncReport)> {
         keep_apart(root, address)?;
-        let mut project = Self::begin(root, address, "clone")?;
+        let mut project = Self::begin(root, address, "clone", monitor)?;
         if let Some(resumed) = project.resume(monitor)? {
             return Ok((project, resumed));
         }
@@ -141,7 +141,7 @@ impl Project {
     }
 
     /// Makes `.dsg`, or finds what an earlier try left.
-    fn begin(root: &Path, address: &Address, phase: &str) -> Outcome<Self> {
+    fn begin(root: &Path, address: &Address, phase: &str, monitor: &Monitor) -> Outcome<Self> {
         let dir = Dir::open(root)?;
         let state = root.join(DOT_DSG).join(STATE);
         if state.exists() {
@@ -149,8 +149,18 @@ impl Project {
                 Ok(index) if index.meta("address")?.is_some() => {
                     let project = Self::with_index(root.to_owned(), dir, index)?;
                     let unfinished = project.index.meta("phase")?;
-                    if project.address == *address && unfinished.as_deref() == Some(phase) {
-                        return Ok(project);
+                    let sealed = crate::record::load(&project.index)?.is_some();
+                    let same = project.address == *address && unfinished.as_deref() == Some(phase);
+                    if unfinished.is_some() && (same || !sealed) {
+                        // An earlier try that was cut off before anything was decided.
+                        if same && sealed {
+                            return Ok(project);
+                        }
+                        let lock = project.lock("recovery", monitor)?;
+                        let dir = project.dir.try_clone()?;
+                        drop((project, lock));
+                        remove_state(&dir)?;
+                        return Self::create(root, address, phase);
                     }
                     return Err(Failure::new(
                         Code::Exists,
@@ -165,6 +175,12 @@ impl Project {
             }
             remove_state(&dir)?;
         }
+        Self::create(root, address, phase)
+    }
+
+    fn create(root: &Path, address: &Address, phase: &str) -> Outcome<Self> {
+        let dir = Dir::open(root)?;
+        let state = root.join(DOT_DSG).join(STATE);
         dir.ensure_dirs(DOT_DSG, Some(0o700))?;
         let mut index = Index::create(&state)?;
         index.batch(|batch| {

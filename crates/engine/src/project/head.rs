@@ -66,8 +66,14 @@ impl Project {
             }
             match forget {
                 Forget::Nothing => {}
-                Forget::Differing => batch.forget_differing_cache()?,
-                Forget::All => batch.forget_cache()?,
+                Forget::Differing => {
+                    batch.forget_differing_cache(head.as_ref().map(|h| h.id))?;
+                    batch.clear_resolutions()?;
+                }
+                Forget::All => {
+                    batch.forget_cache()?;
+                    batch.clear_resolutions()?;
+                }
             }
             batch.set_meta("repository", Some(&info))
         })?;

@@ -58,8 +58,10 @@ impl Project {
     /// [`Code::NotAProject`].
     pub fn find(start: &Path) -> Outcome<PathBuf> {
         let start = std::fs::canonicalize(start).map_err(|e| Failure::io("open", start, e))?;
-        let is_root = |dir: &&Path| dir.join(DOT_DSG).is_dir();
-        start.ancestors().find(is_root).map(Path::to_owned).ok_or_else(|| {
+        // A file system within a project has a `.dsg` of its own, but no state in it.
+        let is_root = |dir: &&Path| dir.join(DOT_DSG).join(STATE).is_file();
+        let is_broken = |dir: &&Path| dir.join(DOT_DSG).is_dir();
+        start.ancestors().find(is_root).or_else(|| start.ancestors().find(is_broken)).map(Path::to_owned).ok_or_else(|| {
             Failure::new(Code::NotAProject, format!("{} is not in a DSG project.", start.display()))
                 .hint("Go to a project's folder, or make one: dsg init ADDRESS, or dsg clone ADDRESS.")
         })

@@ -43,7 +43,8 @@ impl Project {
             Ok(())
         })?;
         let decisions = self.decisions()?;
-        let taken = |path: &RepoPath| self.is_taken(path);
+        // A copy that is not tracked would not be kept for anybody else.
+        let taken = |path: &RepoPath| rules.file(path) != Tracking::Tracked || self.is_taken(path);
         loop {
             let request = Request {
                 decisions: decisions.clone(),

@@ -90,7 +90,10 @@ impl Project {
             }
             return Err(Failure::new(
                 Code::RepoId,
-                format!("{} holds another repository than the one the last sync was for.", self.address),
+                format!(
+                    "{} holds another repository than the one the last sync was for.",
+                    self.address
+                ),
             )
             .hint("Put the right repository back: it knows what became of that sync."));
         }

@@ -8,6 +8,7 @@ use dsg_core::state::State;
 
 use super::Project;
 use crate::endpoint;
+use crate::index::Problem;
 use crate::report::{Counts, Status, StatusChange};
 use crate::scan::{Scope, scan};
 
@@ -59,26 +60,23 @@ impl Project {
         let pending = self.plan(&configs.merged, None, BTreeMap::new())?;
         let mut changes: Vec<StatusChange> =
             pending.plan.items.iter().map(StatusChange::of).collect();
-        let planned: BTreeSet<String> = changes.iter().map(|c| c.path.clone()).collect();
-        for problem in self.index.problems()? {
-            let at = changes
-                .iter_mut()
-                .find(|c| planned.contains(&problem.path) && c.path == problem.path);
-            if let Some(change) = at {
+        let mut problems: BTreeMap<String, Problem> =
+            self.index.problems()?.into_iter().map(|p| (p.path.clone(), p)).collect();
+        for change in &mut changes {
+            if let Some(problem) = problems.remove(&change.path) {
                 change.legal_name = problem.offer;
-                continue;
             }
-            changes.push(StatusChange {
-                path: problem.path,
-                old_path: None,
-                state: State::L,
-                action: "blocked",
-                size: None,
-                reason: Some(problem.sentence),
-                resolution: None,
-                legal_name: problem.offer,
-            });
         }
+        changes.extend(problems.into_values().map(|problem| StatusChange {
+            path: problem.path,
+            old_path: None,
+            state: State::L,
+            action: "blocked",
+            size: None,
+            reason: Some(problem.sentence),
+            resolution: None,
+            legal_name: problem.offer,
+        }));
         changes.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(Status {
             project: self.root.clone(),

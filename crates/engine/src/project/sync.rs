@@ -1,6 +1,6 @@
 //! The one button: plan, stage, publish, settle.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use dsg_core::config::SharedConfig;
@@ -76,6 +76,8 @@ impl Project {
         let pending =
             self.plan(&ground.configs.merged, only(options)?.as_deref(), BTreeMap::new())?;
         let mut report = self.promised(&pending.plan)?;
+        report.bytes_sent = pending.plan.outgoing().iter().map(|o| o.entry.size()).sum();
+        report.bytes_received = pending.plan.steps().iter().map(Step::incoming).sum();
         report.round_trips = endpoint.round_trips();
         report.seconds = begun.elapsed().as_secs_f64();
         Ok(report)
@@ -214,11 +216,9 @@ impl Project {
                 }
             };
             let mut report = published.settle(&mut self.index, &areas, monitor)?;
-            for skipped in left_out {
-                if !report.skipped.contains(&skipped) {
-                    report.skipped.push(skipped);
-                }
-            }
+            let settled: BTreeSet<String> =
+                report.skipped.iter().map(|(path, _)| path.clone()).collect();
+            report.skipped.extend(left_out.into_iter().filter(|(path, _)| !settled.contains(path)));
             return Ok(report);
         }
         unreachable!("the rounds end by blocking what changes")
@@ -227,11 +227,10 @@ impl Project {
     /// The plan's promise, with the files that could not even be planned for.
     fn promised(&self, plan: &Plan) -> Outcome<SyncReport> {
         let mut report = SyncReport::promised(plan);
-        for problem in self.index.problems()? {
-            if !report.skipped.iter().any(|(path, _)| *path == problem.path) {
-                report.skipped.push((problem.path, problem.sentence));
-            }
-        }
+        let listed: BTreeSet<String> =
+            report.skipped.iter().map(|(path, _)| path.clone()).collect();
+        let problems = self.index.problems()?.into_iter().filter(|p| !listed.contains(&p.path));
+        report.skipped.extend(problems.map(|p| (p.path, p.sentence)));
         Ok(report)
     }
 
@@ -241,11 +240,7 @@ impl Project {
         summary: &ScanSummary,
         options: &SyncOptions,
     ) -> Outcome<()> {
-        let size = |step: &Step| match step {
-            Step::Place { entry, .. } => entry.size(),
-            _ => 0,
-        };
-        let incoming: u64 = plan.steps().iter().map(size).sum();
+        let incoming: u64 = plan.steps().iter().map(Step::incoming).sum();
         let shown = |dir: &str| if dir.is_empty() { ".".to_owned() } else { dir.to_owned() };
         let deletes = plan
             .items
