@@ -5,11 +5,12 @@ use std::ffi::OsStr;
 use dsg_core::config::Tracking;
 use dsg_core::failure::Outcome;
 use dsg_core::path::{RepoPath, case_key};
+use dsg_core::state::Local;
 use dsg_fs::stat::Kind;
 use dsg_fs::walk::{Twin, What};
 
 use super::rows::Rows;
-use super::{Scan, enters, problem};
+use super::{Scan, Write, enters, problem};
 use crate::index::ProblemKind;
 
 /// In a larger folder a single new file is not compared with its neighbours by case: that would
@@ -21,12 +22,18 @@ impl Scan<'_> {
     pub(super) fn one(&mut self, path: &str) -> Outcome<()> {
         self.blocked = None;
         let mut entered = true;
+        let mut listed = false;
         let mut parent_dev = self.root.own_stat()?.dev;
         for (at, _) in path.match_indices('/') {
             let dir = &path[..at];
             entered &= enters(&self.rules, dir);
-            if self.index.problem_kind(dir)? == Some(ProblemKind::Case) {
-                self.block(dir, "It lies in a folder that has a twin in other letter case.".into());
+            match self.index.problem_kind(dir)? {
+                Some(ProblemKind::Case) => {
+                    let reason = "It lies in a folder that has a twin in other letter case.";
+                    self.block(dir, reason.into());
+                }
+                Some(ProblemKind::Unreadable) => listed = true,
+                _ => {}
             }
             match self.root.stat(dir) {
                 Ok(Some(stat)) if stat.kind == Kind::Dir => {
@@ -72,9 +79,15 @@ impl Scan<'_> {
                     self.unseen(row)?;
                 }
             }
-            Err(error) => {
-                self.hole(path, &error, true, row)?;
+            // The folder above that cannot be read stands in the list already.
+            Err(error) if listed => {
+                self.block(path, problem::unreadable(&error).1);
+                if let Some(row) = row {
+                    let reason = Local::Unknown(problem::unreadable(&error).1);
+                    self.writes.push(Write::Local(row.path, reason, None));
+                }
             }
+            Err(error) => self.hole(path, &error, true, row)?,
         }
         self.merge(walk, Rows::below(path))
     }
