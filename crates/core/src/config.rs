@@ -113,6 +113,21 @@ impl SharedConfig {
         serde_norway::to_string(self).map_err(|e| ConfigError::Syntax(e.to_string()))
     }
 
+    /// As [`SharedConfig::to_yaml`], with the keys of other tools that stand in `old`.
+    ///
+    /// # Errors
+    /// `old` is no YAML mapping; a value that YAML cannot hold.
+    pub fn to_yaml_over(&self, old: &str) -> Result<String, ConfigError> {
+        let syntax = |e: serde_norway::Error| ConfigError::Syntax(e.to_string());
+        let old: Option<serde_norway::Mapping> = serde_norway::from_str(old).map_err(syntax)?;
+        let own = serde_norway::to_value(self).map_err(syntax)?;
+        let mut merged = old.unwrap_or_default();
+        if let serde_norway::Value::Mapping(own) = own {
+            merged.extend(own);
+        }
+        serde_norway::to_string(&merged).map_err(syntax)
+    }
+
     /// Proves the values, with slashes at the end of ignored paths taken off.
     ///
     /// # Errors
@@ -290,6 +305,9 @@ mod tests {
         assert_eq!(SharedConfig::from_yaml(&config.to_yaml().unwrap()), Ok(config));
         let legacy = "name: p\nrepository: {type: zfs, host: server, pool: tank, mountpoint: /tank}\ndata_dirs: [input]\nignore: {paths: [a/b/]}\n";
         let read = SharedConfig::from_yaml(legacy).unwrap();
+        let rewritten = read.to_yaml_over(legacy).unwrap();
+        assert!(rewritten.contains("pool: tank"), "{rewritten}");
+        assert_eq!(SharedConfig::from_yaml(&rewritten), Ok(read.clone()));
         assert!(read.ignore.paths.contains("a/b") && read.ignore.names.contains("__pycache__"));
         for broken in [
             "name: [",

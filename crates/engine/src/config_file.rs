@@ -6,6 +6,8 @@ use dsg_core::config::SharedConfig;
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_fs::dir::Dir;
 
+use crate::areas::DOT_DSG;
+
 /// Its name in the project's root.
 pub const NAME: &str = ".dsgconfig.yml";
 
@@ -26,13 +28,75 @@ pub fn read(root: &Path) -> Outcome<Option<SharedConfig>> {
     SharedConfig::from_yaml(&text).map(Some).map_err(|e| unusable(&path, &e.to_string()))
 }
 
-/// Replaces it in one step.
+/// Where a new one waits, and the old one comes out.
+const WAITING: &str = ".dsg/config";
+
+/// Puts `config` in place of what was `seen` there; keys of other tools stay, and the former file
+/// goes to the transaction's trash. Gives whether `config` stands there now: not if a person changed
+/// the file meanwhile, whose version then stays.
 ///
 /// # Errors
 /// It cannot be written; the old one stands.
-pub fn write(root: &Dir, config: &SharedConfig) -> Outcome<()> {
-    let text = config.to_yaml().map_err(|e| unusable(&root.at(NAME), &e.to_string()))?;
-    root.write_atomically(NAME, text.as_bytes(), 0o644)?;
+pub(crate) fn replace(
+    root: &Dir,
+    transaction: &str,
+    seen: Option<&SharedConfig>,
+    config: &SharedConfig,
+) -> Outcome<bool> {
+    // An earlier run was cut off with something of a person's in its hands.
+    keep_in_trash(root, transaction)?;
+    let old = match root.open_file(NAME) {
+        Ok(mut file) => {
+            let mut text = String::new();
+            let read = std::io::Read::read_to_string(&mut file, &mut text);
+            read.map_err(|e| Failure::io("read", root.at(NAME), e))?;
+            Some(text)
+        }
+        Err(e) if e.is_absent() => None,
+        Err(e) => return Err(e.into()),
+    };
+    let standing = old.as_deref().map(SharedConfig::from_yaml);
+    match &standing {
+        Some(Ok(standing)) if standing == config => return Ok(true),
+        Some(Ok(standing)) if Some(standing) == seen => {}
+        None if seen.is_none() => {}
+        _ => return Ok(false),
+    }
+    let text = config.to_yaml_over(old.as_deref().unwrap_or_default());
+    let text = text.map_err(|e| unusable(&root.at(NAME), &e.to_string()))?;
+    root.open_beneath(DOT_DSG)?.write_atomically("config", text.as_bytes(), 0o644)?;
+    let Some(old) = old else {
+        return match root.rename_noreplace(WAITING, root, NAME) {
+            Ok(()) => Ok(true),
+            Err(e) if e.is_present() => {
+                root.remove_file(WAITING).map(|()| false).map_err(Into::into)
+            }
+            Err(e) => Err(e.into()),
+        };
+    };
+    root.exchange(WAITING, root, NAME)?;
+    let came_out =
+        std::fs::read(root.at(WAITING)).map_err(|e| Failure::io("read", root.at(WAITING), e))?;
+    if came_out != old.as_bytes() {
+        root.exchange(WAITING, root, NAME)?;
+    }
+    keep_in_trash(root, transaction)?;
+    Ok(came_out == old.as_bytes())
+}
+
+fn keep_in_trash(root: &Dir, transaction: &str) -> Outcome<()> {
+    if root.stat(WAITING)?.is_none() {
+        return Ok(());
+    }
+    let trash = format!(".dsg/trash/{transaction}");
+    root.ensure_dirs(&trash, Some(0o700))?;
+    for n in 1..100 {
+        let name = if n == 1 { format!("{trash}/{NAME}") } else { format!("{trash}/{NAME} ({n})") };
+        match root.rename_noreplace(WAITING, root, &name) {
+            Err(e) if e.is_present() => {}
+            other => return Ok(other?),
+        }
+    }
     Ok(())
 }
 

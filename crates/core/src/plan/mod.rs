@@ -199,11 +199,10 @@ impl Plan {
         let mut items: Vec<Item> = paths.into_iter().map(|at| Item::new(at, request)).collect();
         items.sort_by(|a, b| a.at.path.cmp(&b.at.path));
         settle_clashes(&mut items, request);
+        let only: Option<BTreeSet<&str>> =
+            request.only.as_ref().map(|only| only.iter().map(RepoPath::as_str).collect());
         for item in &mut items {
-            let selected = request
-                .only
-                .as_ref()
-                .is_none_or(|only| only.iter().any(|p| item.at.path.is_within(p)));
+            let selected = only.as_ref().is_none_or(|only| is_named(item.at.path.as_str(), only));
             if !selected && !matches!(item.action, Action::None) {
                 item.action = Action::Skipped;
             }
@@ -224,6 +223,12 @@ impl Plan {
     pub fn is_inert(&self) -> bool {
         self.items.iter().all(|i| i.action.is_inert())
     }
+}
+
+/// Whether a path, or a folder that it lies in, is among these; they may be as many as there are
+/// paths.
+fn is_named(path: &str, only: &BTreeSet<&str>) -> bool {
+    only.contains(path) || path.match_indices('/').any(|(at, _)| only.contains(&path[..at]))
 }
 
 impl Item {

@@ -134,6 +134,10 @@ impl Endpoint for LocalEndpoint {
         failed.into_inner().ok().flatten().map_or(Ok(()), Err)
     }
 
+    fn check_drift(&self, monitor: &Monitor) -> Outcome<()> {
+        self.ask().check_drift(monitor)
+    }
+
     fn adopt_drift(&self, authorship: Authorship, monitor: &Monitor) -> Outcome<SnapshotHeader> {
         self.ask().adopt_drift(authorship, monitor)
     }

@@ -90,6 +90,12 @@ pub trait Endpoint: Send + Sync {
         monitor: &Monitor,
     ) -> Outcome<()>;
 
+    /// Whether the repository's files are what the head says, as far as their stats tell.
+    ///
+    /// # Errors
+    /// [`Code::Drift`](dsg_core::failure::Code::Drift) with the paths; somebody is publishing.
+    fn check_drift(&self, monitor: &Monitor) -> Outcome<()>;
+
     /// Makes what was changed on the host, outside DSG, a snapshot of its own; gives the head,
     /// new or not.
     ///

@@ -159,6 +159,14 @@ impl Project {
                 self.plan(&configs.merged, only.as_deref(), blocked.clone())?;
             refuse_conflicts(&plan, options)?;
             self.check_safety(&plan, &summary, options)?;
+            if plan.remote_changes().is_empty() && !configs.remote_differs && head.is_some() {
+                // Nothing will be published, which would look for drift. Who publishes just now
+                // looks for it, too.
+                match endpoint.check_drift(monitor) {
+                    Err(failure) if failure.code != Code::Locked => return Err(failure),
+                    _ => {}
+                }
+            }
             crash::PLANNED.pass();
             if plan.is_inert()
                 && !configs.remote_differs

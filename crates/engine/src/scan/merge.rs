@@ -231,9 +231,7 @@ impl Scan<'_> {
     /// is known: data may have been moved elsewhere and linked.
     fn is_below_tracked_link(&self, path: &RepoPath) -> bool {
         let above: Vec<&str> = path.ancestors().collect();
-        let is_link = |dir: &&&str| {
-            matches!(self.root.stat(**dir), Ok(Some(stat)) if stat.kind == Kind::Link)
-        };
+        let is_link = |dir: &&&str| matches!(self.root.stat(**dir), Ok(Some(stat)) if stat.kind == Kind::Link);
         let Some(link) = above.iter().rev().find(is_link) else { return false };
         let Ok(at) = RepoPath::parse(link) else { return false };
         let target = self.root.read_link(*link).ok().and_then(|t| t.into_string().ok());

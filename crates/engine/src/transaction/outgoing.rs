@@ -56,8 +56,7 @@ pub(super) fn send<'a>(
         Step::Place { path, .. } => Some((path, number)),
         _ => None,
     };
-    let placed: HashMap<&RepoPath, usize> =
-        steps.iter().enumerate().filter_map(number).collect();
+    let placed: HashMap<&RepoPath, usize> = steps.iter().enumerate().filter_map(number).collect();
     let mut rejected = Vec::new();
     let mut uploads = Vec::new();
     let mut sources = Vec::new();

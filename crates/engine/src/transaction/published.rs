@@ -10,6 +10,7 @@ use dsg_core::state::Local;
 use dsg_fs::dir::Dir;
 
 use crate::areas::Areas;
+use crate::config_file;
 use crate::crash;
 use crate::index::{Batch, Index, Seen};
 use crate::record::{self, Record, SealedStep};
@@ -95,11 +96,9 @@ impl Published {
         monitor.phase(Phase::Settling, Some(self.steps.len() as u64), None);
         let ended = settle::settle(areas, &self.steps, monitor)?;
         settle::sweep(areas, &self.steps)?;
-        let standing = crate::config_file::read(areas.root().path()).ok().flatten();
-        let config_stands = standing == self.record.seen_config;
-        if config_stands && standing.as_ref() != Some(&self.record.config) {
-            crate::config_file::write(areas.root(), &self.record.config)?;
-        }
+        let Record { transaction, seen_config, config, .. } = &self.record;
+        let config_stands =
+            config_file::replace(areas.root(), transaction, seen_config.as_ref(), config)?;
         let root = areas.root().try_clone()?;
         index.batch(|batch| {
             for (sealed, end) in self.steps.iter().zip(&ended) {

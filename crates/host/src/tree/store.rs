@@ -159,11 +159,11 @@ impl TreeStore {
         Ok(staging.remove_tree(&doomed)?)
     }
 
-    /// The paths that were changed on the host, up to 100, without changing anything. Empty: none.
+    /// Looks whether the live tree is what the head says, without changing anything.
     ///
     /// # Errors
-    /// [`Code::Locked`]; else what could not be read.
-    pub fn drift(&self, monitor: &Monitor) -> Outcome<Vec<String>> {
+    /// [`Code::Drift`] with the paths; [`Code::Locked`]; else what could not be read.
+    pub fn check_drift(&self, monitor: &Monitor) -> Outcome<()> {
         let repo = &self.repo;
         let lock = repo.lock("", "looks for changes made on the host")?;
         repo.recover(&lock)?;
@@ -174,7 +174,7 @@ impl TreeStore {
             let live = super::publish::live_or_drift(repo, &head)?;
             let dir = staging.create_dir(&name, Some(repo.modes().dir()))?;
             let drift = super::prepared::compare_live(repo, &live, &head, &dir, false, monitor)?;
-            Ok(if drift.is_none() { Vec::new() } else { drift.halt(live.path()).paths })
+            if drift.is_none() { Ok(()) } else { Err(drift.halt(live.path())) }
         })();
         staging.remove_tree(&name)?;
         looked

@@ -40,7 +40,7 @@ fn everything(f: &Fixture) -> Outcome<()> {
     store.head()?;
     store.changes_since(None, &mut |_| Ok(()))?;
     store.changes_since(Some(id(1)), &mut |_| Ok(()))?;
-    store.drift(&Monitor::silent())?;
+    store.check_drift(&Monitor::silent())?;
     let faults = store.validate_chain(true, &Monitor::silent())?;
     match faults.first() {
         Some(fault) => {
@@ -90,6 +90,28 @@ fn damaged_records_are_named_and_nothing_is_changed() {
             assert_eq!(f.on_disk(), before);
         }
     }
+}
+
+#[test]
+fn a_delta_that_was_forged_in_legal_form_is_noticed_by_whoever_reads_it() {
+    let f = three_snapshots();
+    let record = f.side("snapshots/s2.jsonl");
+    let text = fs::read_to_string(&record).unwrap();
+    let (header, delta) = text.split_once('\n').unwrap();
+    let forged = delta.replace("\"size\":1", "\"size\":2");
+    assert_ne!(forged, delta);
+    fs::write(&record, format!("{header}\n{forged}")).unwrap();
+    let store = f.open();
+    for told in [
+        store.changes_since(Some(id(1)), &mut |_| Ok(())),
+        store.delta(id(2), &mut |_| Ok(())),
+        store.manifest_at(id(2), &mut |_| Ok(())),
+    ] {
+        let damaged = told.unwrap_err();
+        assert_eq!(damaged.code, Code::RepositoryDamaged);
+        assert!(damaged.message.contains("s2"), "{damaged}");
+    }
+    assert!(!store.validate_chain(true, &Monitor::silent()).unwrap().is_empty());
 }
 
 #[test]

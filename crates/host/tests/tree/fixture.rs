@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use dsg_core::config::SharedConfig;
 use dsg_core::entry::{Entry, FileEntry, Hash, LinkTarget, Mtime};
-use dsg_core::failure::{Failure, Outcome};
+use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::manifest::Change;
 use dsg_core::monitor::Monitor;
 use dsg_core::path::RepoPath;
@@ -191,7 +191,11 @@ impl Fixture {
         fs::rename(temporary, target).unwrap();
     }
     pub(crate) fn drift(&self) -> Vec<String> {
-        self.open().drift(&Monitor::silent()).unwrap()
+        match self.open().check_drift(&Monitor::silent()) {
+            Ok(()) => Vec::new(),
+            Err(halt) if halt.code == Code::Drift => halt.paths,
+            Err(failure) => panic!("{failure}"),
+        }
     }
     pub(crate) fn prestage(&self) {
         self.open().prestage(&Monitor::silent()).unwrap();

@@ -147,5 +147,5 @@ fn a_publish_does_not_wait_for_a_preparation() {
         }
         preparing.join().unwrap();
     });
-    f.open().drift(&Monitor::silent()).unwrap();
+    f.open().check_drift(&Monitor::silent()).unwrap();
 }
