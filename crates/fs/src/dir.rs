@@ -15,7 +15,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use dsg_core::entry::Mtime;
 use rustix::fs::{
-    self as sys, AtFlags, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Timespec, Timestamps,
+    self as sys, AtFlags, FileType, Mode, OFlags, RawDir, RenameFlags, ResolveFlags, Timespec,
+    Timestamps,
 };
 use rustix::io::Errno;
 
@@ -310,8 +311,12 @@ impl Dir {
     /// It cannot be read.
     pub fn list(&self) -> FsResult<Vec<Name>> {
         let failed = |e| FsError::new("list the folder", &self.path, e);
+        // A descriptor of its own: where a listing stands belongs to the descriptor.
+        let fd = sys::openat(&self.fd, c".", DIRECTORY, Mode::empty()).map_err(failed)?;
+        let mut buffer = Vec::with_capacity(32 * 1024);
+        let mut entries = RawDir::new(fd, buffer.spare_capacity_mut());
         let mut names = Vec::new();
-        for entry in sys::Dir::read_from(&self.fd).map_err(failed)? {
+        while let Some(entry) = entries.next() {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name().to_bytes();
             if name == b"." || name == b".." {

@@ -16,7 +16,7 @@ use dsg_fs::stat::Kind;
 
 use super::check::beneath;
 use super::staging::{CHECKED, REPLACED};
-use super::stats::{Block, Seen, join, open_checked, split};
+use super::stats::{Block, Frame, Seen, join, open_checked, split};
 
 /// Moves what late writers left in `former` into `live`; gives the paths there.
 pub(super) fn rescue(
@@ -33,9 +33,9 @@ pub(super) fn rescue(
             late.extend(rewritten(former, &block)?);
         }
     }
-    if let Some(checked) = open_checked(staging, CHECKED, base) {
-        for block in checked.map_while(Result::ok) {
-            late.extend(renamed(former, live, &block)?);
+    if let Some(mut checked) = open_checked(staging, CHECKED, base) {
+        while let Ok(Some(frame)) = checked.frame() {
+            late.extend(renamed(former, live, &frame)?);
         }
     }
     late.sort_unstable();
@@ -68,15 +68,16 @@ fn rewritten(former: &Dir, block: &Block) -> FsResult<Vec<Vec<u8>>> {
 }
 
 /// Names that came, or changed hands, in a directory that was touched since it was compared.
-fn renamed(former: &Dir, live: &Dir, block: &Block) -> FsResult<Vec<Vec<u8>>> {
-    let dir = match beneath(former, &block.dir) {
+fn renamed(former: &Dir, live: &Dir, frame: &Frame) -> FsResult<Vec<Vec<u8>>> {
+    let dir = match beneath(former, frame.dir().unwrap_or_default()) {
         Ok(dir) => dir,
         Err(e) if e.is_absent() || e.is_escape() => return Ok(Vec::new()),
         Err(e) => return Err(e),
     };
-    if dir.own_stat()?.mtime.0 == block.mtime {
+    if Some(dir.own_stat()?.mtime.0) == frame.mtime() {
         return Ok(Vec::new());
     }
+    let Ok(block) = frame.parse() else { return Ok(Vec::new()) };
     let mut found = Vec::new();
     let mut left: Vec<Vec<u8>> =
         dir.list()?.into_iter().map(|n| block.path(&n.name.into_vec())).collect();

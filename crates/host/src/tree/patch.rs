@@ -70,77 +70,145 @@ impl PatchError {
     }
 }
 
-/// Writes `base` with `changes`; `former` gets each entry that is replaced or deleted.
+/// Writes `base` with `changes`; `former` gets each entry that is replaced or deleted. What lies
+/// between two changes is copied as it is: compare [`Patched::base`] with the header.
 pub(super) fn apply(
     mut base: impl BufRead,
     changes: impl IntoIterator<Item = Outcome<Change>>,
-    mut output: impl Write,
+    output: impl Write,
     strictness: Strictness,
-    mut former: impl FnMut(&RepoPath, Entry),
+    former: impl FnMut(&RepoPath, Entry),
 ) -> Result<Patched, PatchError> {
-    let mut base_hash = Sha256::new();
-    let mut result = Sha256::new();
-    let mut counts = DeltaCounts::default();
     let mut changes = changes.into_iter();
     let mut next = move || changes.next().transpose().map_err(PatchError::Changes);
+    let mut patch = Patching {
+        base: Sha256::new(),
+        result: Sha256::new(),
+        counts: DeltaCounts::default(),
+        output,
+        former,
+        strictness,
+    };
     let mut pending = next()?;
-    let mut buffer = Vec::with_capacity(512);
-    let mut come =
-        |change: &Change, result: &mut Sha256, output: &mut dyn Write| match &change.entry {
-            Some(entry) => {
-                counts.added += 1;
-                let text = line(&change.path, Some(entry));
-                result.update(&text);
-                output.write_all(&text).map_err(PatchError::Io)
-            }
-            None if strictness == Strictness::Net => Ok(()),
-            None => Err(PatchError::Absent(change.path.clone())),
-        };
-    let (mut changed, mut deleted) = (0, 0);
+    let mut line = Vec::with_capacity(512);
     loop {
-        buffer.clear();
-        if base.by_ref().take(MAX_LINE).read_until(b'\n', &mut buffer)? == 0 {
+        let chunk = base.fill_buf()?;
+        if chunk.is_empty() {
             break;
         }
-        if !buffer.ends_with(b"\n") {
-            return Err(PatchError::Base("a line is cut off".into()));
-        }
-        base_hash.update(&buffer);
-        let path =
-            raw_path(&buffer).ok_or_else(|| PatchError::Base("a line names no path".into()))?;
-        while let Some(change) = pending.take_if(|c| c.path.as_bytes() < path) {
-            come(&change, &mut result, &mut output)?;
-            pending = next()?;
-        }
-        let Some(change) = pending.take_if(|c| c.path.as_bytes() == path) else {
-            result.update(&buffer);
-            output.write_all(&buffer)?;
+        let whole = chunk.iter().rposition(|&b| b == b'\n').map_or(0, |i| i + 1);
+        let Some(change) = &pending else {
+            let length = chunk.len();
+            patch.keep(chunk)?;
+            base.consume(length);
             continue;
         };
-        let was = parse_line(&buffer[..buffer.len() - 1]).map_err(PatchError::Base)?;
-        if let Some(entry) = was.entry {
-            former(&change.path, entry);
+        let before = lines_before(&chunk[..whole], change.path.as_bytes());
+        if before > 0 {
+            patch.keep(&chunk[..before])?;
+            base.consume(before);
+            continue;
         }
-        match &change.entry {
-            Some(entry) => {
-                changed += 1;
-                let text = line(&change.path, Some(entry));
-                result.update(&text);
-                output.write_all(&text)?;
+        // Either the change belongs here, or the line reaches into the next chunk.
+        line.clear();
+        base.by_ref().take(MAX_LINE).read_until(b'\n', &mut line)?;
+        if !line.ends_with(b"\n") {
+            return Err(PatchError::Base("a line is cut off".into()));
+        }
+        let path = path_of(&line)?;
+        while let Some(change) = pending.take_if(|c| c.path.as_bytes() < path) {
+            patch.come(&change)?;
+            pending = next()?;
+        }
+        match pending.take_if(|c| c.path.as_bytes() == path) {
+            Some(change) => {
+                patch.replace(&line, &change)?;
+                pending = next()?;
             }
-            None => deleted += 1,
+            None => patch.keep(&line)?,
         }
-        pending = next()?;
     }
     while let Some(change) = pending {
-        come(&change, &mut result, &mut output)?;
+        patch.come(&change)?;
         pending = next()?;
     }
-    output.flush()?;
-    counts.changed = changed;
-    counts.deleted = deleted;
-    let (base, result) = (Hash(base_hash.finalize().into()), Hash(result.finalize().into()));
-    Ok(Patched { base, result, counts })
+    patch.output.flush()?;
+    let (base, result) = (patch.base.finalize().into(), patch.result.finalize().into());
+    Ok(Patched { base: Hash(base), result: Hash(result), counts: patch.counts })
+}
+
+fn path_of(line: &[u8]) -> Result<&[u8], PatchError> {
+    raw_path(line).ok_or_else(|| PatchError::Base("a line names no path".into()))
+}
+
+/// How many bytes of whole, sorted lines come before `path`, by bisection.
+fn lines_before(lines: &[u8], path: &[u8]) -> usize {
+    let (mut low, mut high) = (0, lines.len());
+    while low < high {
+        let middle = low.midpoint(high);
+        let start =
+            lines[low..middle].iter().rposition(|&b| b == b'\n').map_or(low, |i| low + i + 1);
+        let end = lines[middle..].iter().position(|&b| b == b'\n').map_or(high, |i| middle + i + 1);
+        // A line without a path is not skipped: whoever reads it says so.
+        if raw_path(&lines[start..end]).is_some_and(|p| p < path) {
+            low = end;
+        } else {
+            high = start;
+        }
+    }
+    low
+}
+
+struct Patching<W, F> {
+    base: Sha256,
+    result: Sha256,
+    counts: DeltaCounts,
+    output: W,
+    former: F,
+    strictness: Strictness,
+}
+
+impl<W: Write, F: FnMut(&RepoPath, Entry)> Patching<W, F> {
+    /// Lines that stay.
+    fn keep(&mut self, lines: &[u8]) -> io::Result<()> {
+        self.base.update(lines);
+        self.result.update(lines);
+        self.output.write_all(lines)
+    }
+
+    fn write(&mut self, path: &RepoPath, entry: &Entry) -> io::Result<()> {
+        let text = line(path, Some(entry));
+        self.result.update(&text);
+        self.output.write_all(&text)
+    }
+
+    /// A path that was not there.
+    fn come(&mut self, change: &Change) -> Result<(), PatchError> {
+        match &change.entry {
+            Some(entry) => {
+                self.counts.added += 1;
+                Ok(self.write(&change.path, entry)?)
+            }
+            None if self.strictness == Strictness::Net => Ok(()),
+            None => Err(PatchError::Absent(change.path.clone())),
+        }
+    }
+
+    /// A path that was there.
+    fn replace(&mut self, was: &[u8], change: &Change) -> Result<(), PatchError> {
+        self.base.update(was);
+        let text = was.strip_suffix(b"\n").unwrap_or(was);
+        if let Some(entry) = parse_line(text).map_err(PatchError::Base)?.entry {
+            (self.former)(&change.path, entry);
+        }
+        if let Some(entry) = &change.entry {
+            self.counts.changed += 1;
+            self.write(&change.path, entry)?;
+        } else {
+            self.counts.deleted += 1;
+        }
+        Ok(())
+    }
 }
 
 /// Calls `found` with each of the sorted `paths` that the manifest holds, and its entry.
@@ -166,4 +234,71 @@ pub(super) fn lookup<'p>(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::collections::BTreeMap;
+
+    use dsg_core::entry::{FileEntry, Mtime};
+    use proptest::prelude::*;
+
+    fn entry(size: u64) -> Entry {
+        Entry::File(FileEntry { size, mtime: Mtime(0), exec: false, hash: Hash::of(b"") })
+    }
+
+    fn text(tree: &BTreeMap<RepoPath, Entry>) -> Vec<u8> {
+        tree.iter().flat_map(|(p, e)| line(p, Some(e))).collect()
+    }
+
+    fn trees() -> impl Strategy<Value = BTreeMap<RepoPath, Entry>> {
+        proptest::collection::btree_map("[a-d]{1,3}", 0..9_u64, 0..20).prop_map(|raw| {
+            raw.into_iter().map(|(p, size)| (p.parse().unwrap(), entry(size))).collect()
+        })
+    }
+
+    proptest! {
+        /// As core's own application of a delta, with chunks of any size.
+        #[test]
+        fn chunks_do_not_matter(before in trees(), after in trees(), chunk in 1..400_usize) {
+            let mut delta: BTreeMap<RepoPath, Option<Entry>> = BTreeMap::new();
+            for path in before.keys().chain(after.keys()) {
+                if before.get(path) != after.get(path) {
+                    delta.insert(path.clone(), after.get(path).cloned());
+                }
+            }
+            let replaced: Vec<_> = before
+                .iter()
+                .filter(|(p, e)| after.get(*p) != Some(e))
+                .map(|(p, e)| (p.clone(), e.clone()))
+                .collect();
+            let base = text(&before);
+            let changes = delta.into_iter().map(|(path, entry)| Ok(Change { path, entry }));
+            let (mut out, mut former) = (Vec::new(), Vec::new());
+            let input = io::BufReader::with_capacity(chunk, &base[..]);
+            let seen = |p: &RepoPath, e| former.push((p.clone(), e));
+            let patched = apply(input, changes, &mut out, Strictness::Exact, seen).ok().unwrap();
+            prop_assert_eq!(&out, &text(&after));
+            prop_assert_eq!(patched.base, Hash::of(&base));
+            prop_assert_eq!(patched.result, Hash::of(&out));
+            prop_assert_eq!(former, replaced);
+        }
+    }
+
+    #[test]
+    fn deleting_what_is_not_there_is_refused_only_for_one_snapshot() {
+        let gone = || [Ok(Change { path: "x".parse().unwrap(), entry: None })];
+        let base = line(&"a".parse().unwrap(), Some(&entry(1)));
+        assert!(apply(&base[..], gone(), io::sink(), Strictness::Exact, |_, _| ()).is_err());
+        assert!(apply(&base[..], gone(), io::sink(), Strictness::Net, |_, _| ()).is_ok());
+    }
+
+    #[test]
+    fn a_base_that_is_cut_off_is_not_taken() {
+        let base = line(&"b".parse().unwrap(), Some(&entry(1)));
+        let put = || [Ok(Change { path: "x".parse().unwrap(), entry: Some(entry(2)) })];
+        assert!(apply(&base[..20], put(), io::sink(), Strictness::Exact, |_, _| ()).is_err());
+    }
 }

@@ -4,7 +4,7 @@
 //! durable before the decision; manifest and stats are caches that prove themselves.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Write as _};
+use std::io::{BufRead, BufReader, BufWriter, Write as _};
 
 use dsg_core::entry::{Entry, Hash};
 use dsg_core::failure::{Failure, Outcome};
@@ -19,12 +19,14 @@ use rustix::fs::{self as sys};
 use super::check::{Difference, compare};
 use super::drift::{Drift, judge};
 use super::layout::{MANIFEST, STATS};
-use super::patch::{self, Strictness};
+use super::patch::{self, Patched, Strictness};
 use super::repo::Repo;
 use super::staging::{CHECKED, NEW_MANIFEST, NEW_STATS, RECORD, REPLACED};
 use super::stats::{self, Patch, StatsWriter};
 
 const BUFFER: usize = 256 * 1024;
+
+type Stats = stats::StatsReader<BufReader<File>>;
 
 /// Compares the live tree with the recorded stats; what was observed is in [`CHECKED`].
 pub(super) fn compare_live(
@@ -48,11 +50,7 @@ pub(super) fn compare_live(
 }
 
 /// Stats of which nothing but the names is known: every file is compared by content.
-fn rebuilt_stats(
-    repo: &Repo,
-    head: &SnapshotHeader,
-    dir: &Dir,
-) -> Outcome<stats::StatsReader<BufReader<File>>> {
+fn rebuilt_stats(repo: &Repo, head: &SnapshotHeader, dir: &Dir) -> Outcome<Stats> {
     const UNKNOWN: &str = "unknown";
     let failed = |e: std::io::Error| Failure::io("write", dir.at(UNKNOWN), e);
     let mut writer = new_stats(dir, UNKNOWN, Some(head.id), repo)?;
@@ -97,11 +95,12 @@ pub(super) fn write_stats(
     let mut writer = new_stats(dir, NEW_STATS, Some(new), repo)?;
     let mut former = new_stats(dir, REPLACED, base, repo)?;
     match base {
-        None => patch.apply(std::iter::empty(), &mut writer, |_| Ok(())).map_err(failed)?,
+        None => patch.apply(None::<Stats>, &mut writer, |_| Ok(())).map_err(failed)?,
         Some(base) => {
-            let checked = stats::open_checked(dir, CHECKED, base)
-                .ok_or_else(|| failed(std::io::ErrorKind::UnexpectedEof.into()))?;
-            patch.apply(checked, &mut writer, |block| former.put(block)).map_err(failed)?;
+            let checked = BufReader::with_capacity(BUFFER, dir.open_file(CHECKED)?);
+            let checked = stats::StatsReader::new(checked).map_err(failed)?;
+            debug_assert_eq!(checked.snapshot(), Some(base));
+            patch.apply(Some(checked), &mut writer, |block| former.put(block)).map_err(failed)?;
         }
     }
     former.finish().map_err(failed)?;
@@ -114,6 +113,29 @@ pub(super) fn write_stats(
     Ok(())
 }
 
+/// Writes the new manifest, and counts.
+fn write_manifest(
+    repo: &Repo,
+    dir: &Dir,
+    publication: &Publication,
+    mut totals: Totals,
+    base: impl BufRead,
+) -> Outcome<(Patched, Totals)> {
+    for entry in publication.changes.iter().filter_map(|c| c.entry.as_ref()) {
+        totals.entries += 1;
+        totals.bytes = totals.bytes.saturating_add(entry.size());
+    }
+    let former = |_: &RepoPath, entry: Entry| {
+        totals.entries = totals.entries.saturating_sub(1);
+        totals.bytes = totals.bytes.saturating_sub(entry.size());
+    };
+    let output = BufWriter::with_capacity(BUFFER, replace(dir, NEW_MANIFEST, repo)?);
+    let changes = publication.changes.iter().cloned().map(Ok);
+    let patched = patch::apply(base, changes, output, Strictness::Exact, former)
+        .map_err(|e| e.into_failure(&repo.layout.side.at(MANIFEST)))?;
+    Ok((patched, totals))
+}
+
 /// Writes the new manifest and the record of a publication.
 pub(super) fn write_record(
     repo: &Repo,
@@ -121,33 +143,23 @@ pub(super) fn write_record(
     publication: &Publication,
     base: Option<&SnapshotHeader>,
 ) -> Outcome<SnapshotHeader> {
-    let output = BufWriter::with_capacity(BUFFER, replace(dir, NEW_MANIFEST, repo)?);
-    let mut totals = base.map_or_else(Totals::default, |b| b.totals);
-    for change in &publication.changes {
-        if let Some(entry) = &change.entry {
-            totals.entries += 1;
-            totals.bytes = totals.bytes.saturating_add(entry.size());
-        }
-    }
-    let changes = publication.changes.iter().cloned().map(Ok);
-    let former = |_: &RepoPath, entry: Entry| {
-        totals.entries = totals.entries.saturating_sub(1);
-        totals.bytes = totals.bytes.saturating_sub(entry.size());
-    };
-    let patched = match base {
-        None => patch::apply(std::io::empty(), changes, output, Strictness::Exact, former),
+    let (patched, totals) = match base {
+        None => write_manifest(repo, dir, publication, Totals::default(), std::io::empty())?,
         Some(head) => {
-            let manifest = BufReader::with_capacity(BUFFER, repo.history().manifest(head)?);
-            patch::apply(manifest, changes, output, Strictness::Exact, former)
+            let read = |file| BufReader::with_capacity(BUFFER, file);
+            // The cache is proved by the very pass that uses it; if it is not what it should be,
+            // that pass was in vain.
+            let cached = repo.layout.side.open_file(MANIFEST).ok().and_then(|cache| {
+                write_manifest(repo, dir, publication, head.totals, read(cache)).ok()
+            });
+            if let Some(written) = cached.filter(|(p, _)| p.base == head.manifest) {
+                written
+            } else {
+                let proved = repo.history().manifest(head)?;
+                write_manifest(repo, dir, publication, head.totals, read(proved))?
+            }
         }
-    }
-    .map_err(|e| e.into_failure(&repo.layout.side.at(MANIFEST)))?;
-    if let Some(head) = base.filter(|head| head.manifest != patched.base) {
-        return Err(super::layout::damaged(
-            &repo.layout.side.at(MANIFEST),
-            &format!("it is not the manifest of {}", head.id),
-        ));
-    }
+    };
     let body: Vec<u8> = publication
         .changes
         .iter()

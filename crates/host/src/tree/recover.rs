@@ -138,11 +138,11 @@ impl Repo {
         }
         crash::ROLLED_FORMER.pass();
 
-        if rename_if_there(&dir, NEW_STATS, side, STATS)? {
+        if replace_cache(&dir, NEW_STATS, side, STATS)? {
             remove_if_there(side, CTIMES_VOID)?;
         }
         crash::ROLLED_STATS.pass();
-        rename_if_there(&dir, NEW_MANIFEST, side, MANIFEST)?;
+        replace_cache(&dir, NEW_MANIFEST, side, MANIFEST)?;
         crash::ROLLED_MANIFEST.pass();
         let root = Root { snapshot: journal.snapshot, ino: journal.new };
         layout.write_json(ROOT, &root, modes)?;
@@ -248,6 +248,17 @@ fn rename_if_there(from: &Dir, name: &str, to: &Dir, to_name: &str) -> Outcome<b
     }
     from.rename_replacing(name, to, to_name)?;
     Ok(true)
+}
+
+/// As [`rename_if_there`], but the old file goes first: a rename over a file makes ext4 write the
+/// new one out at once, and all that is made durable next would wait for it. Whoever looks in
+/// between finds no cache, and rebuilds what is in it.
+fn replace_cache(from: &Dir, name: &str, to: &Dir, to_name: &str) -> Outcome<bool> {
+    if from.stat(name)?.is_none() {
+        return Ok(false);
+    }
+    remove_if_there(to, to_name)?;
+    rename_if_there(from, name, to, to_name)
 }
 
 /// Removes a file that may be gone already.

@@ -157,6 +157,17 @@ impl<W: Write> StatsWriter<W> {
         self.output.write_all(&out)
     }
 
+    /// A block as it was read.
+    pub(super) fn put_frame(&mut self, frame: &Frame) -> io::Result<()> {
+        let length = u32::try_from(frame.0.len()).map_err(|_| io::Error::other("too long"))?;
+        for part in [&length.to_le_bytes()[..], &frame.0] {
+            self.hash.update(part);
+            self.output.write_all(part)?;
+        }
+        self.blocks += 1;
+        Ok(())
+    }
+
     pub(super) fn finish(mut self) -> io::Result<W> {
         self.hash.update(END.to_le_bytes());
         self.hash.update(self.blocks.to_le_bytes());
@@ -212,7 +223,7 @@ impl<R: BufRead> StatsReader<R> {
     }
 
     /// The next block's bytes; `None` after the end, whose checksum was right.
-    fn frame(&mut self) -> io::Result<Option<Vec<u8>>> {
+    pub(super) fn frame(&mut self) -> io::Result<Option<Frame>> {
         if self.ended {
             return Ok(None);
         }
@@ -238,17 +249,16 @@ impl<R: BufRead> StatsReader<R> {
         }
         self.hash.update(&body);
         self.blocks += 1;
-        Ok(Some(body))
+        let frame = Frame(body);
+        if self.last.as_ref().is_some_and(|l| frame.dir().is_none_or(|d| order(l, d).is_ge())) {
+            return Err(torn("folders are out of order"));
+        }
+        self.last = frame.dir().map(<[u8]>::to_vec);
+        Ok(Some(frame))
     }
 
     fn read(&mut self) -> io::Result<Option<Block>> {
-        let Some(body) = self.frame()? else { return Ok(None) };
-        let block = parse(&mut &body[..])?;
-        if self.last.as_ref().is_some_and(|last| order(last, &block.dir) != Ordering::Less) {
-            return Err(torn("folders are out of order"));
-        }
-        self.last = Some(block.dir.clone());
-        Ok(Some(block))
+        self.frame()?.map(|frame| frame.parse()).transpose()
     }
 
     fn u32(&mut self) -> io::Result<u32> {
@@ -256,6 +266,27 @@ impl<R: BufRead> StatsReader<R> {
         self.input.read_exact(&mut bytes)?;
         self.hash.update(bytes);
         Ok(u32::from_le_bytes(bytes))
+    }
+}
+
+/// One directory, not parsed yet.
+pub(super) struct Frame(Vec<u8>);
+
+impl Frame {
+    /// The directory; `None` if the frame is damaged.
+    pub(super) fn dir(&self) -> Option<&[u8]> {
+        let (length, rest) = self.0.split_first_chunk()?;
+        rest.get(..u32::from_le_bytes(*length) as usize)
+    }
+
+    /// Its modification time, as [`Block::mtime`].
+    pub(super) fn mtime(&self) -> Option<i64> {
+        let at = 4 + self.dir()?.len();
+        Some(i64::from_le_bytes(*self.0.get(at..)?.first_chunk()?))
+    }
+
+    pub(super) fn parse(&self) -> io::Result<Block> {
+        parse(&mut &self.0[..])
     }
 }
 
@@ -397,70 +428,76 @@ impl Patch {
         self.0.entry(DirKey(dir.to_vec())).or_default().insert(name.to_vec(), edit);
     }
 
-    /// Writes `blocks` with the changes; `replaced` gets the former names that were touched.
-    pub(super) fn apply<W: Write>(
+    /// Writes `recorded` with the changes; `replaced` gets the former names that were touched.
+    pub(super) fn apply<R: BufRead, W: Write>(
         mut self,
-        blocks: impl Iterator<Item = io::Result<Block>>,
+        mut recorded: Option<StatsReader<R>>,
         output: &mut StatsWriter<W>,
         mut replaced: impl FnMut(&Block) -> io::Result<()>,
     ) -> io::Result<()> {
+        let mut frames = std::iter::from_fn(|| recorded.as_mut()?.frame().transpose()).peekable();
+        // Directories that are empty now: their parents come later.
         let mut emptied: HashSet<Vec<u8>> = HashSet::new();
-        let mut finish = |block: &mut Block, emptied: &mut HashSet<Vec<u8>>| {
-            let dir = &block.dir;
-            block.names.retain(|(n, s)| s.kind != Kind::Dir || !emptied.remove(&join(dir, n)));
-            if block.names.is_empty() && !block.dir.is_empty() {
-                emptied.insert(block.dir.clone());
-                return Ok(());
-            }
-            output.put(block)
-        };
-        let mut blocks = blocks.peekable();
         loop {
-            let next = match blocks.peek() {
-                Some(Ok(block)) => Some(block.dir.clone()),
-                Some(Err(_)) => {
-                    return blocks.next().map_or(Ok(()), |b| b.map(|_| ()));
-                }
-                None => None,
-            };
-            let new = self.0.first_key_value().map(|(k, _)| k.0.clone());
-            let take_new = match (&next, &new) {
+            if let Some(Err(_)) = frames.peek() {
+                return frames.next().map_or(Ok(()), |frame| frame.map(|_| ()));
+            }
+            let next = frames.peek().and_then(|f| f.as_ref().ok()?.dir());
+            let new = self.0.first_key_value().map(|(key, _)| &key.0[..]);
+            let comes_first = match (next, new) {
                 (None, None) => return Ok(()),
-                (Some(next), Some(new)) => order(new, next) == Ordering::Less,
-                (None, Some(_)) => true,
-                (Some(_), None) => false,
+                (Some(next), Some(new)) => order(new, next),
+                (None, Some(_)) => Ordering::Less,
+                (Some(_), None) => Ordering::Greater,
             };
-            let mut block = if take_new {
-                Block { dir: new.clone().unwrap_or_default(), ..Block::default() }
-            } else {
-                blocks.next().transpose()?.unwrap_or_default()
-            };
-            if let Some(changes) = self.0.remove(&DirKey(block.dir.clone())) {
-                let mut names: BTreeMap<_, _> =
-                    std::mem::take(&mut block.names).into_iter().collect();
-                let mut former =
-                    Block { dir: block.dir.clone(), mtime: block.mtime, names: Vec::new() };
-                for (name, edit) in changes {
-                    let was = match edit {
-                        Edit::Put(seen) => names.insert(name.clone(), seen),
-                        Edit::Remove => names.remove(&name),
-                        Edit::Refresh(seen) => {
-                            names.entry(name.clone()).and_modify(|s| *s = seen);
-                            None
-                        }
-                    };
-                    if let Some(was) = was.filter(|w| w.kind != Kind::Dir) {
-                        former.names.push((name, was));
-                    }
+            let frame = if comes_first.is_lt() { None } else { frames.next().transpose()? };
+            let edits = if comes_first.is_le() { self.0.pop_first() } else { None };
+            let mut block = match (&frame, &edits) {
+                (Some(frame), None) if emptied.is_empty() => {
+                    output.put_frame(frame)?;
+                    continue;
                 }
-                block.names = names.into_iter().collect();
+                (Some(frame), _) => frame.parse()?,
+                (None, Some((dir, _))) => Block { dir: dir.0.clone(), ..Block::default() },
+                (None, None) => continue,
+            };
+            if let Some((_, edits)) = edits {
+                let former = edit(&mut block, edits);
                 if !former.names.is_empty() {
                     replaced(&former)?;
                 }
             }
-            finish(&mut block, &mut emptied)?;
+            let dir = std::mem::take(&mut block.dir);
+            block.names.retain(|(n, s)| s.kind != Kind::Dir || !emptied.remove(&join(&dir, n)));
+            block.dir = dir;
+            if block.names.is_empty() && !block.dir.is_empty() {
+                emptied.insert(block.dir);
+            } else {
+                output.put(&block)?;
+            }
         }
     }
+}
+
+/// Edits one directory; gives what was replaced or removed.
+fn edit(block: &mut Block, edits: BTreeMap<Vec<u8>, Edit>) -> Block {
+    let mut names: BTreeMap<_, _> = std::mem::take(&mut block.names).into_iter().collect();
+    let mut former = Block { dir: block.dir.clone(), mtime: block.mtime, names: Vec::new() };
+    for (name, edit) in edits {
+        let was = match edit {
+            Edit::Put(seen) => names.insert(name.clone(), seen),
+            Edit::Remove => names.remove(&name),
+            Edit::Refresh(seen) => {
+                names.entry(name.clone()).and_modify(|s| *s = seen);
+                None
+            }
+        };
+        if let Some(was) = was.filter(|w| w.kind != Kind::Dir) {
+            former.names.push((name, was));
+        }
+    }
+    block.names = names.into_iter().collect();
+    former
 }
 
 /// Opens a stats file if it is there, whole, and of `snapshot`; else `None`: it must be rebuilt.

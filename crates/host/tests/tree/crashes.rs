@@ -156,14 +156,14 @@ fn publishes(prepare: impl Fn(&Fixture), required: &[&str]) {
         opens_four_times(&f);
         let told = f.open().outcome(TRANSACTION).unwrap();
         if decided(point) {
-            assert_eq!(told, Some(TransactionOutcome::Published(id(2))), "{}", point);
-            assert_eq!(f.is_consistent(), after(), "{}", point);
-            assert_eq!(read_tree(&f.side("trees/s1")), first_tree(), "{}", point);
+            assert_eq!(told, Some(TransactionOutcome::Published(id(2))), "{point}");
+            assert_eq!(f.is_consistent(), after(), "{point}");
+            assert_eq!(read_tree(&f.side("trees/s1")), first_tree(), "{point}");
         } else {
-            assert_eq!(told, Some(TransactionOutcome::Aborted), "{}", point);
-            assert_eq!(f.is_consistent(), first_tree(), "{}", point);
+            assert_eq!(told, Some(TransactionOutcome::Aborted), "{point}");
+            assert_eq!(f.is_consistent(), first_tree(), "{point}");
             f.sync(change()).unwrap();
-            assert_eq!(f.is_consistent(), after(), "{}", point);
+            assert_eq!(f.is_consistent(), after(), "{point}");
         }
         f.sync(wish().put("next", "1")).unwrap();
         f.is_consistent();
@@ -229,7 +229,7 @@ fn an_init_that_dies_anywhere_can_be_run_again() {
         assert!(dies(&f, "init", point));
         opens_four_times(&f);
         if decided(point) {
-            assert_eq!(f.is_consistent(), first_tree(), "{}", point);
+            assert_eq!(f.is_consistent(), first_tree(), "{point}");
             assert_eq!(TreeStore::create(&f.path, None).err().unwrap().code, Code::Exists);
         } else {
             assert_eq!(
@@ -238,7 +238,7 @@ fn an_init_that_dies_anywhere_can_be_run_again() {
                 "{}",
                 point
             );
-            assert!(!f.path.exists(), "{}", point);
+            assert!(!f.path.exists(), "{point}");
             f.init(Access::Personal, first()).unwrap();
             assert_eq!(f.is_consistent(), first_tree());
         }
@@ -269,13 +269,13 @@ fn an_adoption_that_dies_anywhere_adopts_or_does_not() {
                 ("dir/deep/c", "gamma"),
                 ("link", "-> dir/b"),
             ]);
-            assert_eq!(f.on_disk(), expected, "{}", point);
+            assert_eq!(f.on_disk(), expected, "{point}");
             // With the journal everything is prepared: from there it rolls forward.
             if store.head().unwrap().id == id(1) {
-                assert_eq!(f.drift(), ["dir/b"], "{}", point);
+                assert_eq!(f.drift(), ["dir/b"], "{point}");
                 store.adopt_drift(authorship(&transaction()), &Monitor::silent()).unwrap();
             }
-            assert_eq!(f.drift(), [""; 0], "{}", point);
+            assert_eq!(f.drift(), [""; 0], "{point}");
             assert_eq!(f.on_disk(), expected);
             assert_eq!(store.validate_chain(true, &Monitor::silent()).unwrap(), []);
             f.sync(wish().put("next", "1")).unwrap();
