@@ -18,7 +18,7 @@ async fn first_start_offers_three_ways_to_begin() -> Outcome {
         session.button(way).await?;
     }
     assert!(session.app_dir().is_dir(), "its data is where DSG_APP_DIR says");
-    session.picture("first-start-light").await?;
+    session.picture("welcome-light").await?;
 
     // A form opens, takes the focus, asks Rust, shows what Rust answers, and closes again.
     session.button("Open a folder…").await?.click().await?;
@@ -41,7 +41,7 @@ async fn the_window_follows_a_dark_desktop() -> Outcome {
     assert_eq!(dark, true);
     let ground = session.script("return getComputedStyle(document.body).backgroundColor").await?;
     assert_eq!(ground, "rgb(27, 29, 31)");
-    session.picture("first-start-dark").await?;
+    session.picture("small-dark").await?;
     session.close().await
 }
 

@@ -64,7 +64,7 @@ async fn pick_folder<R: Runtime>(app: AppHandle<R>, request: PickFolder) -> Repl
         path.into_os_string().into_string().map(Some).map_err(|name| {
             ApiError::new("bad-name", "The folder's path is not valid text (UTF-8)")
                 .with_hint("Rename the folder, or choose another one.")
-                .with_detail(format!("{name:?}"))
+                .with_detail(name.display().to_string())
         })
     })
     .await

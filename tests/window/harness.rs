@@ -10,6 +10,7 @@ use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use std::{fs, io};
 
@@ -23,6 +24,10 @@ use tempfile::TempDir;
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 const PATIENCE: Duration = Duration::from_secs(40);
+
+/// Pictures that docs/window.md shows.
+const DOCUMENTED: [&str; 7] =
+    ["first-start", "changes", "syncing", "synced", "conflict", "history", "offline"];
 
 /// The desktop's colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,7 +117,7 @@ impl Session {
         fs::create_dir(&runtime)?;
         fs::set_permissions(&runtime, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
         let log = fs::File::create(dir.path().join("driver.log"))?;
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = free_port()?;
         let driver = Group::start(
             Command::new("WebKitWebDriver")
                 .arg(format!("--port={port}"))
@@ -232,7 +237,8 @@ impl Session {
         Ok(self.client.execute(script, Vec::new()).await?)
     }
 
-    /// Keeps a picture of the window in the target directory.
+    /// Keeps a picture of the window in the target directory; with `DSG_WRITE_PICTURES`, those of
+    /// the documentation also there.
     pub(crate) async fn picture(&self, name: &str) -> Outcome<PathBuf> {
         // Without two frames in between, the picture may be an old one.
         let wait = "const done = arguments[0];
@@ -242,6 +248,14 @@ impl Session {
         fs::create_dir_all(&pictures)?;
         let file = pictures.join(format!("{name}.png"));
         fs::write(&file, self.client.screenshot().await?)?;
+        let documented = DOCUMENTED.iter().any(|shown| {
+            name.strip_prefix(shown).is_some_and(|rest| matches!(rest, "-light" | "-dark"))
+        });
+        if documented && std::env::var_os("DSG_WRITE_PICTURES").is_some() {
+            let pictures = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures");
+            fs::create_dir_all(&pictures)?;
+            fs::copy(&file, pictures.join(format!("{name}.png")))?;
+        }
         Ok(file)
     }
 
@@ -249,6 +263,21 @@ impl Session {
     pub(crate) async fn close(self) -> Outcome {
         Ok(self.client.clone().close().await?)
     }
+}
+
+/// A port for a driver, below those that the system gives to outgoing connections: one of these
+/// could be taken by a connection before the driver is there, even by the one that waits for it.
+fn free_port() -> Outcome<u16> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let start = std::process::id().wrapping_mul(37);
+    for _ in 0..1000 {
+        let number = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(15_000 + number % 15_000)?;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    Err("no port is free".into())
 }
 
 /// Starts the application through the driver, as soon as the driver listens.

@@ -17,7 +17,8 @@ fn data(session: &Session) -> Outcome {
 }
 
 fn table(rows: u32, seed: u32) -> String {
-    (0..rows).map(|n| format!("2026-10-{:02};{}\n", n % 28 + 1, (n * 37 + seed) % 911)).collect()
+    let row = |n| format!("2026-10-{:02};{}", n % 28 + 1, (n * 37 + seed) % 911);
+    (0..rows).map(row).collect::<Vec<_>>().join("\n")
 }
 
 /// Makes a repository of it by mouse.
@@ -89,7 +90,7 @@ async fn story(theme: Theme) -> Outcome {
     history(&session).await?;
     session.text("Harbour series for November, a new buoy").await?;
     session.text("You are here").await?;
-    picture("history").await?;
+    picture("history-2").await?;
 
     // A colleague's copy gets what is there, and publishes more.
     copy(&session).await?;
@@ -112,7 +113,7 @@ async fn story(theme: Theme) -> Outcome {
     session.window().find(tab).await?.click().await?;
     session.click("Look again").await?;
     session.text("1 conflict waits for a decision.").await?;
-    session.text("ben@example.org · just now").await?;
+    session.text("ben · just now").await?;
     session.click("Close").await?;
     picture("conflict").await?;
     session.work_as("ana@example.org")?;
@@ -132,7 +133,7 @@ async fn story(theme: Theme) -> Outcome {
     picture("conflict-synced").await?;
     history(&session).await?;
     session.text("Offsets corrected").await?;
-    picture("history-4").await?;
+    picture("history").await?;
     session.close().await
 }
 

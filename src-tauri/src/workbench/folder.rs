@@ -45,7 +45,7 @@ pub(super) fn inspect(path: &str) -> Result<FolderPreview, ApiError> {
     Ok(FolderPreview {
         is_project: root.join(".dsg").is_dir(),
         has_repository: in_repository(&root),
-        suggested_name: found.map(|config| config.name).unwrap_or(name),
+        suggested_name: found.map_or(name, |config| config.name),
         default_data_dirs_found: DEFAULT_DATA_DIRS
             .iter()
             .filter(is_default)

@@ -6,7 +6,8 @@
 //! | file | owns |
 //! |---|---|
 //! | `registry` | the list of projects on disk |
-//! | `session` | one open project: engine, view, looks |
+//! | `session` | one open project: the engine behind a lock, and looks |
+//! | `view` | what the window shows of it |
 //! | `keeper` | what happens by itself: watch, and news from the repository |
 //! | `syncing` | a running sync, and the preparation of the next |
 //! | `rows`, `makers` | what is pending as rows; who made the repository's side of them |
@@ -22,6 +23,7 @@ mod session;
 mod syncing;
 #[cfg(test)]
 mod tests;
+mod view;
 mod words;
 
 use std::collections::HashMap;
@@ -38,6 +40,7 @@ use gauge::{Gauge, Told};
 use keeper::Word;
 use registry::{Entry, Registry};
 use session::Session;
+use view::Begun;
 
 #[allow(clippy::wildcard_imports, reason = "the contract names nearly all of it")]
 use crate::api::*;
@@ -72,7 +75,7 @@ impl Workbench {
             jobs: Mutex::new(HashMap::new()),
         };
         for entry in workbench.registry.entries() {
-            workbench.begin(&entry, Vec::new());
+            workbench.begin(&entry, Begun::default());
         }
         workbench
     }
@@ -82,7 +85,9 @@ impl Workbench {
     pub fn close(&self) {
         let sessions: Vec<Arc<Session>> = self.sessions().clone();
         self.jobs().values().for_each(Monitor::stop);
-        sessions.iter().for_each(|session| session.close());
+        for session in &sessions {
+            session.close();
+        }
         let patience = Instant::now() + FAREWELL;
         let running = || {
             !self.jobs().is_empty() || sessions.iter().any(|session| session.view().sync.is_some())
@@ -93,11 +98,11 @@ impl Workbench {
     }
 
     /// Opens a registered project in the background.
-    fn begin(&self, entry: &Entry, notices: Vec<String>) -> Arc<Session> {
+    fn begin(&self, entry: &Entry, begun: Begun) -> Arc<Session> {
         let (sender, words) = mpsc::channel();
         let session = Arc::new(Session::new(
             entry,
-            notices,
+            begun,
             self.registry.clone(),
             self.events.clone(),
             sender,
@@ -119,12 +124,12 @@ impl Workbench {
     }
 
     /// Registers the folder of a project and opens it.
-    fn register(&self, root: &Path, notices: Vec<String>) -> Result<ProjectSummary, ApiError> {
+    fn register(&self, root: &Path, begun: Begun) -> Result<ProjectSummary, ApiError> {
         let silent = Monitor::silent();
         let address = Project::open(root, &silent)?.address().to_string();
         let entry = self.registry.add(&folder::text(root)?, &session::name_of(root), &address)?;
         let open = self.sessions().iter().find(|s| s.id == entry.id).cloned();
-        let session = open.unwrap_or_else(|| self.begin(&entry, notices));
+        let session = open.unwrap_or_else(|| self.begin(&entry, begun));
         (self.events)(Event::ProjectsChanged);
         Ok(session.summary())
     }
@@ -184,7 +189,7 @@ impl Workbench {
 
     pub fn project_open(&self, request: OpenProject) -> Result<ProjectSummary, ApiError> {
         let root = folder::canonical(&request.path)?;
-        self.register(&Project::find(&root)?, Vec::new())
+        self.register(&Project::find(&root)?, Begun::default())
     }
 
     pub fn project_create(&self, request: CreateProject) -> Result<ProjectSummary, ApiError> {
@@ -199,7 +204,7 @@ impl Workbench {
             Project::init(&root, &options, monitor)?;
             Ok(())
         })?;
-        self.register(&root, notices)
+        self.register(&root, Begun { notices, fresh: true })
     }
 
     pub fn project_clone(&self, request: CloneProject) -> Result<ProjectSummary, ApiError> {
@@ -209,7 +214,7 @@ impl Workbench {
             let (project, _) = Project::clone_from(&address, &path, monitor)?;
             Ok(project.root().to_owned())
         })?;
-        self.register(&root, notices)
+        self.register(&root, Begun { notices, fresh: true })
     }
 
     pub fn project_forget(&self, request: ProjectRef) -> Result<(), ApiError> {
@@ -245,10 +250,10 @@ impl Workbench {
             return Ok(());
         }
         // Nothing to cancel is no mistake: it has ended by itself meanwhile.
-        if let Ok(session) = self.session(&request.id) {
-            if let Some((monitor, _)) = &session.view().sync {
-                monitor.stop();
-            }
+        if let Ok(session) = self.session(&request.id)
+            && let Some((monitor, _)) = &session.view().sync
+        {
+            monitor.stop();
         }
         Ok(())
     }

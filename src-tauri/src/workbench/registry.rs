@@ -182,7 +182,7 @@ fn write(file: &Path, book: &Book) -> std::io::Result<()> {
 }
 
 fn set_aside(file: &Path) -> Result<PathBuf, ApiError> {
-    let kept = (1..)
+    let kept = (1..1000)
         .map(|n| file.with_extension(format!("damaged-{n}.json")))
         .find(|kept| !kept.exists())
         .unwrap_or_else(|| file.with_extension("damaged.json"));

@@ -22,7 +22,8 @@ use super::gauge::{Gauge, Told};
 use super::keeper::Word;
 use super::makers;
 use super::registry::{Entry, Registry};
-use super::rows::{Makers, Rows, conflicts_blocker};
+use super::rows::Makers;
+use super::view::{Begun, View};
 use super::words;
 #[allow(clippy::wildcard_imports, reason = "the contract names nearly all of it")]
 use crate::api::*;
@@ -55,66 +56,15 @@ pub(super) struct Session {
     pub(super) keeper: Mutex<Sender<Word>>,
 }
 
-/// What the window shows of a project, and what is under way.
-pub(super) struct View {
-    pub(super) revision: u64,
-    name: String,
-    address: String,
-    guarantee: String,
-    pub(super) rows: Rows,
-    /// A look ended well at least once.
-    known: bool,
-    head: Option<SnapshotId>,
-    pub(super) chain: Option<Hash>,
-    makers: Makers,
-    last_sync: Option<SnapshotId>,
-    synced: Option<(String, String)>,
-    pub(super) unreachable: Option<ApiError>,
-    unsettled: Option<ApiError>,
-    pub(super) failure: Option<ApiError>,
-    pub(super) watch: WatchState,
-    notices: Vec<String>,
-    scanning: bool,
-    /// A sync that is running, and how far it is.
-    pub(super) sync: Option<(Monitor, Option<f64>)>,
-    /// A look that is running.
-    look: Option<Monitor>,
-    /// Preparation of the next publish that is running.
-    pub(super) preparing: Option<Monitor>,
-    pub(super) closed: bool,
-}
-
 impl Session {
     pub(super) fn new(
         entry: &Entry,
-        notices: Vec<String>,
+        begun: Begun,
         registry: Arc<Registry>,
         events: EventSink,
         keeper: Sender<Word>,
     ) -> Self {
-        let view = View {
-            revision: 0,
-            name: entry.name.clone(),
-            address: entry.address.clone(),
-            guarantee: String::new(),
-            rows: Rows::default(),
-            known: false,
-            head: None,
-            chain: None,
-            makers: Makers::new(),
-            last_sync: None,
-            synced: entry.synced.clone(),
-            unreachable: None,
-            unsettled: None,
-            failure: None,
-            watch: WatchState::Off { reason: "not yet begun".into() },
-            notices,
-            scanning: true,
-            sync: None,
-            look: None,
-            preparing: None,
-            closed: false,
-        };
+        let view = View::new(entry, begun);
         Self {
             id: entry.id.clone(),
             root: PathBuf::from(&entry.root),
@@ -254,7 +204,11 @@ impl Session {
                 let mut view = self.view();
                 changed |= view.take(&status, unreachable, learned);
                 let (name, address) = (view.name.clone(), view.address.clone());
+                let fresh = std::mem::take(&mut view.fresh);
                 drop(view);
+                if fresh {
+                    self.remember_sync();
+                }
                 let name = self.configured_name().unwrap_or(name);
                 self.view().name.clone_from(&name);
                 // The list is a memory of names only: that it cannot be kept is told by the next
@@ -438,113 +392,6 @@ impl Session {
     /// Hands the keeper something to do. One that has ended has nothing to do any more.
     pub(super) fn wake(&self, word: Word) {
         let _ = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).send(word);
-    }
-}
-
-impl View {
-    /// Stops what nobody waits for.
-    pub(super) fn stop_leisure(&mut self) {
-        for monitor in [&self.look, &self.preparing].into_iter().flatten() {
-            monitor.stop();
-        }
-    }
-
-    /// Takes over a status; whether anything is different.
-    fn take(
-        &mut self,
-        status: &Status,
-        unreachable: Option<ApiError>,
-        learned: Option<(Option<Hash>, Makers)>,
-    ) -> bool {
-        if let Some((chain, makers)) = learned {
-            self.chain = chain;
-            self.makers = makers;
-        } else if self.head != status.head {
-            self.chain = None;
-            self.makers.clear();
-        }
-        let rows = Rows::of(&status.changes, &self.makers);
-        let unsettled = status.unsettled.as_ref().map(|why| {
-            ApiError::new(
-                Code::Unsettled.as_str(),
-                "A sync is published, but this folder could not be brought to it yet.",
-            )
-            .with_hint(why.clone())
-        });
-        let same = self.known
-            && self.failure.is_none()
-            && self.rows == rows
-            && self.head == status.head
-            && self.last_sync == status.last_sync
-            && self.unreachable == unreachable
-            && self.unsettled == unsettled;
-        self.known = true;
-        self.failure = None;
-        self.rows = rows;
-        self.head = status.head;
-        self.last_sync = status.last_sync;
-        self.unreachable = unreachable;
-        self.unsettled = unsettled;
-        self.address = status.address.to_string();
-        if let Some(info) = &status.repository {
-            self.guarantee = words::guarantee(info);
-        }
-        !same
-    }
-
-    fn page(&self, request: &ListChanges) -> ChangesPage {
-        let (rows, matching) = self.rows.page(request);
-        let next = self.head.map_or(SnapshotId::FIRST, SnapshotId::next);
-        ChangesPage {
-            revision: self.revision,
-            head: self.head.map(|id| id.to_string()),
-            last_sync: self.last_sync.map(|id| {
-                let snapshot = id.to_string();
-                let time = self.synced.as_ref().filter(|s| s.0 == snapshot).map(|s| s.1.clone());
-                LastSync { snapshot, time }
-            }),
-            reachable: self.unreachable.is_none(),
-            trouble: self.trouble().cloned(),
-            notices: self.notices.clone(),
-            totals: self.rows.totals(),
-            selected: self.rows.selected(&request.selection, &next.to_string()),
-            rows,
-            matching,
-            undecided_matching: self.rows.undecided_matching(&request.filter).len() as u64,
-            blocker: self.blocker(),
-        }
-    }
-
-    fn trouble(&self) -> Option<&ApiError> {
-        self.failure.as_ref().or(self.unsettled.as_ref()).or(self.unreachable.as_ref())
-    }
-
-    /// Why no sync can be started now.
-    fn blocker(&self) -> Option<String> {
-        match self.trouble() {
-            Some(error) => Some(error.message.clone()),
-            None => conflicts_blocker(self.rows.undecided().count() as u64),
-        }
-    }
-
-    fn status(&self) -> ProjectStatus {
-        if let Some((_, percent)) = &self.sync {
-            return ProjectStatus::Syncing { percent: *percent };
-        }
-        if self.scanning {
-            return ProjectStatus::Scanning;
-        }
-        if let Some(error) = self.failure.as_ref().or(self.unsettled.as_ref()) {
-            return ProjectStatus::Attention { error: error.clone() };
-        }
-        if let Some(error) = &self.unreachable {
-            return ProjectStatus::Offline { message: error.message.clone() };
-        }
-        match (self.rows.undecided().count() as u64, self.rows.pending()) {
-            (0, 0) => ProjectStatus::InSync,
-            (0, count) => ProjectStatus::Pending { count },
-            (count, _) => ProjectStatus::Conflicts { count },
-        }
     }
 }
 

@@ -133,6 +133,7 @@ fn text(path: &Path) -> String {
     path.display().to_string()
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
 fn said(error: ApiError) -> String {
     format!("{}: {}", error.code, error.message)
 }

@@ -89,7 +89,7 @@ export const m = {
     local: { short: 'Mine', long: 'Keep mine', all: 'All mine', done: 'Mine is kept' },
     remote: { short: 'Theirs', long: 'Take theirs', all: 'All theirs', done: 'Theirs is taken' },
     cached: {
-      short: 'Last',
+      short: 'Last synced',
       long: 'Restore last synced',
       all: 'All as last synced',
       done: 'Last synced is restored',
