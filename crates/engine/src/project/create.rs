@@ -12,7 +12,7 @@ use dsg_fs::dir::Dir;
 
 use super::head::Configs;
 use super::sync::Ground;
-use super::{Project, STATE};
+use super::{PATIENCE, Project, STATE};
 use crate::areas::DOT_DSG;
 use crate::config_file;
 use crate::crash;
@@ -51,7 +51,7 @@ impl Project {
         if let Some(resumed) = project.resume(monitor)? {
             return Ok((project, resumed));
         }
-        let lock = project.lock("init", monitor)?;
+        let lock = project.lock("init", PATIENCE, monitor)?;
         let made = project.first_sync(options, monitor);
         drop(lock);
         project.concluded(made, begun)
@@ -106,7 +106,7 @@ impl Project {
         if let Some(resumed) = project.resume(monitor)? {
             return Ok((project, resumed));
         }
-        let lock = project.lock("clone", monitor)?;
+        let lock = project.lock("clone", PATIENCE, monitor)?;
         let made = project.first_download(endpoint, monitor).map(|mut report| {
             report.round_trips = endpoint.round_trips();
             report
@@ -156,7 +156,7 @@ impl Project {
                         if same && sealed {
                             return Ok(project);
                         }
-                        let lock = project.lock("recovery", monitor)?;
+                        let lock = project.lock("recovery", PATIENCE, monitor)?;
                         let dir = project.dir.try_clone()?;
                         drop((project, lock));
                         remove_state(&dir)?;
@@ -178,7 +178,7 @@ impl Project {
         Self::create(root, address, phase)
     }
 
-    fn create(root: &Path, address: &Address, phase: &str) -> Outcome<Self> {
+    pub(super) fn create(root: &Path, address: &Address, phase: &str) -> Outcome<Self> {
         let dir = Dir::open(root)?;
         let state = root.join(DOT_DSG).join(STATE);
         dir.ensure_dirs(DOT_DSG, Some(0o700))?;
@@ -192,7 +192,7 @@ impl Project {
 
     /// Ends what an earlier try, cut off here, had decided. `None`: nothing was decided.
     fn resume(&mut self, monitor: &Monitor) -> Outcome<Option<SyncReport>> {
-        let _lock = self.lock("recovery", monitor)?;
+        let _lock = self.lock("recovery", PATIENCE, monitor)?;
         if let Some(failure) = self.recover(monitor)? {
             return Err(failure);
         }

@@ -100,8 +100,8 @@ impl Project {
         &self.address
     }
 
-    /// Takes the project for one use case; waits a little for another one to end.
-    fn lock(&self, doing: &str, monitor: &Monitor) -> Outcome<Lock> {
+    /// Takes the project for one use case; waits for another one to end, up to `patience`.
+    fn lock(&self, doing: &str, patience: Duration, monitor: &Monitor) -> Outcome<Lock> {
         let holder = || Holder {
             who: author::login_at_host(),
             since: jiff::Timestamp::now().to_string(),
@@ -111,7 +111,7 @@ impl Project {
         loop {
             match Lock::try_acquire(&self.dir, ".dsg/lock", 0o600, holder())? {
                 Tried::Held(lock) => return Ok(lock),
-                Tried::Busy(holder) if begun.elapsed() >= PATIENCE => {
+                Tried::Busy(holder) if begun.elapsed() >= patience => {
                     let who = holder.map_or_else(|| "another DSG".to_owned(), |h| h.to_string());
                     return Err(Failure::new(
                         Code::Locked,
@@ -147,3 +147,6 @@ impl Project {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

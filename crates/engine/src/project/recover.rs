@@ -5,13 +5,14 @@
 //! nothing was decided, and what lies in staging is of no use to anybody.
 
 use std::path::Path;
+use std::time::Duration;
 
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::monitor::{Event, Monitor};
 use dsg_core::repository;
 use dsg_fs::lock::Lock;
 
-use super::Project;
+use super::{PATIENCE, Project};
 use crate::areas::{Areas, STAGING, leftovers};
 use crate::endpoint;
 use crate::record::{self, Place, Record, SealedStep};
@@ -30,7 +31,17 @@ pub(super) struct Ready {
 impl Project {
     /// Locks the project and ends what was cut off.
     pub(super) fn ready(&mut self, doing: &str, monitor: &Monitor) -> Outcome<Ready> {
-        let lock = self.lock(doing, monitor)?;
+        self.ready_within(doing, PATIENCE, monitor)
+    }
+
+    /// As [`Project::ready`], waiting only so long for another use case to end.
+    pub(super) fn ready_within(
+        &mut self,
+        doing: &str,
+        patience: Duration,
+        monitor: &Monitor,
+    ) -> Outcome<Ready> {
+        let lock = self.lock(doing, patience, monitor)?;
         let unsettled = self.recover(monitor)?;
         if let (None, Some(phase)) = (&unsettled, self.index.meta("phase")?) {
             let root = self.root.display();

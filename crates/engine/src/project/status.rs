@@ -1,7 +1,9 @@
 //! What is pending.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+use dsg_core::config::SharedConfig;
 use dsg_core::failure::{Code, Outcome};
 use dsg_core::monitor::{Monitor, Phase};
 use dsg_core::state::State;
@@ -11,6 +13,9 @@ use crate::endpoint;
 use crate::index::Problem;
 use crate::report::{Counts, Status, StatusChange};
 use crate::scan::{Scope, scan};
+
+/// How long a status waits for another use case to end.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Project {
     /// Looks at the folder and, unless `offline`, asks the repository; gives what is pending.
@@ -31,7 +36,15 @@ impl Project {
     }
 
     fn status_of(&mut self, offline: bool, scope: Scope, monitor: &Monitor) -> Outcome<Status> {
-        let ready = self.ready("status", monitor)?;
+        let ready = match self.ready_within("status", PATIENCE, monitor) {
+            Ok(ready) => ready,
+            // A long sync must not blind anybody: what was known before it is shown.
+            Err(busy) if busy.code == Code::Locked => {
+                let configs = self.configs(self.known_head()?.as_ref())?;
+                return self.as_known(&configs.merged, Err(busy.message), None);
+            }
+            Err(failure) => return Err(failure),
+        };
         let unsettled = ready.unsettled.as_ref().map(|f| f.message.clone());
         let reachable = if offline {
             Err("not asked".to_owned())
@@ -57,7 +70,18 @@ impl Project {
         let head = self.known_head()?;
         let configs = self.configs(head.as_ref())?;
         scan(&self.root, &configs.merged, &mut self.index, scope, monitor)?;
-        let pending = self.plan(&configs.merged, None, BTreeMap::new())?;
+        self.as_known(&configs.merged, reachable, unsettled)
+    }
+
+    /// The status as the index knows it.
+    fn as_known(
+        &self,
+        rules: &SharedConfig,
+        reachable: Result<(), String>,
+        unsettled: Option<String>,
+    ) -> Outcome<Status> {
+        let head = self.known_head()?;
+        let pending = self.plan(rules, None, BTreeMap::new())?;
         let mut changes: Vec<StatusChange> =
             pending.plan.items.iter().map(StatusChange::of).collect();
         let mut problems: BTreeMap<String, Problem> =

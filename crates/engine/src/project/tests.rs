@@ -1,0 +1,112 @@
+//! Use cases on a real repository in a folder: what the window asks of them.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::*;
+use crate::report::SyncOptions;
+
+struct Desk {
+    folder: tempfile::TempDir,
+}
+
+impl Desk {
+    fn with(files: &[&str]) -> (Self, Project) {
+        let desk = Self { folder: tempfile::tempdir().unwrap() };
+        for file in files {
+            desk.write(file, file);
+        }
+        let options = InitOptions {
+            address: Address::Local(desk.folder.path().join("repo")),
+            name: None,
+            data_dirs: Vec::new(),
+            message: "first".into(),
+        };
+        let (project, report) =
+            Project::init(&desk.folder.path().join("p"), &options, &Monitor::silent()).unwrap();
+        assert_eq!(report.uploaded, files.len() as u64);
+        (desk, project)
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        self.folder.path().join("p").join(path)
+    }
+
+    fn write(&self, path: &str, content: &str) {
+        fs::create_dir_all(self.at(path).parent().unwrap()).unwrap();
+        fs::write(self.at(path), content).unwrap();
+    }
+}
+
+#[test]
+fn while_a_sync_is_under_way_status_shows_what_was_known() {
+    let (desk, mut project) = Desk::with(&["input/a"]);
+    desk.write("input/b", "new");
+    project.status(false, &Monitor::silent()).unwrap();
+    let Tried::Held(_theirs) =
+        Lock::try_acquire(&project.dir, ".dsg/lock", 0o600, Holder::default()).unwrap()
+    else {
+        panic!("nobody holds it");
+    };
+    let status = project.status(false, &Monitor::silent()).unwrap();
+    assert!(status.reachable.is_err_and(|why| why.contains("in use")));
+    assert_eq!(status.counts.upload, 1);
+}
+
+#[test]
+fn a_watched_folder_is_synced_after_looking_at_what_was_touched() {
+    let (desk, mut project) = Desk::with(&["input/a", "input/b"]);
+    desk.write("input/a", "edited");
+    desk.write("input/b", "edited, and the watch did not tell");
+    let touched = SyncOptions { touched: Some(vec!["input/a".into()]), ..SyncOptions::default() };
+    let report = project.sync(&touched, &Monitor::silent()).unwrap();
+    assert_eq!(report.uploaded, 1);
+    let report = project.sync(&SyncOptions::default(), &Monitor::silent()).unwrap();
+    assert_eq!(report.uploaded, 1, "what was missed goes with the next sync");
+}
+
+#[test]
+fn before_anything_is_deleted_the_whole_folder_is_looked_at() {
+    let (desk, mut project) = Desk::with(&["input/a", "input/b"]);
+    fs::remove_file(desk.at("input/a")).unwrap();
+    desk.write("input/b", "edited, and the watch did not tell");
+    let touched = SyncOptions { touched: Some(vec!["input/a".into()]), ..SyncOptions::default() };
+    let report = project.sync(&touched, &Monitor::silent()).unwrap();
+    assert_eq!((report.deleted_remote, report.uploaded), (1, 1));
+}
+
+#[test]
+fn an_init_that_was_given_up_early_binds_the_folder_to_nothing() {
+    let desk = Desk { folder: tempfile::tempdir().unwrap() };
+    desk.write("input/a", "a");
+    let root = desk.folder.path().join("p");
+    let wrong = Address::Local(desk.folder.path().join("typo"));
+    drop(Project::create(&root, &wrong, "init").unwrap());
+    let options = InitOptions {
+        address: Address::Local(desk.folder.path().join("repo")),
+        name: None,
+        data_dirs: Vec::new(),
+        message: String::new(),
+    };
+    let (project, _) = Project::init(&root, &options, &Monitor::silent()).unwrap();
+    assert_eq!(project.address(), &options.address);
+}
+
+#[test]
+fn the_configuration_of_a_colleague_leaves_other_tools_keys_and_the_old_file() {
+    let (desk, mut project) = Desk::with(&["input/a"]);
+    let copy = desk.folder.path().join("copy");
+    let (mut theirs, _) =
+        Project::clone_from(project.address(), &copy, &Monitor::silent()).unwrap();
+    let mine =
+        fs::read_to_string(desk.at(".dsgconfig.yml")).unwrap() + "ssh: {host: server}\n# a note\n";
+    fs::write(desk.at(".dsgconfig.yml"), &mine).unwrap();
+    let at = copy.join(".dsgconfig.yml");
+    fs::write(&at, fs::read_to_string(&at).unwrap().replace("- .tmp", "- .tmp\n  - .bak")).unwrap();
+    theirs.sync(&SyncOptions::default(), &Monitor::silent()).unwrap();
+    project.sync(&SyncOptions::default(), &Monitor::silent()).unwrap();
+    let now = fs::read_to_string(desk.at(".dsgconfig.yml")).unwrap();
+    assert!(now.contains(".bak") && now.contains("host: server"), "{now}");
+    let trash = fs::read_dir(desk.at(".dsg/trash")).unwrap().next().unwrap().unwrap().path();
+    assert_eq!(fs::read_to_string(trash.join(".dsgconfig.yml")).unwrap(), mine);
+}
