@@ -74,7 +74,7 @@ impl Set {
         }))
     }
 
-    /// Everybody who brings a copy of `input` elsewhere; then init, and a clone of what it made.
+    /// Everybody who brings a copy of `input` elsewhere; with `all`, not only the fairest.
     pub(crate) fn copies(&self, all: bool) -> Vec<Contender<'_>> {
         let to = self.work.join("copy");
         let programs = [
@@ -104,20 +104,26 @@ impl Set {
                 }));
             }
         }
+        contenders
+    }
+
+    /// A first snapshot of the project: a repository elsewhere.
+    pub(crate) fn init(&self) -> Contender<'_> {
         let repo = self.repo.display().to_string();
-        let copy = to.clone();
-        contenders.push(self.dsg("dsg init", &["init", &repo, "-m", "bench"]).after(move || {
-            remove(&copy);
+        self.dsg("dsg init", &["init", &repo, "-m", "bench"]).after(|| {
             self.unborn();
             Ok(())
-        }));
+        })
+    }
+
+    /// Another project from that repository.
+    pub(crate) fn clone(&self) -> Contender<'_> {
         let clone = self.work.join("clone");
-        let to = clone.display().to_string();
-        contenders.push(self.dsg("dsg clone", &["clone", &repo, &to]).after(move || {
+        let (repo, to) = (self.repo.display().to_string(), clone.display().to_string());
+        self.dsg("dsg clone", &["clone", &repo, &to]).after(move || {
             remove(&clone);
             Ok(())
-        }));
-        contenders
+        })
     }
 
     /// Removes what the copies left, but the repository.
@@ -150,7 +156,9 @@ pub(crate) fn many_files(run: &Run, report: &mut Report) -> Tried<()> {
         "sha256sum, two processes",
         rows,
     );
-    let rows = compare(run.repeats, &set.copies(true))?;
+    let mut contenders = set.copies(true);
+    contenders.extend([set.init(), set.clone()]);
+    let rows = compare(run.repeats, &contenders)?;
     report.group("A: a copy elsewhere", DURABLE_COPY, rows);
     set.tidy();
     unchanged(run, &set, "A", report)?;
@@ -219,7 +227,9 @@ pub(crate) fn one_file(run: &Run, report: &mut Report) -> Tried<()> {
             sum_cold / slower
         ),
     );
-    let rows = compare(run.repeats, &set.copies(true))?;
+    let mut contenders = set.copies(true);
+    contenders.extend([set.init(), set.clone()]);
+    let rows = compare(run.repeats, &contenders)?;
     report.group("B: a copy elsewhere", DURABLE_COPY, rows);
     run.done("B");
     Ok(())
