@@ -86,8 +86,6 @@ impl Staging {
         if repo.history().checkpoint_if_due(&header, repo.modes()).is_ok_and(|done| done) {
             crash::CHECKPOINTED.pass();
         }
-        // What dead transactions left is of no more use; that it cannot go does no harm.
-        let _ = repo.clean(&lock);
         // What dead transactions left is nobody's hurry, and no reason to fail.
         let _ = repo.clean(&lock);
         drop(lock);

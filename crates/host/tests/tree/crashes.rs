@@ -13,9 +13,9 @@ use dsg_host::tree::TreeStore;
 
 use crate::fixture::*;
 
-const TRANSACTION: &str = "01890000-0000-7000-8000-00000000abcd";
+pub(crate) const TRANSACTION: &str = "01890000-0000-7000-8000-00000000abcd";
 
-fn change() -> Wish {
+pub(crate) fn change() -> Wish {
     wish()
         .put("a", "alpha 2")
         .put("fresh/x", "x")
@@ -24,7 +24,7 @@ fn change() -> Wish {
         .gone("link")
 }
 
-fn after() -> Tree {
+pub(crate) fn after() -> Tree {
     tree([
         ("a", "alpha 2"),
         ("copied", "gamma"),
@@ -58,7 +58,7 @@ fn victim() {
 }
 
 /// Whether the process died at the point; `false`: it passed by and finished.
-fn dies(f: &Fixture, scenario: &str, point: &str) -> bool {
+pub(crate) fn dies(f: &Fixture, scenario: &str, point: &str) -> bool {
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "crashes::victim", "--nocapture"])
         .env("DSG_TEST_REPO", &f.path)
@@ -76,7 +76,7 @@ fn dies(f: &Fixture, scenario: &str, point: &str) -> bool {
 }
 
 /// The points that a scenario passes on a repository prepared like this.
-fn passes(scenario: &str, prepare: impl Fn() -> Fixture) -> Vec<&'static str> {
+pub(crate) fn passes(scenario: &str, prepare: impl Fn() -> Fixture) -> Vec<&'static str> {
     let f = prepare();
     let trace = f.temp.path().join("trace");
     let status = Command::new(std::env::current_exe().unwrap())
@@ -120,7 +120,7 @@ fn walkdir(at: &Path) -> Vec<String> {
     found
 }
 
-fn decided(point: &str) -> bool {
+pub(crate) fn decided(point: &str) -> bool {
     const UNDECIDED: [&str; 14] = [
         "host.init.sidecar",
         "host.init.facts",
@@ -232,12 +232,7 @@ fn an_init_that_dies_anywhere_can_be_run_again() {
             assert_eq!(f.is_consistent(), first_tree(), "{point}");
             assert_eq!(TreeStore::create(&f.path, None).err().unwrap().code, Code::Exists);
         } else {
-            assert_eq!(
-                TreeStore::open(&f.path).err().unwrap().code,
-                Code::NoRepository,
-                "{}",
-                point
-            );
+            assert_eq!(TreeStore::open(&f.path).err().unwrap().code, Code::NoRepository, "{point}");
             assert!(!f.path.exists(), "{point}");
             f.init(Access::Personal, first()).unwrap();
             assert_eq!(f.is_consistent(), first_tree());

@@ -153,7 +153,12 @@ pub(crate) fn first_tree() -> Tree {
 
 /// An empty folder in which `repo` may come to be.
 pub(crate) fn nothing() -> Fixture {
-    let temp = TempDir::new().unwrap();
+    nothing_in(&std::env::temp_dir())
+}
+
+/// As [`nothing`], on another file system.
+pub(crate) fn nothing_in(at: &Path) -> Fixture {
+    let temp = TempDir::new_in(at).unwrap();
     let path = temp.path().join("repo");
     Fixture { temp, path }
 }

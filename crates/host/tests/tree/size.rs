@@ -38,7 +38,7 @@ fn processor() -> Duration {
 fn timed<T>(what: &str, step: impl FnOnce() -> T) -> (T, Duration) {
     let (start, before) = (Instant::now(), processor());
     let result = step();
-    let (took, worked) = (start.elapsed(), processor() - before);
+    let (took, worked) = (start.elapsed(), processor().saturating_sub(before));
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).unwrap_or_default().trim();
     println!("{what:<40} {took:>10.3?}  processor {worked:>8.2?}  peak {peak}");
