@@ -28,6 +28,8 @@ pub struct Status {
     pub reachable: Result<(), String>,
     /// A sync was published but is not settled here yet: why.
     pub unsettled: Option<String>,
+    /// The shared configuration was changed, here or in the repository: a sync merges it.
+    pub config_pending: bool,
     /// What is not in sync, sorted by path.
     pub changes: Vec<StatusChange>,
     /// How many of which.

@@ -20,6 +20,9 @@ pub(crate) fn run(request: &Request, monitor: &Monitor) -> Outcome<Answer> {
     match &request.deed {
         Deed::Init(options) => {
             let (project, report) = Project::init(&request.start, options, monitor)?;
+            if project.is_worth_preparing()? {
+                work::prepare_in_background(project.root());
+            }
             Ok(Answer::Made(setup(&project, report)))
         }
         Deed::Clone { address, dir } => {

@@ -28,8 +28,30 @@ pub(crate) fn sync(
         Err(failure) if failure.code == Code::Conflicts && failure.hint.is_none() => {
             Err(failure.hint("dsg resolve PATH --local, --remote, --cached or --both decides; dsg sync --except-conflicts syncs the rest."))
         }
-        outcome => outcome.map(Answer::Synced),
+        outcome => {
+            let report = outcome?;
+            if report.snapshot.is_some() && project.is_worth_preparing()? {
+                prepare_in_background(project.root());
+            }
+            Ok(Answer::Synced(report))
+        }
     }
+}
+
+/// Starts `dsg prepare` on its own, so that the next sync need not wait for it. That it could not be
+/// started costs the next sync some seconds, and nothing else.
+pub(crate) fn prepare_in_background(root: &Path) {
+    use std::os::unix::process::CommandExt as _;
+    use std::process::{Command, Stdio};
+    let Ok(program) = std::env::current_exe() else { return };
+    let _ = Command::new(program)
+        .args(["-q", "prepare", "-C"])
+        .arg(root)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn();
 }
 
 /// Decides conflicts.

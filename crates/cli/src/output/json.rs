@@ -95,6 +95,9 @@ fn status(status: &Status) -> Value {
     if let Some(why) = &status.unsettled {
         document = with(document, [("unsettled", json!(why))]);
     }
+    if status.config_pending {
+        document = with(document, [("config_pending", json!(true))]);
+    }
     document
 }
 

@@ -51,6 +51,7 @@ pub(crate) fn status() -> Status {
         last_sync: Some(sn(3)),
         reachable: Ok(()),
         unsettled: None,
+        config_pending: false,
         counts: Counts::of(&changes),
         changes,
     }

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use dsg_core::config::SharedConfig;
 use dsg_core::failure::{Code, Outcome};
 use dsg_core::monitor::{Monitor, Phase};
 use dsg_core::state::State;
 
 use super::Project;
+use super::head::Configs;
 use crate::endpoint;
 use crate::index::Problem;
 use crate::report::{Counts, Status, StatusChange};
@@ -41,7 +41,7 @@ impl Project {
             // A long sync must not blind anybody: what was known before it is shown.
             Err(busy) if busy.code == Code::Locked => {
                 let configs = self.configs(self.known_head()?.as_ref())?;
-                return self.as_known(&configs.merged, Err(busy.message), None);
+                return self.as_known(&configs, Err(busy.message), None);
             }
             Err(failure) => return Err(failure),
         };
@@ -70,18 +70,18 @@ impl Project {
         let head = self.known_head()?;
         let configs = self.configs(head.as_ref())?;
         scan(&self.root, &configs.merged, &mut self.index, scope, monitor)?;
-        self.as_known(&configs.merged, reachable, unsettled)
+        self.as_known(&configs, reachable, unsettled)
     }
 
     /// The status as the index knows it.
     fn as_known(
         &self,
-        rules: &SharedConfig,
+        configs: &Configs,
         reachable: Result<(), String>,
         unsettled: Option<String>,
     ) -> Outcome<Status> {
         let head = self.known_head()?;
-        let pending = self.plan(rules, None, BTreeMap::new())?;
+        let pending = self.plan(&configs.merged, None, BTreeMap::new())?;
         let mut changes: Vec<StatusChange> =
             pending.plan.items.iter().map(StatusChange::of).collect();
         let mut problems: BTreeMap<String, Problem> =
@@ -110,6 +110,8 @@ impl Project {
             last_sync: self.last_sync()?,
             reachable,
             unsettled,
+            config_pending: configs.remote_differs
+                || configs.seen.as_ref() != Some(&configs.merged),
             counts: Counts::of(&changes),
             changes,
         })

@@ -25,6 +25,8 @@ use crate::transaction::{Context, Planned, Staging};
 
 /// How often a sync begins anew because somebody else published first.
 const TRIES: u32 = 5;
+/// Up to so many files a publish makes its copy of the tree in no time.
+const WORTH_PREPARING: u64 = 10_000;
 /// How often files that change while they are read are tried before they are left out.
 const ROUNDS: u32 = 2;
 
@@ -81,6 +83,14 @@ impl Project {
         report.round_trips = endpoint.round_trips();
         report.seconds = begun.elapsed().as_secs_f64();
         Ok(report)
+    }
+
+    /// Whether the repository is so large that preparing its next publish saves a person's time.
+    ///
+    /// # Errors
+    /// The state cannot be read.
+    pub fn is_worth_preparing(&self) -> Outcome<bool> {
+        Ok(self.known_head()?.is_some_and(|head| head.totals.entries > WORTH_PREPARING))
     }
 
     /// Prepares the repository's next publish. Worth doing when nobody waits.

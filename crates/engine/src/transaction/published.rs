@@ -163,7 +163,7 @@ impl Published {
                     Some(seen) => {
                         batch.set_local(path, &Local::Present(entry.clone()), Some(&seen))
                     }
-                    // It was changed since: the next scan reads it.
+                    // It is gone again: the next scan says so.
                     None => Ok(()),
                 },
             }
@@ -198,15 +198,18 @@ impl Published {
     }
 }
 
-/// A look at a file that was just put there, if it is still exactly that one.
+/// A look at what was just put there. Unless it is provably exactly that, the look proves nothing,
+/// and the next scan reads it.
 fn look(root: &Dir, path: &RepoPath, entry: &Entry, inode: Option<u64>) -> Option<Seen> {
     let stat = root.stat(path.as_str()).ok()??;
-    let file = entry.file()?;
-    let same = inode == Some(stat.ino)
-        && stat.size == file.size
-        && stat.mtime == file.mtime
-        && stat.exec() == file.exec;
     let now = i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX);
     // Its change time is that of our rename; only a recent modification time would prove nothing.
-    same.then(|| Seen { racy: stat.mtime.0 > now - 2_000_000_000, stat })
+    let proved = entry.file().is_some_and(|file| {
+        inode == Some(stat.ino)
+            && stat.size == file.size
+            && stat.mtime == file.mtime
+            && stat.exec() == file.exec
+            && stat.mtime.0 <= now - 2_000_000_000
+    });
+    Some(Seen { racy: !proved, stat })
 }

@@ -71,6 +71,9 @@ fn place(status: &Status, style: &Style) -> String {
     };
     let mut text = format!("Project     {}\n", shown(&status.project.display().to_string()));
     let _ = writeln!(text, "Repository  {repository}  {}", style.paint(Tone::Strong, snapshots));
+    if status.config_pending {
+        text += "Settings    changed here or there: a sync merges them into .dsgconfig.yml\n";
+    }
     if let Err(why) = &status.reachable {
         let said = format!("The repository was not reached: {}", shown(why));
         let _ = writeln!(text, "            {}", style.paint(Tone::Warn, said));
@@ -159,7 +162,8 @@ fn blocked(change: &StatusChange) -> String {
 
 fn next(status: &Status) -> String {
     let undecided = status.changes.iter().filter(|c| c.action == "conflict").count();
-    let moves = status.changes.iter().any(|c| !matches!(c.action, "conflict" | "blocked" | "none"));
+    let moves = status.config_pending
+        || status.changes.iter().any(|c| !matches!(c.action, "conflict" | "blocked" | "none"));
     match (undecided, moves) {
         (0, false) if status.unsettled.is_some() => "Next: dsg sync finishes it.".to_owned(),
         (0, false) if status.counts.blocked > 0 => {
