@@ -105,17 +105,17 @@ impl Session {
                 .stderr(Stdio::null()),
         )?;
         let display = format!(":{}", screen.first_line()?);
+        let runtime = dir.path().join("runtime");
+        fs::create_dir(&runtime)?;
+        fs::set_permissions(&runtime, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
         let mut bus = Group::start(
             Command::new("dbus-daemon")
                 .args(["--session", "--nofork", "--nopidfile", "--print-address=1"])
+                .arg(format!("--address=unix:path={}", runtime.join("bus").display()))
                 .stdout(Stdio::piped())
                 .stderr(Stdio::null()),
         )?;
         let address = bus.first_line()?;
-
-        let runtime = dir.path().join("runtime");
-        fs::create_dir(&runtime)?;
-        fs::set_permissions(&runtime, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
         let log = fs::File::create(dir.path().join("driver.log"))?;
         let port = free_port()?;
         let driver = Group::start(
