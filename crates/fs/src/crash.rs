@@ -19,7 +19,10 @@ impl CrashPoint {
         armed::trace(self);
         if STOP.is_here(self) {
             // Failing to stop shows in the test that waits for it.
-            let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
+            let _ = rustix::process::kill_process(
+                rustix::process::getpid(),
+                rustix::process::Signal::STOP,
+            );
         }
         if CRASH.is_here(self) {
             std::process::abort();
@@ -72,7 +75,9 @@ mod armed {
                 })
             });
             match asked {
-                Some((name, nth)) => name == point.0 && self.passed.fetch_add(1, Ordering::Relaxed) + 1 == *nth,
+                Some((name, nth)) => {
+                    name == point.0 && self.passed.fetch_add(1, Ordering::Relaxed) + 1 == *nth
+                }
                 None => false,
             }
         }

@@ -73,7 +73,8 @@ impl From<rustix::fs::Stat> for Stat {
         reason = "the field types differ between platforms"
     )]
     fn from(s: rustix::fs::Stat) -> Self {
-        let ns = |secs: i64, nanos: i64| Mtime(secs.saturating_mul(1_000_000_000).saturating_add(nanos));
+        let ns =
+            |secs: i64, nanos: i64| Mtime(secs.saturating_mul(1_000_000_000).saturating_add(nanos));
         Self {
             kind: match FileType::from_raw_mode(s.st_mode) {
                 FileType::RegularFile => Kind::File,
