@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::Tried;
 
@@ -75,6 +75,8 @@ pub(crate) struct Contender<'c> {
     name: String,
     command: Vec<String>,
     before: Box<dyn Fn() -> Tried<()> + 'c>,
+    /// It may leave a helper of its own behind, whose work is not part of what a person waits for.
+    leaves_helpers: bool,
 }
 
 impl<'c> Contender<'c> {
@@ -84,6 +86,7 @@ impl<'c> Contender<'c> {
             name: name.to_owned(),
             command: command.iter().map(|&part| part.to_owned()).collect(),
             before: Box::new(|| Ok(())),
+            leaves_helpers: false,
         }
     }
 
@@ -106,6 +109,12 @@ impl<'c> Contender<'c> {
     /// What is done before each run.
     pub(crate) fn after(mut self, before: impl Fn() -> Tried<()> + 'c) -> Self {
         self.before = Box::new(before);
+        self
+    }
+
+    /// Before anything else is measured, what the program does in the background must be done.
+    pub(crate) fn leaving_helpers(mut self) -> Self {
+        self.leaves_helpers = true;
         self
     }
 
@@ -135,6 +144,9 @@ impl<'c> Contender<'c> {
         let [kib, user, system] = numbers[..] else {
             return Err(format!("/usr/bin/time said {used:?}").into());
         };
+        if self.leaves_helpers {
+            self.command.first().map_or(Ok(()), |program| wait_for_all(Path::new(program)))?;
+        }
         let mut told = BTreeMap::new();
         if self.command.get(1).is_some_and(|part| part == "inside") {
             for line in String::from_utf8_lossy(&output.stdout).lines() {
@@ -175,6 +187,20 @@ fn busy() -> Tried<f64> {
     // user nice system idle iowait irq softirq steal
     let idle = fields.get(3).unwrap_or(&0.0) + fields.get(4).unwrap_or(&0.0);
     Ok((fields.iter().sum::<f64>() - idle) / TICKS)
+}
+
+/// Waits until no process runs this program.
+fn wait_for_all(program: &Path) -> Tried<()> {
+    loop {
+        let mut runs = false;
+        for process in std::fs::read_dir("/proc")? {
+            runs |= std::fs::read_link(process?.path().join("exe")).is_ok_and(|exe| exe == program);
+        }
+        if !runs {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// Whether a program can be started.

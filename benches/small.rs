@@ -46,7 +46,7 @@ impl Set {
         let (dsg, root) = (self.dsg.display().to_string(), self.root.display().to_string());
         let mut line = vec![dsg.as_str(), "--quiet", "-C", root.as_str()];
         line.extend(command);
-        Contender::new(name, &line)
+        Contender::new(name, &line).leaving_helpers()
     }
 
     /// A part of the engine at this project.
