@@ -55,7 +55,7 @@ impl Drift {
             Code::Drift,
             format!("{count} file(s) in {} were changed on the host, outside DSG.", at.display()),
         )
-        .hint("Nothing was published. Look at these files, then adopt them as a snapshot of their own, or undo the change on the host.")
+        .hint("Nothing was published. Look at these files. To take them as a snapshot of their own: --allow drift.")
         .about(listed)
     }
 }

@@ -108,13 +108,7 @@ impl Staging {
         check_transaction(transaction)?;
         let folder = repo.layout.folder(STAGING)?;
         let modes = repo.modes();
-        folder.ensure_dirs(transaction, Some(modes.dir()))?;
-        let dir = folder.open_beneath(transaction)?;
-        let by = holder("", "stage");
-        let alive = match Lock::try_acquire(&dir, LOCK, modes.own_file(), by)? {
-            Tried::Held(lock) => lock,
-            Tried::Busy(by) => return Err(locked(&repo.layout, by)),
-        };
+        let (dir, alive) = claim(&folder, transaction, repo)?;
         dir.ensure_dirs(OBJECTS, Some(modes.dir()))?;
         dir.ensure_dirs(ADOPTED, Some(modes.dir()))?;
         let objects = dir.open_beneath(OBJECTS)?;
@@ -390,6 +384,35 @@ impl Staging {
     }
 }
 
+/// Makes the folder of a transaction and takes its lock. Between the two, somebody who looks for
+/// dead transactions may take it for one and remove it: then it is made anew.
+fn claim(folder: &Dir, transaction: &str, repo: &Repo) -> Outcome<(Dir, Lock)> {
+    let modes = repo.modes();
+    let mut busy = None;
+    for _ in 0..200 {
+        folder.ensure_dirs(transaction, Some(modes.dir()))?;
+        let Ok(dir) = folder.open_beneath(transaction) else { continue };
+        let holder = holder("", "stage");
+        match Lock::try_acquire(&dir, LOCK, modes.own_file(), holder) {
+            Ok(Tried::Held(lock)) => {
+                let stands = folder
+                    .stat(transaction)?
+                    .is_some_and(|s| dir.own_stat().is_ok_and(|own| own.ino == s.ino));
+                if stands && dir.stat(LOCK)?.is_some() {
+                    return Ok((dir, lock));
+                }
+            }
+            Ok(Tried::Busy(by)) => {
+                busy = by;
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            Err(error) if error.is_absent() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(locked(&repo.layout, busy))
+}
+
 /// A transaction's id becomes a file name: it must be a UUID, as this program writes them.
 pub(super) fn check_transaction(transaction: &str) -> Outcome<()> {
     match uuid::Uuid::parse_str(transaction) {
@@ -433,7 +456,8 @@ fn adopt_dead(folder: &Dir, own: &str, adopted: &Dir, repo: &Repo) -> Outcome<()
                 move_all(&objects, adopted);
             }
         }
-        folder.remove_tree(name)?;
+        // Another one may have come to the same folder; what is left goes with a publish.
+        let _ = folder.remove_tree(name);
     }
     Ok(())
 }
