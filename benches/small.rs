@@ -77,9 +77,10 @@ impl Set {
     /// Everybody who brings a copy of `input` elsewhere; with `all`, not only the fairest.
     pub(crate) fn copies(&self, all: bool) -> Vec<Contender<'_>> {
         let to = self.work.join("copy");
+        // Bytes are copied: shared blocks would measure something else.
         let programs = [
-            ("cp -a", "cp", r#"cp -a "$1" "$2""#),
-            (DURABLE_COPY, "cp", r#"cp -a "$1" "$2" && sync -f "$2""#),
+            ("cp -a", "cp", r#"cp -a --reflink=never "$1" "$2""#),
+            (DURABLE_COPY, "cp", r#"cp -a --reflink=never "$1" "$2" && sync -f "$2""#),
             ("rsync -a", "rsync", r#"rsync -a "$1/" "$2/""#),
             ("rsync -a, then sync -f", "rsync", r#"rsync -a "$1/" "$2/" && sync -f "$2""#),
             ("tar to tar", "tar", r#"mkdir "$2" && tar -C "$1" -cf - . | tar -C "$2" -xf -"#),

@@ -60,23 +60,37 @@ impl Lock {
     /// The file cannot be opened or written.
     pub fn try_acquire(dir: &Dir, name: &str, mode: u32, holder: Holder) -> FsResult<Tried> {
         let failed = |e| FsError::new("lock", dir.at(name), e);
-        let (file, created) = open(dir, name).map_err(failed)?;
-        if created {
-            sys::fchmod(&file, Mode::from_raw_mode(mode)).map_err(failed)?;
-        }
-        let mut tries = 0;
         loop {
-            match sys::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => break,
-                // Somebody who merely looks (`Lock::holder`) has it for an instant.
-                Err(Errno::WOULDBLOCK) if tries < 3 => {
-                    tries += 1;
-                    std::thread::sleep(std::time::Duration::from_millis(tries));
-                }
-                Err(Errno::WOULDBLOCK) => return Ok(Tried::Busy(read_holder(&file))),
-                Err(e) => return Err(failed(e)),
+            let (file, created) = open(dir, name).map_err(failed)?;
+            if created {
+                sys::fchmod(&file, Mode::from_raw_mode(mode)).map_err(failed)?;
+            }
+            match attempt(dir, name, file)? {
+                Attempt::Locked(file) => return Self::held(dir, name, file, holder),
+                Attempt::Busy(by) => return Ok(Tried::Busy(by)),
+                Attempt::Gone => {}
             }
         }
+    }
+
+    /// As [`Lock::try_acquire`], but creates nothing; `None` if there is no such file (any more).
+    ///
+    /// # Errors
+    /// The file cannot be opened or written.
+    pub fn try_existing(dir: &Dir, name: &str, holder: Holder) -> FsResult<Option<Tried>> {
+        let file = match sys::openat(dir, name, OFlags::RDWR | OFlags::NOFOLLOW, Mode::empty()) {
+            Ok(fd) => fd.into(),
+            Err(Errno::NOENT) => return Ok(None),
+            Err(e) => return Err(FsError::new("lock", dir.at(name), e)),
+        };
+        match attempt(dir, name, file)? {
+            Attempt::Locked(file) => Self::held(dir, name, file, holder).map(Some),
+            Attempt::Busy(by) => Ok(Some(Tried::Busy(by))),
+            Attempt::Gone => Ok(None),
+        }
+    }
+
+    fn held(dir: &Dir, name: &str, file: File, holder: Holder) -> FsResult<Tried> {
         let mut lock = Self { file, holder };
         lock.write().map_err(|e| FsError::std("lock", dir.at(name), &e))?;
         Ok(Tried::Held(lock))
@@ -124,6 +138,34 @@ impl Drop for Lock {
         // Closing alone would leave it with the children that inherited the descriptor.
         let _ = sys::flock(&self.file, FlockOperation::Unlock);
     }
+}
+
+/// What came of locking an open file.
+enum Attempt {
+    Locked(File),
+    Busy(Option<Holder>),
+    /// Locked, but removed meanwhile: such a lock excludes nobody.
+    Gone,
+}
+
+fn attempt(dir: &Dir, name: &str, file: File) -> FsResult<Attempt> {
+    let failed = |e| FsError::new("lock", dir.at(name), e);
+    let mut tries = 0;
+    loop {
+        match sys::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => break,
+            // Somebody who merely looks (`Lock::holder`) has it for an instant.
+            Err(Errno::WOULDBLOCK) if tries < 3 => {
+                tries += 1;
+                std::thread::sleep(std::time::Duration::from_millis(tries));
+            }
+            Err(Errno::WOULDBLOCK) => return Ok(Attempt::Busy(read_holder(&file))),
+            Err(e) => return Err(failed(e)),
+        }
+    }
+    let own = sys::fstat(&file).map_err(failed)?.st_ino;
+    let stands = dir.stat(name)?.is_some_and(|there| there.ino == own);
+    Ok(if stands { Attempt::Locked(file) } else { Attempt::Gone })
 }
 
 /// Opens the lock file for writing, without close-on-exec; whether it is new.

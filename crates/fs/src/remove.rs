@@ -33,7 +33,8 @@ impl Dir {
             return absent_is_fine(self.remove_file(name));
         }
         let mut moved_up = 0_u64;
-        let mut levels = vec![enter(self, name.into())?];
+        let mut levels = Vec::new();
+        levels.extend(enter(self, name.into())?);
         while let Some(level) = levels.last_mut() {
             let Some(child) = level.left.pop() else {
                 let name = levels.pop().map(|l| l.name).unwrap_or_default();
@@ -51,7 +52,7 @@ impl Dir {
             if levels.len() < DEPTH {
                 let parent = levels.last().map_or(self, |l| &l.dir);
                 let next = enter(parent, child)?;
-                levels.push(next);
+                levels.extend(next);
             } else {
                 moved_up += 1;
                 let free = OsString::from(levels[0].dir.temporary_name(&moved_up.to_string()));
@@ -64,11 +65,15 @@ impl Dir {
     }
 }
 
-fn enter(parent: &Dir, name: OsString) -> FsResult<Level> {
+/// `None` if it is gone: another process may be removing the same tree.
+fn enter(parent: &Dir, name: OsString) -> FsResult<Option<Level>> {
     let failed = |e| FsError::new("remove the folder", parent.at(&name), e);
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
-    let fd = sys::openat2(parent, &name, flags, Mode::empty(), resolve).map_err(failed)?;
+    let fd = match sys::openat2(parent, &name, flags, Mode::empty(), resolve) {
+        Err(Errno::NOENT) => return Ok(None),
+        other => other.map_err(failed)?,
+    };
     let dir = Dir::from_fd(fd, parent.at(&name));
     let mode = dir.own_stat()?.mode;
     if mode & 0o700 != 0o700 {
@@ -76,8 +81,12 @@ fn enter(parent: &Dir, name: OsString) -> FsResult<Level> {
         // removal below says so.
         let _ = sys::fchmod(&dir, Mode::from_raw_mode(mode | 0o700));
     }
-    let left = dir.list()?.into_iter().map(|n| n.name).collect();
-    Ok(Level { dir, name, left })
+    let left = match dir.list() {
+        Ok(names) => names.into_iter().map(|n| n.name).collect(),
+        Err(e) if e.errno == Errno::NOENT => Vec::new(),
+        Err(e) => return Err(e),
+    };
+    Ok(Some(Level { dir, name, left }))
 }
 
 fn absent_is_fine(done: FsResult<()>) -> FsResult<()> {

@@ -209,6 +209,37 @@ fn a_lock_excludes_and_says_by_whom() {
 }
 
 #[test]
+fn a_lock_on_a_removed_file_is_none() {
+    let f = fixture();
+    assert!(Lock::try_existing(&f.dir, "lock", analyst()).unwrap().is_none(), "creates nothing");
+    let Tried::Held(first) = Lock::try_acquire(&f.dir, "lock", 0o664, analyst()).unwrap() else {
+        panic!("nobody holds it")
+    };
+    assert!(matches!(Lock::try_existing(&f.dir, "lock", analyst()), Ok(Some(Tried::Busy(_)))));
+    f.dir.remove_file("lock").unwrap();
+    assert!(Lock::try_existing(&f.dir, "lock", analyst()).unwrap().is_none());
+    assert!(matches!(Lock::try_acquire(&f.dir, "lock", 0o664, analyst()), Ok(Tried::Held(_))));
+    drop(first);
+}
+
+#[test]
+fn two_may_remove_one_tree() {
+    let f = fixture();
+    for n in 0..300 {
+        f.dir.ensure_dirs(format!("big/{}/{n}", n % 7), None).unwrap();
+        fs::write(f.at(&format!("tree/big/{}/{n}/leaf", n % 7)), "x").unwrap();
+    }
+    std::thread::scope(|scope| {
+        let both =
+            [scope.spawn(|| f.dir.remove_tree("big")), scope.spawn(|| f.dir.remove_tree("big"))];
+        for done in both {
+            done.join().unwrap().unwrap();
+        }
+    });
+    assert!(!f.at("tree/big").exists());
+}
+
+#[test]
 fn a_child_inherits_the_lock_and_a_drop_releases_it_for_both() {
     let f = fixture();
     let Tried::Held(lock) = Lock::try_acquire(&f.dir, "lock", 0o664, analyst()).unwrap() else {

@@ -229,14 +229,14 @@ impl Repo {
             if age(&stat) < KEPT || self.journal()?.is_some_and(|j| j.transaction == name) {
                 continue;
             }
-            if let Ok(dir) = staging.open_beneath(name) {
-                // Held until it is removed, so that its owner does not come back to it meanwhile.
-                match Lock::try_acquire(&dir, LOCK, 0o600, holder("", "cleans up"))? {
-                    Tried::Held(_dead) => {
-                        self.void_ctimes()?;
-                        staging.remove_tree(name)?;
-                    }
-                    Tried::Busy(_) => {}
+            let Ok(dir) = staging.open_beneath(name) else { continue };
+            // Held until it is removed, so that its owner does not come back to it meanwhile.
+            let by = holder("", "cleans up");
+            match Lock::try_existing(&dir, LOCK, by)? {
+                Some(Tried::Busy(_)) => {}
+                _held_or_without_lock => {
+                    self.void_ctimes()?;
+                    staging.remove_tree(name)?;
                 }
             }
         }

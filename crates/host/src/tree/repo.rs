@@ -58,25 +58,32 @@ impl Repo {
 
     /// Takes the lock, without waiting, except for a preparation that is asked to step back.
     pub(super) fn lock(&self, who: &str, doing: &str) -> Outcome<Lock> {
-        let mut asked: Option<std::time::Instant> = None;
+        let started = std::time::Instant::now();
+        let mut asked = false;
         let lock = loop {
-            match self.try_lock(who, doing)? {
+            let by = match self.try_lock(who, doing)? {
                 Tried::Held(lock) => break lock,
-                Tried::Busy(Some(by))
-                    if by.doing == PREPARES
-                        && doing != PREPARES
-                        && asked.is_none_or(|since| since.elapsed() < PATIENCE) =>
-                {
-                    if asked.is_none() {
-                        asked = Some(std::time::Instant::now());
-                        self.layout.side.write_atomically(WANTED, b"", self.modes().own_file())?;
-                    }
-                    std::thread::sleep(Duration::from_millis(10));
-                }
-                Tried::Busy(by) => return Err(locked(&self.layout, by)),
+                Tried::Busy(by) => by,
+            };
+            let steps_back =
+                by.as_ref().is_some_and(|by| by.doing == PREPARES) && doing != PREPARES;
+            // Nobody's name: it was taken or given up this very instant.
+            let patience = match &by {
+                Some(_) if steps_back => PATIENCE,
+                None if asked => PATIENCE,
+                None => Duration::from_millis(200),
+                Some(_) => Duration::ZERO,
+            };
+            if started.elapsed() >= patience {
+                return Err(locked(&self.layout, by));
             }
+            if steps_back && !asked {
+                asked = true;
+                self.layout.side.write_atomically(WANTED, b"", self.modes().own_file())?;
+            }
+            std::thread::sleep(Duration::from_millis(5));
         };
-        if asked.is_some() {
+        if asked {
             let _ = self.layout.side.remove_file(WANTED);
         }
         Ok(lock)

@@ -107,17 +107,49 @@ impl Staging {
     ) -> Outcome<Self> {
         check_transaction(transaction)?;
         let folder = repo.layout.folder(STAGING)?;
-        let modes = repo.modes();
-        let (dir, alive) = claim(&folder, transaction, repo)?;
-        dir.ensure_dirs(OBJECTS, Some(modes.dir()))?;
-        dir.ensure_dirs(ADOPTED, Some(modes.dir()))?;
-        let objects = dir.open_beneath(OBJECTS)?;
-        let adopted = dir.open_beneath(ADOPTED)?;
-        // An earlier try of this very transaction.
-        move_all(&objects, &adopted);
-        adopt_dead(&folder, transaction, &adopted, repo)?;
-        let inherited = !adopted.list()?.is_empty();
+        // Under a name that nobody takes for a transaction until it is locked: without its lock it
+        // would look dead.
+        let unborn = folder.temporary_name(transaction);
+        let begun = Self::prepare_area(repo, base, transaction, &folder, &unborn);
+        if begun.is_err() {
+            let _ = folder.remove_tree(&unborn);
+        }
         crash::BEGUN.pass();
+        begun
+    }
+
+    fn prepare_area(
+        repo: &Arc<Repo>,
+        base: Option<SnapshotId>,
+        transaction: &str,
+        folder: &Dir,
+        unborn: &str,
+    ) -> Outcome<Self> {
+        let modes = repo.modes();
+        let dir = folder.create_dir(unborn, Some(modes.dir()))?;
+        let by = holder("", "stage");
+        let alive = match Lock::try_acquire(&dir, LOCK, modes.own_file(), by)? {
+            Tried::Held(lock) => lock,
+            Tried::Busy(by) => return Err(locked(&repo.layout, by)),
+        };
+        dir.create_dir(OBJECTS, Some(modes.dir()))?;
+        let adopted = dir.create_dir(ADOPTED, Some(modes.dir()))?;
+        // An earlier try of this very transaction gives way; one that lives does not.
+        if !take_over(folder, transaction, &adopted, repo, None)? {
+            return Err(locked(&repo.layout, None));
+        }
+        for name in folder.list()? {
+            if let Some(name) = name.name.to_str().filter(|n| check_transaction(n).is_ok()) {
+                // Whatever fails there is not needed here.
+                let _ = take_over(folder, name, &adopted, repo, Some(KEPT));
+            }
+        }
+        let inherited = !adopted.list()?.is_empty();
+        folder.rename_noreplace(unborn, folder, transaction).map_err(|e| {
+            if e.is_present() { locked(&repo.layout, None).because(e) } else { e.into() }
+        })?;
+        let dir = folder.open_beneath(transaction)?;
+        let objects = dir.open_beneath(OBJECTS)?;
         Ok(Self {
             repo: Arc::clone(repo),
             transaction: transaction.to_owned(),
@@ -384,35 +416,6 @@ impl Staging {
     }
 }
 
-/// Makes the folder of a transaction and takes its lock. Between the two, somebody who looks for
-/// dead transactions may take it for one and remove it: then it is made anew.
-fn claim(folder: &Dir, transaction: &str, repo: &Repo) -> Outcome<(Dir, Lock)> {
-    let modes = repo.modes();
-    let mut busy = None;
-    for _ in 0..200 {
-        folder.ensure_dirs(transaction, Some(modes.dir()))?;
-        let Ok(dir) = folder.open_beneath(transaction) else { continue };
-        let holder = holder("", "stage");
-        match Lock::try_acquire(&dir, LOCK, modes.own_file(), holder) {
-            Ok(Tried::Held(lock)) => {
-                let stands = folder
-                    .stat(transaction)?
-                    .is_some_and(|s| dir.own_stat().is_ok_and(|own| own.ino == s.ino));
-                if stands && dir.stat(LOCK)?.is_some() {
-                    return Ok((dir, lock));
-                }
-            }
-            Ok(Tried::Busy(by)) => {
-                busy = by;
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            Err(error) if error.is_absent() => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(locked(&repo.layout, busy))
-}
-
 /// A transaction's id becomes a file name: it must be a UUID, as this program writes them.
 pub(super) fn check_transaction(transaction: &str) -> Outcome<()> {
     match uuid::Uuid::parse_str(transaction) {
@@ -432,34 +435,45 @@ fn move_all(from: &Dir, to: &Dir) {
     }
 }
 
-/// Takes the objects of transactions whose owners are dead.
-fn adopt_dead(folder: &Dir, own: &str, adopted: &Dir, repo: &Repo) -> Outcome<()> {
-    for name in folder.list()? {
-        let Some(name) = name.name.to_str().filter(|n| *n != own && check_transaction(n).is_ok())
-        else {
-            continue;
-        };
-        // A transaction that is in the journal is decided by recovery alone.
-        if repo.journal()?.is_some_and(|j| j.transaction == name) {
-            continue;
-        }
-        let Ok(dir) = folder.open_beneath(name) else { continue };
-        let Ok(Some(lock_file)) = dir.stat(LOCK) else { continue };
-        if age(&lock_file) > KEPT {
-            continue;
-        }
-        let by = holder("", "take over");
-        let Ok(Tried::Held(_theirs)) = Lock::try_acquire(&dir, LOCK, 0o600, by) else { continue };
-        repo.salvage(&dir)?;
-        for left in [OBJECTS, ADOPTED] {
-            if let Ok(objects) = dir.open_beneath(left) {
-                move_all(&objects, adopted);
-            }
-        }
-        // Another one may have come to the same folder; what is left goes with a publish.
-        let _ = folder.remove_tree(name);
+/// Takes what a dead transaction staged, and removes it; whether nothing is left of it. One that
+/// lives, or that is being decided, is left alone, as is one that is older than `kept`.
+fn take_over(
+    folder: &Dir,
+    name: &str,
+    adopted: &Dir,
+    repo: &Repo,
+    kept: Option<Duration>,
+) -> Outcome<bool> {
+    let dir = match folder.open_beneath(name) {
+        Ok(dir) => dir,
+        Err(e) if e.is_absent() => return Ok(true),
+        Err(e) => return Err(e.into()),
+    };
+    // A transaction that is in the journal is decided by recovery alone.
+    if repo.journal()?.is_some_and(|j| j.transaction == name) {
+        return Ok(false);
     }
-    Ok(())
+    let Some(lock_file) = dir.stat(LOCK)? else {
+        // It is born with its lock: somebody is removing it, or was.
+        if kept.is_none() {
+            folder.remove_tree(name)?;
+        }
+        return Ok(kept.is_none());
+    };
+    if kept.is_some_and(|kept| age(&lock_file) > kept) {
+        return Ok(false);
+    }
+    let Some(Tried::Held(_dead)) = Lock::try_existing(&dir, LOCK, holder("", "take over"))? else {
+        return Ok(false);
+    };
+    repo.salvage(&dir)?;
+    for left in [OBJECTS, ADOPTED] {
+        if let Ok(objects) = dir.open_beneath(left) {
+            move_all(&objects, adopted);
+        }
+    }
+    folder.remove_tree(name)?;
+    Ok(true)
 }
 
 /// How long ago a file was last written or renamed.
