@@ -334,6 +334,21 @@ fn a_rename_is_one_move_and_sends_nothing() {
 }
 
 #[test]
+fn equal_files_of_a_renamed_folder_keep_their_names() {
+    let at =
+        |paths: [&str; 3]| -> Tree { paths.map(|path| (path.parse().unwrap(), entry(3))).into() };
+    let (old, new) = (at(["a/x", "a/y", "a/z"]), at(["b/y", "b/z", "b/z2"]));
+    let world = World { local: new, cache: old.clone(), remote: old, ..World::default() };
+    let moved: Vec<(String, String)> = plan(&world, &Request::default())
+        .remote_copies()
+        .into_iter()
+        .map(|(to, from)| (to.to_string(), from.to_string()))
+        .collect();
+    let expected = [("b/y", "a/y"), ("b/z", "a/z"), ("b/z2", "a/x")];
+    assert_eq!(moved, expected.map(|(to, from)| (to.to_owned(), from.to_owned())));
+}
+
+#[test]
 fn a_decision_for_other_content_does_not_count() {
     let at = |c| [("a".parse().unwrap(), entry(c))].into();
     let seen = World { local: at(1), cache: at(2), remote: at(3), ..World::default() };

@@ -32,40 +32,50 @@ impl Project {
         let configs = self.configs(head.as_ref())?;
         scan(&self.root, &configs.merged, &mut self.index, Scope::Paths(paths), monitor)?;
         let plan = self.plan(&configs.merged, None, BTreeMap::new())?.plan;
-        let mut decided: BTreeSet<RepoPath> = BTreeSet::new();
-        for path in &named {
-            let meant: Vec<&Item> =
-                plan.items.iter().filter(|i| is_open(i) && concerns(i, path)).collect();
-            if meant.is_empty() {
-                return Err(Failure::new(Code::NotFound, format!("{path} is not in conflict."))
-                    .hint("dsg status lists the conflicts."));
+        let wanted: BTreeSet<&str> = named.iter().map(RepoPath::as_str).collect();
+        let mut unmet = wanted.clone();
+        let mut meant: BTreeSet<&RepoPath> = BTreeSet::new();
+        let mut clashes: BTreeSet<&RepoPath> = BTreeSet::new();
+        for item in plan.items.iter().filter(|i| is_open(i)) {
+            let mut by = naming(item).filter(|name| wanted.contains(name)).peekable();
+            if by.peek().is_none() {
+                continue;
             }
-            let unsynced = meant.iter().find(|i| i.at.cache.is_none());
-            if let (Some(Resolution::Cached), Some(item)) = (resolution, unsynced) {
-                let at = &item.at.path;
+            for name in by {
+                unmet.remove(name);
+            }
+            let at = &item.at.path;
+            if resolution == Some(Resolution::Cached) && item.at.cache.is_none() {
                 return Err(Failure::new(
                     Code::Usage,
                     format!("{at} was never synced: there is no version to go back to."),
                 )
                 .hint("Choose --local, --remote or --both."));
             }
-            // A clash is decided as a whole.
-            for item in &meant {
-                let same_clash = |i: &&Item| {
-                    i.at.path == item.at.path || (i.clash.is_some() && i.clash == item.clash)
-                };
-                decided.extend(plan.items.iter().filter(same_clash).map(|i| i.at.path.clone()));
-            }
+            meant.insert(at);
+            clashes.extend(&item.clash);
         }
+        if let Some(path) = unmet.first() {
+            return Err(Failure::new(Code::NotFound, format!("{path} is not in conflict."))
+                .hint("dsg status lists the conflicts."));
+        }
+        // A clash is decided as a whole.
+        let decided: Vec<&Item> = plan
+            .items
+            .iter()
+            .filter(|i| {
+                meant.contains(&i.at.path) || i.clash.as_ref().is_some_and(|c| clashes.contains(c))
+            })
+            .collect();
         self.index.batch(|batch| {
-            for item in plan.items.iter().filter(|i| decided.contains(&i.at.path)) {
+            for item in &decided {
                 let kind = resolution
                     .map(|resolution| stored(Decision { resolution, seen: item.at.fingerprint() }));
                 batch.set_resolution(&item.at.path, kind.as_deref())?;
             }
             Ok(())
         })?;
-        Ok(decided.into_iter().map(String::from).collect())
+        Ok(decided.into_iter().map(|i| i.at.path.to_string()).collect())
     }
 }
 
@@ -75,6 +85,8 @@ fn is_open(item: &Item) -> bool {
     item.action == Action::Conflict || item.resolution.is_some() || excluded
 }
 
-fn concerns(item: &Item, path: &RepoPath) -> bool {
-    item.at.path.is_within(path) || item.clash.as_ref().is_some_and(|root| root == path)
+/// The names that mean it: its own, those of the folders it lies in, and its clash's.
+fn naming(item: &Item) -> impl Iterator<Item = &str> {
+    let clash = item.clash.as_ref().map(RepoPath::as_str);
+    item.at.path.ancestors().chain([item.at.path.as_str()]).chain(clash)
 }
