@@ -1,5 +1,6 @@
 //! Threads that read and hash files while the scan goes on.
 
+use std::num::NonZero;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,6 +37,7 @@ pub(super) struct Pool {
     done: Receiver<Read>,
     results: Sender<Read>,
     threads: Vec<JoinHandle<()>>,
+    most_threads: usize,
     in_flight: usize,
 }
 
@@ -58,15 +60,22 @@ impl Pool {
             begun: Instant::now(),
             last_path: AtomicU64::new(0),
         };
-        let threads = Vec::new();
-        let shared = Arc::new(shared);
-        Ok(Self { shared, jobs: Some(jobs), todo, done, results, threads, in_flight: 0 })
+        Ok(Self {
+            shared: Arc::new(shared),
+            jobs: Some(jobs),
+            todo,
+            done,
+            results,
+            threads: Vec::new(),
+            // Asked once: the answer is read from several files.
+            most_threads: std::thread::available_parallelism().map_or(2, NonZero::get).min(8),
+            in_flight: 0,
+        })
     }
 
     /// Gives a file to be read. Take results until [`Pool::is_full`] is false before.
     pub(super) fn give(&mut self, path: RepoPath) {
-        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get).min(8);
-        if self.threads.len() < cores && self.threads.len() <= self.in_flight {
+        if self.threads.len() < self.most_threads && self.threads.len() <= self.in_flight {
             let (shared, todo, results) =
                 (self.shared.clone(), self.todo.clone(), self.results.clone());
             let builder = std::thread::Builder::new().name("hash".to_owned());
