@@ -140,7 +140,7 @@ mod tests {
         let gone = |i| PathState {
             path: format!("input/{i}").parse().unwrap(),
             local: Local::Absent,
-            cache: Some((entry(i), SnapshotId::FIRST)),
+            cache: Some(Box::new((entry(i), SnapshotId::FIRST))),
             remote: Some(entry(i)),
         };
         Plan::make((0..n).map(gone), &Request::default())

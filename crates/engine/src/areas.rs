@@ -5,6 +5,7 @@
 //! tracked. An area is made while a transaction is staged, and only found again afterwards: an area
 //! that is not there says nothing of what was in it.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,6 +28,9 @@ pub(crate) struct Areas {
     root: Arc<Dir>,
     transaction: String,
     by_device: BTreeMap<u64, Area>,
+    /// The folder that was asked for last, with what [`Areas::place`] said: sorted paths mostly
+    /// stay in one.
+    last: RefCell<Option<(String, (u64, String))>>,
 }
 
 /// Staging and trash on one file system.
@@ -55,6 +59,7 @@ impl Areas {
             root: Arc::new(root),
             transaction: transaction.to_owned(),
             by_device: BTreeMap::new(),
+            last: RefCell::default(),
         }
     }
 
@@ -113,8 +118,25 @@ impl Areas {
         Ok(())
     }
 
+    /// Looks anew where file systems begin, from the next path on.
+    pub fn look_anew(&self) {
+        self.last.take();
+    }
+
     /// Device and top of the file system that holds (or would hold) `path`.
     fn place(&self, path: &RepoPath) -> FsResult<(u64, String)> {
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        if let Some((known, place)) = &*self.last.borrow()
+            && known == folder
+        {
+            return Ok(place.clone());
+        }
+        let place = self.look(path)?;
+        self.last.replace(Some((folder.to_owned(), place.clone())));
+        Ok(place)
+    }
+
+    fn look(&self, path: &RepoPath) -> FsResult<(u64, String)> {
         let mut dev = None;
         let mut top = String::new();
         for dir in path.ancestors() {

@@ -12,18 +12,22 @@ use dsg_core::monitor::Monitor;
 use dsg_core::path::RepoPath;
 use dsg_core::plan::effects::{Source, Step};
 use dsg_core::snapshot::SnapshotId;
-use dsg_fs::dir::{Dir, file_stat, set_file_time};
+use dsg_fs::dir::{Dir, set_file_time};
+use dsg_fs::stat::Kind;
 use sha2::{Digest as _, Sha256};
 
-use crate::areas::Areas;
+use crate::areas::{Area, Areas};
 use crate::crash;
 use crate::endpoint::{Endpoint, Receive, mismatch};
+
+/// Files that are asked for at a time: of a large clone, no more are held.
+const AT_ONCE: usize = 8192;
 
 /// A file that is to come: where it is from and where it waits.
 struct Wanted {
     path: RepoPath,
     file: FileEntry,
-    name: String,
+    number: u64,
     staging: Arc<Dir>,
     /// Mode of the file that it replaces, if any.
     mode: Option<u32>,
@@ -38,25 +42,28 @@ pub(crate) fn stage(
     endpoint: &dyn Endpoint,
     areas: &mut Areas,
     head: Option<SnapshotId>,
-    steps: &[Step],
+    steps: impl Iterator<Item = (u64, Step)>,
     monitor: &Monitor,
 ) -> Outcome<u64> {
     let mut wanted: BTreeMap<SnapshotId, Vec<Wanted>> = BTreeMap::new();
-    for (number, step) in steps.iter().enumerate() {
-        let Step::Place { path, entry, source, .. } = step else { continue };
-        let name = number.to_string();
-        let existing = areas.root().stat(path.as_str()).ok().flatten();
-        let staging = &areas.at(path)?.staging;
-        match (entry, snapshot(*source, head)) {
-            (Entry::Link(target), _) => staging.symlink(target.as_str(), &name)?,
+    let mut bytes = 0;
+    for (number, step) in steps {
+        let Step::Place { path, entry, expected, source, .. } = step else { continue };
+        let staging = &areas.at(&path)?.staging;
+        match (entry, snapshot(source, head)) {
+            (Entry::Link(target), _) => staging.symlink(target.as_str(), number.to_string())?,
             (Entry::File(file), Some(snapshot)) => {
-                wanted.entry(snapshot).or_default().push(Wanted {
-                    path: path.clone(),
-                    file: *file,
-                    name,
-                    staging: Arc::clone(staging),
-                    mode: existing.filter(|s| s.kind == dsg_fs::stat::Kind::File).map(|s| s.mode),
-                });
+                let staging = Arc::clone(staging);
+                let replaced = match expected {
+                    Some(_) => areas.root().stat(path.as_str()).ok().flatten(),
+                    None => None,
+                };
+                let mode = replaced.filter(|s| s.kind == Kind::File).map(|s| s.mode);
+                let batch = wanted.entry(snapshot).or_default();
+                batch.push(Wanted { path, file, number, staging, mode });
+                if batch.len() == AT_ONCE {
+                    bytes += fetch(endpoint, snapshot, &std::mem::take(batch), monitor)?;
+                }
             }
             (Entry::File(_), None) => {
                 return Err(Failure::new(
@@ -66,18 +73,21 @@ pub(crate) fn stage(
             }
         }
     }
-    let mut bytes = 0;
-    for (snapshot, wanted) in &wanted {
-        let paths: Vec<RepoPath> = wanted.iter().map(|w| w.path.clone()).collect();
-        endpoint.fetch(
-            *snapshot,
-            &paths,
-            &Receiver { snapshot: *snapshot, wanted, monitor },
-            monitor,
-        )?;
-        bytes += wanted.iter().map(|w| w.file.size).sum::<u64>();
+    for (snapshot, batch) in wanted.iter().filter(|(_, batch)| !batch.is_empty()) {
+        bytes += fetch(endpoint, *snapshot, batch, monitor)?;
     }
     Ok(bytes)
+}
+
+fn fetch(
+    endpoint: &dyn Endpoint,
+    snapshot: SnapshotId,
+    wanted: &[Wanted],
+    monitor: &Monitor,
+) -> Outcome<u64> {
+    let paths: Vec<RepoPath> = wanted.iter().map(|w| w.path.clone()).collect();
+    endpoint.fetch(snapshot, &paths, &Receiver { snapshot, wanted, monitor }, monitor)?;
+    Ok(wanted.iter().map(|w| w.file.size).sum())
 }
 
 fn snapshot(source: Source, head: Option<SnapshotId>) -> Option<SnapshotId> {
@@ -106,15 +116,16 @@ impl Receive for Receiver<'_> {
             (false, false) => 0o666,
             (false, true) => 0o777,
         };
-        let at = wanted.staging.at(&wanted.name);
-        let mut file = wanted.staging.create_new(&wanted.name, fresh)?;
+        let name = wanted.number.to_string();
+        let at = wanted.staging.at(&name);
+        let mut file = wanted.staging.create_new(&name, fresh)?;
         let (size, hash) = copy(content, &mut file, wanted.file.size, self.monitor)
             .map_err(|e| e.failure(&wanted.path, &at))?;
         if (size, hash) != (wanted.file.size, wanted.file.hash) {
             return Err(mismatch(&wanted.path, self.snapshot));
         }
         if let Some(mode) = wanted.mode {
-            wanted.staging.set_mode(&wanted.name, with_exec(mode, wanted.file.exec))?;
+            wanted.staging.set_mode(&name, with_exec(mode, wanted.file.exec))?;
         }
         set_file_time(&file, &at, wanted.file.mtime)?;
         self.monitor.advanced(1, 0);
@@ -177,40 +188,23 @@ fn copy(
 /// Few enough files are made durable one by one; many, with their whole file system.
 const ONE_BY_ONE: usize = 64;
 
-/// Makes everything staged durable, and gives each staged name's inode.
+/// Makes everything that is staged for these steps durable.
 ///
 /// # Errors
 /// The disk's.
-pub(crate) fn harden(areas: &mut Areas, steps: &[Step]) -> Outcome<BTreeMap<usize, u64>> {
-    let mut inodes = BTreeMap::new();
-    let mut small = Vec::new();
-    for (number, step) in steps.iter().enumerate() {
-        let Step::Place { path, entry, .. } = step else { continue };
-        let staging = &areas.at(path)?.staging;
-        let name = number.to_string();
-        let Some(stat) = staging.stat(&name)? else {
-            return Err(Failure::io(
-                "find",
-                staging.at(&name),
-                std::io::Error::from(std::io::ErrorKind::NotFound),
-            ));
-        };
-        inodes.insert(number, stat.ino);
-        if entry.file().is_some() && small.len() <= ONE_BY_ONE {
-            let file = staging.open_file(&name)?;
-            file_stat(&file, &staging.at(&name))?;
-            small.push((file, staging.at(&name)));
-        }
+pub(crate) fn harden(areas: &Areas, steps: impl Iterator<Item = (u64, Step)>) -> Outcome<()> {
+    let file = |(number, step): (u64, Step)| match step {
+        Step::Place { path, entry: Entry::File(_), .. } => Some((number.to_string(), path)),
+        _ => None,
+    };
+    let files: Vec<(String, RepoPath)> = steps.filter_map(file).take(ONE_BY_ONE + 1).collect();
+    if files.len() > ONE_BY_ONE {
+        return areas.all().try_for_each(|area| Ok(area.staging.syncfs()?));
     }
-    if small.len() <= ONE_BY_ONE {
-        for (file, at) in small {
-            file.sync_all().map_err(|e| Failure::io("write", at, e))?;
-        }
-        areas.fsync()?;
-    } else {
-        for area in areas.all() {
-            area.staging.syncfs()?;
-        }
+    for (name, path) in files {
+        let Some(Area { staging, .. }) = areas.find(&path) else { continue };
+        let file = staging.open_file(&name)?;
+        file.sync_all().map_err(|e| Failure::io("write", staging.at(&name), e))?;
     }
-    Ok(inodes)
+    areas.fsync()
 }

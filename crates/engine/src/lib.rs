@@ -8,6 +8,7 @@
 //! | [`index`] | `.dsg/state.db`: what this checkout knows of each path |
 //! | [`scan`] | what is in the folder now, against what the index knows |
 //! | `transaction` | one sync as a chain of types |
+//! | `decisions` | how conflicts shall end, as the index stores it |
 //! | `record` | the sealed record of a transaction |
 //! | `incoming` | staging of what comes here |
 //! | `settle` | carrying out a published plan in the folder |
@@ -20,6 +21,7 @@ mod areas;
 pub mod author;
 pub mod config_file;
 pub mod crash;
+mod decisions;
 pub mod endpoint;
 mod incoming;
 pub mod index;

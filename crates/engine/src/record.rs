@@ -4,32 +4,41 @@
 //! what was settled. It holds everything that settling needs, and is bound to this very folder
 //! (device and inodes), so that a copied checkout never replays it.
 
+use std::path::Path;
+
 use dsg_core::config::SharedConfig;
 use dsg_core::entry::{Entry, Mtime};
 use dsg_core::failure::Outcome;
-use dsg_core::manifest;
 use dsg_core::path::RepoPath;
 use dsg_core::plan::effects::{Source, Step};
 use dsg_core::snapshot::SnapshotId;
 use dsg_fs::dir::Dir;
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 use serde::{Deserialize, Serialize};
 
 use crate::areas::{DOT_DSG, Ground};
-use crate::index::{Batch, Index, damaged};
+use crate::index::{Batch, Index, damaged, row, sqlite};
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS record (only INTEGER PRIMARY KEY CHECK (only = 1), body TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS step (
+DROP TABLE IF EXISTS step;
+CREATE TABLE step (
     number INTEGER PRIMARY KEY,
     kind TEXT NOT NULL,
     path TEXT NOT NULL,
     other TEXT,
     entry BLOB,
+    entry_mtime INTEGER,
     expected BLOB,
-    wait TEXT
+    expected_mtime INTEGER,
+    staged INTEGER,
+    seen_inode INTEGER,
+    seen_size INTEGER,
+    seen_mtime INTEGER
 );
 ";
+/// Steps read at a time.
+const PAGE: usize = 1024;
 
 /// A transaction that was sealed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,17 +94,24 @@ impl Place {
 /// A step with what it needs besides the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SealedStep {
+    /// Its number, which is also its name in the staging folder.
+    pub number: u64,
     /// What is done.
     pub step: Step,
     /// What settling needs to find it half done.
     pub wait: Wait,
 }
 
+impl SealedStep {
+    /// Name in the staging folder of what waits for it.
+    pub fn name(&self) -> String {
+        self.number.to_string()
+    }
+}
+
 /// What waits for a step, and what it shall find.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Wait {
-    /// Name in the staging folder and, prefixed, in the trash.
-    pub name: String,
     /// Inode of what is staged.
     pub staged: Option<u64>,
     /// By what the expected file is recognised without reading it: inode, size, mtime. `None`: its
@@ -106,33 +122,48 @@ pub(crate) struct Wait {
 /// Seals it, within the caller's transaction.
 ///
 /// # Errors
-/// SQLite's.
-pub(crate) fn seal(batch: &Batch, record: &Record, steps: &[SealedStep]) -> Outcome<()> {
+/// SQLite's, or what `steps` gives.
+pub(crate) fn seal(
+    batch: &Batch,
+    record: &Record,
+    steps: impl Iterator<Item = Outcome<SealedStep>>,
+) -> Outcome<()> {
     let connection = batch.connection();
+    let trouble = |e| batch.trouble(e);
     let body = serde_json::to_string(record).unwrap_or_default();
-    let write = || {
-        connection.execute_batch(SCHEMA)?;
-        connection.execute("INSERT INTO record (only, body) VALUES (1, ?1)", [body])?;
-        let mut insert = connection.prepare_cached(
-            "INSERT INTO step (number, kind, path, other, entry, expected, wait) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?;
-        for (number, sealed) in steps.iter().enumerate() {
-            let raw = Raw::of(&sealed.step);
-            let wait = serde_json::to_string(&sealed.wait).unwrap_or_default();
-            let number = i64::try_from(number).unwrap_or(i64::MAX);
-            insert.execute(params![
-                number,
-                raw.kind,
-                raw.path,
-                raw.other,
-                raw.entry,
-                raw.expected,
-                wait
-            ])?;
-        }
-        Ok(())
-    };
-    write().map_err(|e| batch.trouble(e))
+    connection.execute_batch(SCHEMA).map_err(trouble)?;
+    connection
+        .execute("INSERT INTO record (only, body) VALUES (1, ?1)", [body])
+        .map_err(trouble)?;
+    let mut insert = connection
+        .prepare_cached(
+            "INSERT INTO step (number, kind, path, other, entry, entry_mtime, expected, \
+             expected_mtime, staged, seen_inode, seen_size, seen_mtime) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        )
+        .map_err(trouble)?;
+    for sealed in steps {
+        let SealedStep { number, step, wait } = sealed?;
+        let columns = Columns::of(&step);
+        let seen = wait.seen;
+        insert
+            .execute(params![
+                number.cast_signed(),
+                columns.kind,
+                columns.path.as_str(),
+                columns.other.map(RepoPath::as_str),
+                columns.entry.map(row::identity),
+                columns.entry.and_then(row::mtime),
+                columns.expected.map(row::identity),
+                columns.expected.and_then(row::mtime),
+                wait.staged.map(u64::cast_signed),
+                seen.map(|(inode, ..)| inode.cast_signed()),
+                seen.map(|(_, size, _)| size.cast_signed()),
+                seen.map(|(.., mtime)| mtime.0),
+            ])
+            .map_err(trouble)?;
+    }
+    Ok(())
 }
 
 /// The record that stands, if any.
@@ -157,34 +188,24 @@ pub(crate) fn load(index: &Index) -> Outcome<Option<Record>> {
         .map_err(|e| damaged(index.path(), "the record of a sync in it cannot be read").because(e))
 }
 
-/// The steps of the record that stands, in order.
+/// The steps of the record that stands, in order; only a page of them is held.
+pub(crate) fn steps<'a>(batch: &'a Batch) -> impl Iterator<Item = Outcome<SealedStep>> + use<'a> {
+    Steps::read(batch.connection(), batch.file(), "1")
+}
+
+/// As [`steps`], but only what is to be done in the folder.
+pub(crate) fn deeds(index: &Index) -> impl Iterator<Item = Outcome<SealedStep>> {
+    Steps::read(index.connection(), index.path(), "kind <> 'agree'")
+}
+
+/// How many [`deeds`] there are.
 ///
 /// # Errors
-/// As [`load`].
-pub(crate) fn steps(index: &Index) -> Outcome<Vec<SealedStep>> {
-    let read = || {
-        let mut query = index.connection().prepare_cached(
-            "SELECT kind, path, other, entry, expected, wait FROM step ORDER BY number",
-        )?;
-        let rows = query.query_map([], |row| {
-            let raw = Raw {
-                kind: row.get(0)?,
-                path: row.get(1)?,
-                other: row.get(2)?,
-                entry: row.get(3)?,
-                expected: row.get(4)?,
-            };
-            Ok((raw, row.get::<_, String>(5)?))
-        })?;
-        rows.collect::<rusqlite::Result<Vec<_>>>()
-    };
-    let rows = read().map_err(|e| index.trouble(e))?;
-    let parsed = rows.into_iter().map(|(raw, wait)| {
-        Some(SealedStep { step: raw.step()?, wait: serde_json::from_str(&wait).ok()? })
-    });
-    parsed
-        .collect::<Option<Vec<_>>>()
-        .ok_or_else(|| damaged(index.path(), "a step of a sync in it cannot be read"))
+/// SQLite's.
+pub(crate) fn deed_count(index: &Index) -> Outcome<u64> {
+    let sql = "SELECT count(*) FROM step WHERE kind <> 'agree'";
+    let count = index.connection().query_row(sql, [], |row| row.get::<_, i64>(0));
+    count.map(i64::cast_unsigned).map_err(|e| index.trouble(e))
 }
 
 /// Removes the record, within the caller's transaction.
@@ -193,58 +214,121 @@ pub(crate) fn steps(index: &Index) -> Outcome<Vec<SealedStep>> {
 /// SQLite's.
 pub(crate) fn forget(batch: &Batch) -> Outcome<()> {
     let connection = batch.connection();
-    connection.execute_batch("DELETE FROM step; DELETE FROM record;").map_err(|e| batch.trouble(e))
+    let sql = "DROP TABLE IF EXISTS step; DELETE FROM record;";
+    connection.execute_batch(sql).map_err(|e| batch.trouble(e))
 }
 
-/// A step as columns; entries as their canonical manifest lines.
-struct Raw {
-    kind: String,
-    path: String,
-    other: Option<String>,
-    entry: Option<Vec<u8>>,
-    expected: Option<Vec<u8>>,
+/// Reads steps page by page: nothing is open between two pages, and a caller may write meanwhile.
+struct Steps<'a> {
+    connection: &'a Connection,
+    file: &'a Path,
+    sql: String,
+    last: i64,
+    page: std::vec::IntoIter<SealedStep>,
+    over: bool,
 }
 
-impl Raw {
-    fn of(step: &Step) -> Self {
-        let text =
-            |path: &RepoPath, entry: Option<&Entry>| entry.map(|e| manifest::line(path, Some(e)));
-        let raw = |kind: &str, path: &RepoPath, other: Option<&RepoPath>, entry, expected| Self {
-            kind: kind.to_owned(),
-            path: path.to_string(),
-            other: other.map(ToString::to_string),
-            entry,
-            expected,
-        };
-        match step {
-            Step::Place { path, entry, expected, aside, .. } => raw(
-                "place",
-                path,
-                aside.as_ref(),
-                text(path, Some(entry)),
-                text(path, expected.as_ref()),
-            ),
-            Step::Remove { path, expected, aside } => {
-                raw("remove", path, aside.as_ref(), None, text(path, Some(expected)))
-            }
-            Step::Rename { from, to, expected, entry } => {
-                raw("rename", from, Some(to), text(to, Some(entry)), text(from, Some(expected)))
-            }
-            Step::Agree { path, entry } => {
-                raw("agree", path, None, text(path, entry.as_ref()), None)
-            }
-        }
+impl<'a> Steps<'a> {
+    fn read(connection: &'a Connection, file: &'a Path, which: &str) -> Self {
+        let sql = format!(
+            "SELECT number, kind, path, other, entry, entry_mtime, expected, expected_mtime, \
+             staged, seen_inode, seen_size, seen_mtime FROM step \
+             WHERE number > ?1 AND {which} ORDER BY number LIMIT {PAGE}"
+        );
+        let page = Vec::new().into_iter();
+        Self { connection, file, sql, last: -1, page, over: false }
     }
 
-    fn step(self) -> Option<Step> {
-        let path = RepoPath::parse(&self.path).ok()?;
-        let other = self.other.map(|o| RepoPath::parse(&o)).transpose().ok()?;
-        let entry = |line: Option<Vec<u8>>| match line {
-            None => Some(None),
-            Some(line) => manifest::parse_line(line.strip_suffix(b"\n")?).ok().map(|c| c.entry),
+    fn turn(&mut self) -> Outcome<()> {
+        let read = || -> rusqlite::Result<Vec<_>> {
+            let mut query = self.connection.prepare_cached(&self.sql)?;
+            query.query_map([self.last], |row| Ok((row.get(0)?, parse(row)?)))?.collect()
         };
-        let (entry, expected) = (entry(self.entry)?, entry(self.expected)?);
-        Some(match self.kind.as_str() {
+        let page: Vec<(i64, Option<SealedStep>)> = read().map_err(|e| sqlite(self.file, e))?;
+        self.over = page.len() < PAGE;
+        self.last = page.last().map_or(self.last, |(number, _)| *number);
+        let steps: Option<Vec<SealedStep>> = page.into_iter().map(|(_, step)| step).collect();
+        let steps =
+            steps.ok_or_else(|| damaged(self.file, "a step of a sync in it cannot be read"))?;
+        self.page = steps.into_iter();
+        Ok(())
+    }
+}
+
+impl Iterator for Steps<'_> {
+    type Item = Outcome<SealedStep>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.page.len() == 0
+            && !self.over
+            && let Err(failure) = self.turn()
+        {
+            self.over = true;
+            return Some(Err(failure));
+        }
+        self.page.next().map(Ok)
+    }
+}
+
+/// A step as columns.
+struct Columns<'s> {
+    kind: &'static str,
+    path: &'s RepoPath,
+    other: Option<&'s RepoPath>,
+    entry: Option<&'s Entry>,
+    expected: Option<&'s Entry>,
+}
+
+impl<'s> Columns<'s> {
+    fn of(step: &'s Step) -> Self {
+        let (kind, path, other, entry, expected) = match step {
+            Step::Place { path, entry, expected, aside, .. } => {
+                ("place", path, aside.as_ref(), Some(entry), expected.as_ref())
+            }
+            Step::Remove { path, expected, aside } => {
+                ("remove", path, aside.as_ref(), None, Some(expected))
+            }
+            Step::Rename { from, to, expected, entry } => {
+                ("rename", from, Some(to), Some(entry), Some(expected))
+            }
+            Step::Agree { path, entry } => ("agree", path, None, entry.as_ref(), None),
+        };
+        Self { kind, path, other, entry, expected }
+    }
+}
+
+/// `None`: it is not what [`seal`] writes.
+fn parse(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<SealedStep>> {
+    let text = |column: usize| -> rusqlite::Result<Option<&str>> {
+        Ok(row.get_ref(column)?.as_str_or_null()?)
+    };
+    let unsigned = |column: usize| -> rusqlite::Result<Option<u64>> {
+        Ok(row.get::<_, Option<i64>>(column)?.map(i64::cast_unsigned))
+    };
+    let seen = match (unsigned(9)?, unsigned(10)?, row.get::<_, Option<i64>>(11)?) {
+        (Some(inode), Some(size), Some(mtime)) => Some((inode, size, Mtime(mtime))),
+        _ => None,
+    };
+    let wait = Wait { staged: unsigned(8)?, seen };
+    let number = row.get::<_, i64>(0)?.cast_unsigned();
+    let kind = text(1)?;
+    let (path, other) = (text(2)?, text(3)?);
+    let (entry, entry_mtime) = (row.get_ref(4)?.as_blob_or_null()?, row.get(5)?);
+    let (expected, expected_mtime) = (row.get_ref(6)?.as_blob_or_null()?, row.get(7)?);
+    let step = || -> Option<Step> {
+        let path = RepoPath::parse(path?).ok()?;
+        let other = other.map(RepoPath::parse).transpose().ok()?;
+        // An entry that comes stands at the new path, the one that goes at the old.
+        let at = other.as_ref().filter(|_| kind == Some("rename")).unwrap_or(&path);
+        let entry = match entry {
+            Some(bytes) => Some(row::entry(at, bytes, entry_mtime)?),
+            None => None,
+        };
+        let expected = match expected {
+            Some(bytes) => Some(row::entry(&path, bytes, expected_mtime)?),
+            None => None,
+        };
+        Some(match kind? {
             "place" => {
                 Step::Place { path, entry: entry?, expected, aside: other, source: Source::Head }
             }
@@ -253,5 +337,6 @@ impl Raw {
             "agree" => Step::Agree { path, entry },
             _ => return None,
         })
-    }
+    };
+    Ok(step().map(|step| SealedStep { number, step, wait }))
 }

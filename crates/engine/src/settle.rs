@@ -9,7 +9,7 @@
 //! once. Whatever a single path refuses (a permission, a link, a newer file) is refused for that
 //! path; only a failing disk stops the whole.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 
 use dsg_core::entry::{Entry, Hash};
@@ -40,106 +40,137 @@ const DELETED: &str = "it was deleted here during the sync";
 const OTHER_FOLDER: &str = "the folder changed during the sync";
 const NOT_THERE: &str = "its file system, or what was staged for it, is not there any more";
 
-/// Takes all steps.
+/// Takes all steps; `steps` gives them anew each time, in order. Gives what was refused, by the
+/// step's number.
 ///
 /// # Errors
-/// The disk fails; all steps can be taken again later.
-pub(crate) fn settle(
+/// The disk fails, or the steps cannot be read; all can be taken again later.
+pub(crate) fn settle<I: Iterator<Item = Outcome<SealedStep>>>(
     areas: &Areas,
-    steps: &[SealedStep],
+    steps: impl Fn() -> I,
     monitor: &Monitor,
-) -> Outcome<Vec<Ended>> {
-    let mut ended: Vec<Option<Ended>> = vec![None; steps.len()];
-    for (end, SealedStep { step, wait }) in ended.iter_mut().zip(steps) {
-        if !matches!(step, Step::Agree { .. }) {
-            crash::STEP.pass();
-        }
-        *end = match step {
+) -> Outcome<BTreeMap<u64, String>> {
+    areas.look_anew();
+    let mut refused = BTreeMap::new();
+    // What left its place and has to arrive at another one.
+    let mut between = BTreeSet::new();
+    for sealed in steps() {
+        let sealed = sealed?;
+        crash::STEP.pass();
+        let ended = match &sealed.step {
             Step::Remove { path, expected, aside } => {
-                leave(areas, path, aside.as_ref(), expected, wait)?
+                leave(areas, path, aside.as_ref(), expected, &sealed)?
             }
             Step::Rename { from, to, expected, .. } => {
-                leave(areas, from, Some(to), expected, wait)?
+                leave(areas, from, Some(to), expected, &sealed)?
             }
-            Step::Agree { .. } => Some(Ended::Done),
-            Step::Place { .. } => None,
+            Step::Place { .. } | Step::Agree { .. } => continue,
         };
+        match ended {
+            Some(Ended::Done) => {}
+            Some(Ended::Refused(why)) => drop(refused.insert(sealed.number, why)),
+            None => drop(between.insert(sealed.number)),
+        }
     }
-    for (end, SealedStep { step, wait }) in ended.iter_mut().zip(steps) {
-        if end.is_none() {
-            crash::STEP.pass();
-            *end = Some(match step {
-                Step::Place { path, expected, aside, entry, .. } => {
-                    place(areas, path, entry, expected.as_ref(), aside.as_ref(), wait)?
-                }
-                Step::Remove { path, aside: Some(aside), .. } => {
-                    arrive_aside(areas, path, aside, wait)?
-                }
-                Step::Rename { from, to, entry, .. } => {
-                    let end = arrive_aside(areas, from, to, wait)?;
-                    if let (Ended::Done, Entry::File(file)) = (&end, entry) {
-                        // A file of somebody else's keeps its time.
-                        let _ = areas.root().set_times(to.as_str(), file.mtime);
-                    }
-                    end
-                }
-                Step::Remove { aside: None, .. } | Step::Agree { .. } => Ended::Done,
-            });
+    let mut folders = Folders::default();
+    for sealed in steps() {
+        let sealed = sealed?;
+        folders.note(&sealed.step);
+        if let Some(Ended::Refused(why)) = arrival(areas, &sealed, &between)? {
+            refused.insert(sealed.number, why);
         }
         monitor.advanced(1, 0);
     }
     crash::STEPPED.pass();
-    let (touched, left) = folders(steps);
-    remove_emptied(areas.root(), &left);
-    harden(areas, &touched)?;
+    remove_emptied(areas.root(), &folders.left);
+    harden(areas, &folders.touched)?;
     crash::DURABLE.pass();
-    Ok(ended.into_iter().map(|end| end.unwrap_or(Ended::Done)).collect())
+    Ok(refused)
+}
+
+/// The second half: what comes to a place. `None`: the step has none.
+fn arrival(areas: &Areas, sealed: &SealedStep, between: &BTreeSet<u64>) -> Outcome<Option<Ended>> {
+    let ended = match &sealed.step {
+        Step::Place { path, expected, aside, entry, .. } => {
+            crash::STEP.pass();
+            place(areas, path, entry, expected.as_ref(), aside.as_ref(), sealed)?
+        }
+        Step::Remove { path, aside: Some(aside), .. } if between.contains(&sealed.number) => {
+            crash::STEP.pass();
+            arrive_aside(areas, path, aside, sealed)?
+        }
+        Step::Rename { from, to, entry, .. } if between.contains(&sealed.number) => {
+            crash::STEP.pass();
+            let ended = arrive_aside(areas, from, to, sealed)?;
+            if let (Ended::Done, Entry::File(file)) = (&ended, entry) {
+                // A file of somebody else's keeps its time.
+                let _ = areas.root().set_times(to.as_str(), file.mtime);
+            }
+            ended
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(ended))
 }
 
 /// What staging still holds once all steps are taken: content that was refused and is exactly what
 /// was staged can go; anything else is a person's and goes to the trash.
 ///
 /// # Errors
-/// The disk's.
-pub(crate) fn sweep(areas: &Areas, steps: &[SealedStep]) -> Outcome<()> {
-    for SealedStep { step, wait } in steps {
-        let (path, staged) = match step {
+/// The disk's, or the steps cannot be read.
+pub(crate) fn sweep(
+    areas: &Areas,
+    steps: impl Iterator<Item = Outcome<SealedStep>>,
+) -> Outcome<()> {
+    let mut left: BTreeSet<u64> = BTreeSet::new();
+    for area in areas.all() {
+        let names = area.staging.list()?;
+        left.extend(names.iter().filter_map(|n| n.name.to_str()?.parse::<u64>().ok()));
+    }
+    if left.is_empty() {
+        return Ok(());
+    }
+    for sealed in steps {
+        let sealed = sealed?;
+        if !left.contains(&sealed.number) {
+            continue;
+        }
+        let (path, staged) = match &sealed.step {
             Step::Place { path, entry, .. } => (path, Some(entry)),
             Step::Remove { path, .. } | Step::Rename { from: path, .. } => (path, None),
             Step::Agree { .. } => continue,
         };
+        let name = sealed.name();
         let Some(area) = areas.find(path) else { continue };
-        let Some(stat) = area.staging.stat(&wait.name)? else { continue };
-        if !staged.is_some_and(|entry| is_ours(&stat, entry, wait)) {
-            to_trash(&area.staging, &wait.name, &area.trash, path)?;
+        let Some(stat) = area.staging.stat(&name)? else { continue };
+        if !staged.is_some_and(|entry| is_ours(&stat, entry, &sealed.wait)) {
+            to_trash(&area.staging, &name, &area.trash, path)?;
         }
     }
     Ok(())
 }
 
 /// Folders whose names change, and those that may become empty.
-fn folders(steps: &[SealedStep]) -> (BTreeSet<Option<RepoPath>>, BTreeSet<RepoPath>) {
-    let mut touched = BTreeSet::new();
-    let mut left = BTreeSet::new();
-    for SealedStep { step, .. } in steps {
-        match step {
+#[derive(Default)]
+struct Folders {
+    touched: BTreeSet<Option<RepoPath>>,
+    left: BTreeSet<RepoPath>,
+}
+
+impl Folders {
+    fn note(&mut self, step: &Step) {
+        let (from, to) = match step {
             Step::Place { path, aside, .. } => {
-                touched.insert(path.parent());
-                touched.extend(aside.as_ref().map(RepoPath::parent));
+                self.touched.insert(path.parent());
+                (None, aside.as_ref())
             }
-            Step::Remove { path, aside, .. } => {
-                touched.insert(path.parent());
-                touched.extend(aside.as_ref().map(RepoPath::parent));
-                left.extend(path.parent());
-            }
-            Step::Rename { from, to, .. } => {
-                touched.extend([from.parent(), to.parent()]);
-                left.extend(from.parent());
-            }
-            Step::Agree { .. } => {}
-        }
+            Step::Remove { path, aside, .. } => (Some(path), aside.as_ref()),
+            Step::Rename { from, to, .. } => (Some(from), Some(to)),
+            Step::Agree { .. } => return,
+        };
+        self.touched.extend(from.into_iter().chain(to).map(RepoPath::parent));
+        self.left.extend(from.and_then(RepoPath::parent));
     }
-    (touched, left)
 }
 
 /// What one path refuses is a value; what stops everything is an error.
@@ -163,13 +194,14 @@ fn place(
     entry: &Entry,
     expected: Option<&Entry>,
     aside: Option<&RepoPath>,
-    wait: &Wait,
+    sealed: &SealedStep,
 ) -> Outcome<Ended> {
     let root = areas.root();
     let Some(Area { staging, trash, .. }) = areas.find(path) else {
         return Ok(refused(NOT_THERE));
     };
-    let name = wait.name.as_str();
+    let (name, wait) = (sealed.name(), &sealed.wait);
+    let name = name.as_str();
     let Some(waiting) = staging.stat(name)? else {
         // Only this transaction takes names out of this folder: it was placed before, and what
         // came out is where it belongs.
@@ -184,7 +216,7 @@ fn place(
     }
     crash::SWAPPED.pass();
     if !is_expected(staging, name, expected, wait) {
-        return give_back(root, staging, trash, path, entry, wait);
+        return give_back(root, staging, trash, path, entry, sealed);
     }
     crash::INSPECTED.pass();
     let gone = match aside {
@@ -194,7 +226,7 @@ fn place(
     match gone {
         Ok(()) => Ok(Ended::Done),
         Err(error) => match refuse(error)? {
-            Ended::Refused(_) => give_back(root, staging, trash, path, entry, wait),
+            Ended::Refused(_) => give_back(root, staging, trash, path, entry, sealed),
             Ended::Done => Ok(Ended::Done),
         },
     }
@@ -219,9 +251,10 @@ fn give_back(
     trash: &Dir,
     path: &RepoPath,
     entry: &Entry,
-    wait: &Wait,
+    sealed: &SealedStep,
 ) -> Outcome<Ended> {
-    let name = wait.name.as_str();
+    let name = sealed.name();
+    let name = name.as_str();
     match staging.exchange(name, root, path.as_str()) {
         Ok(()) => {}
         Err(error) if error.is_absent() => {
@@ -236,7 +269,7 @@ fn give_back(
             return refuse(error);
         }
     }
-    if staging.stat(name)?.is_some_and(|s| !is_ours(&s, entry, wait)) {
+    if staging.stat(name)?.is_some_and(|s| !is_ours(&s, entry, &sealed.wait)) {
         staging.exchange(name, root, path.as_str())?;
         to_trash(staging, name, trash, path)?;
     }
@@ -259,13 +292,14 @@ fn leave(
     path: &RepoPath,
     to: Option<&RepoPath>,
     expected: &Entry,
-    wait: &Wait,
+    sealed: &SealedStep,
 ) -> Outcome<Option<Ended>> {
     let root = areas.root();
     let Some(Area { staging, trash, .. }) = areas.find(path) else {
         return Ok(Some(refused(NOT_THERE)));
     };
-    let name = wait.name.as_str();
+    let (name, wait) = (sealed.name(), &sealed.wait);
+    let name = name.as_str();
     if staging.stat(name)?.is_none() {
         let finished = match to {
             None => trash.stat(path.as_str())?.is_some(),
@@ -297,15 +331,21 @@ fn leave(
 }
 
 /// The second half, for what gets another name.
-fn arrive_aside(areas: &Areas, from: &RepoPath, to: &RepoPath, wait: &Wait) -> Outcome<Ended> {
+fn arrive_aside(
+    areas: &Areas,
+    from: &RepoPath,
+    to: &RepoPath,
+    sealed: &SealedStep,
+) -> Outcome<Ended> {
     let root = areas.root();
     let Some(Area { staging, trash, .. }) = areas.find(from) else {
         return Ok(refused(NOT_THERE));
     };
-    match arrive(root, staging, &wait.name, to) {
+    let name = sealed.name();
+    match arrive(root, staging, &name, to) {
         Ok(()) => Ok(Ended::Done),
         Err(error) => match refuse(error)? {
-            Ended::Refused(why) => put_back(root, staging, trash, from, &wait.name, &why),
+            Ended::Refused(why) => put_back(root, staging, trash, from, &name, &why),
             Ended::Done => Ok(Ended::Done),
         },
     }

@@ -5,15 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Action, Item, Request};
 use crate::path::{MAX_COMPONENT, RepoPath};
 
-/// Gives every `KeepBoth` its free name. In a clash the whole local folder moves under one name.
+/// Gives every `KeepBoth` of the sorted items its free name. In a clash the whole local folder moves under one name.
 pub(super) fn choose_names(items: &mut [Item], request: &Request) {
-    let known: BTreeSet<RepoPath> = items.iter().map(|i| i.at.path.clone()).collect();
+    if !items.iter().any(|i| matches!(i.action, Action::KeepBoth { .. })) {
+        return;
+    }
+    let known: Vec<RepoPath> = items.iter().map(|i| i.at.path.clone()).collect();
     let mut used: BTreeSet<RepoPath> = BTreeSet::new();
     let mut chosen: BTreeMap<RepoPath, Option<RepoPath>> = BTreeMap::new();
     let taken = |path: &RepoPath| {
-        let below = known
-            .range(path.clone()..)
-            .find(|k| !k.starts_with(path.as_str()) || k.is_within(path));
+        let from = known.partition_point(|k| k < path);
+        let below =
+            known[from..].iter().find(|k| !k.starts_with(path.as_str()) || k.is_within(path));
         below.is_some_and(|k| k.is_within(path)) || request.taken.is_some_and(|taken| taken(path))
     };
     for item in items {

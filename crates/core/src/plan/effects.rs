@@ -1,9 +1,7 @@
 //! What a plan does: to the repository, to the project's folder, and to the cache.
 
-use std::collections::BTreeMap;
-
 use super::{Action, Item, Plan};
-use crate::entry::Entry;
+use crate::entry::{Entry, FileEntry};
 use crate::manifest::Change;
 use crate::path::RepoPath;
 use crate::snapshot::SnapshotId;
@@ -76,43 +74,50 @@ impl Step {
 }
 
 /// Content that has to reach the repository for a put.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outgoing {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outgoing<'p> {
     /// Where the content is read: a path of the project's folder, or, for a restored version, of
     /// the local staging.
-    pub from: RepoPath,
-    /// Where it goes.
-    pub to: RepoPath,
+    pub from: &'p RepoPath,
     /// What it is.
-    pub entry: Entry,
+    pub file: &'p FileEntry,
     /// The content is the cached version, which has to be fetched first.
     pub restored: bool,
 }
 
 impl Plan {
+    /// Whether anything changes in the repository.
+    pub fn changes_remote(&self) -> bool {
+        let changes = |a: &Action| matches!(a, Action::DeleteRemote | Action::MoveRemote { .. });
+        self.items.iter().any(|i| changes(&i.action) || i.put().is_some())
+    }
+
     /// What changes in the repository, sorted by path, once each.
     pub fn remote_changes(&self) -> Vec<Change> {
-        let mut changes: BTreeMap<&RepoPath, Option<&Entry>> = BTreeMap::new();
+        let mut changes = Vec::new();
+        let mut push = |path: &RepoPath, entry: Option<&Entry>| {
+            changes.push(Change { path: path.clone(), entry: entry.cloned() });
+        };
         for item in &self.items {
             match &item.action {
-                Action::DeleteRemote => {
-                    changes.entry(&item.at.path).or_insert(None);
-                }
+                Action::DeleteRemote => push(&item.at.path, None),
                 Action::MoveRemote { from } => {
-                    changes.entry(from).or_insert(None);
-                    changes.insert(&item.at.path, item.at.local.entry());
+                    push(from, None);
+                    push(&item.at.path, item.at.local.entry());
                 }
                 _ => {
                     if let Some((to, entry)) = item.put() {
-                        changes.insert(to, Some(entry));
+                        push(to, Some(entry));
                     }
                 }
             }
         }
+        // What comes to a path counts, not what went from there.
+        changes.sort_unstable_by(|a, b| {
+            a.path.cmp(&b.path).then(a.entry.is_none().cmp(&b.entry.is_none()))
+        });
+        changes.dedup_by(|b, a| a.path == b.path);
         changes
-            .into_iter()
-            .map(|(path, entry)| Change { path: path.clone(), entry: entry.cloned() })
-            .collect()
     }
 
     /// Puts whose content the repository has already: `(to, from)`, sorted.
@@ -125,89 +130,24 @@ impl Plan {
     }
 
     /// Content that has to travel to the repository; links have none.
-    pub fn outgoing(&self) -> Vec<Outgoing> {
-        let one = |item: &Item| {
-            let (to, entry) = item.put()?;
-            entry.file()?;
+    pub fn outgoing(&self) -> impl Iterator<Item = Outgoing<'_>> {
+        self.items.iter().filter_map(|item| {
+            let (_, entry) = item.put()?;
             let restored = item.action == Action::Restore;
-            Some(Outgoing {
-                from: item.at.path.clone(),
-                to: to.clone(),
-                entry: entry.clone(),
-                restored,
-            })
-        };
-        self.items.iter().filter_map(one).collect()
+            Some(Outgoing { from: &item.at.path, file: entry.file()?, restored })
+        })
     }
 
     /// What is done here after the publish: what leaves a place first, deepest first, then what
-    /// comes.
-    pub fn steps(&self) -> Vec<Step> {
-        let mut leave = Vec::new();
-        let mut come = Vec::new();
-        let mut agree = Vec::new();
-        for item in &self.items {
-            let path = item.at.path.clone();
-            let local = item.at.local.entry().cloned();
-            match &item.action {
-                Action::Download => come.extend(item.at.remote.clone().map(|entry| Step::Place {
-                    path,
-                    entry,
-                    expected: local,
-                    aside: None,
-                    source: Source::Head,
-                })),
-                Action::DeleteLocal => {
-                    leave.extend(local.map(|expected| Step::Remove {
-                        path,
-                        expected,
-                        aside: None,
-                    }));
-                }
-                Action::MoveLocal { from } => {
-                    let expected = item.moved.as_ref().and_then(|m| m.local.entry().cloned());
-                    if let (Some(expected), Some(entry)) = (expected, item.at.remote.clone()) {
-                        leave.push(Step::Rename { from: from.clone(), to: path, expected, entry });
-                    }
-                }
-                Action::KeepBoth { aside } => match (item.at.remote.clone(), local) {
-                    (Some(entry), expected) => come.push(Step::Place {
-                        path,
-                        entry,
-                        expected,
-                        aside: Some(aside.clone()),
-                        source: Source::Head,
-                    }),
-                    (None, Some(expected)) => {
-                        leave.push(Step::Remove { path, expected, aside: Some(aside.clone()) });
-                    }
-                    (None, None) => {}
-                },
-                Action::Restore => match &item.at.cache {
-                    Some((entry, _)) if local.as_ref().is_some_and(|l| l.same(entry)) => {
-                        agree.push(Step::Agree { path, entry: Some(entry.clone()) });
-                    }
-                    Some((entry, snapshot)) => come.push(Step::Place {
-                        path,
-                        entry: entry.clone(),
-                        expected: local,
-                        aside: None,
-                        source: Source::Snapshot(*snapshot),
-                    }),
-                    None => {}
-                },
-                Action::Upload => agree.push(Step::Agree { path, entry: local }),
-                Action::DeleteRemote => agree.push(Step::Agree { path, entry: None }),
-                Action::MoveRemote { from } => {
-                    agree.push(Step::Agree { path: from.clone(), entry: None });
-                    agree.push(Step::Agree { path, entry: local });
-                }
-                Action::Cache => agree.push(Step::Agree { path, entry: item.at.remote.clone() }),
-                Action::None | Action::Conflict | Action::Blocked(_) | Action::Skipped => {}
-            }
-        }
-        leave.reverse();
-        leave.into_iter().chain(come).chain(agree).collect()
+    /// comes. Asked again, the same comes in the same order.
+    pub fn deeds(&self) -> impl Iterator<Item = Step> {
+        let leave = self.items.iter().rev().filter_map(Item::leave);
+        leave.chain(self.items.iter().filter_map(Item::come))
+    }
+
+    /// What both sides agree on after the publish, without anything being done here.
+    pub fn agreements(&self) -> impl Iterator<Item = Step> {
+        self.items.iter().flat_map(Item::agree)
     }
 }
 
@@ -218,11 +158,71 @@ impl Item {
             Action::Upload => Some((&self.at.path, self.at.local.entry()?)),
             Action::KeepBoth { aside } => Some((aside, self.at.local.entry()?)),
             Action::Restore => {
-                let (entry, _) = self.at.cache.as_ref()?;
+                let entry = self.at.cached()?;
                 let stands = self.at.remote.as_ref().is_some_and(|r| r.same(entry));
                 (!stands).then_some((&self.at.path, entry))
             }
             _ => None,
         }
+    }
+
+    /// What leaves its place here.
+    fn leave(&self) -> Option<Step> {
+        let local = || self.at.local.entry().cloned();
+        let path = self.at.path.clone();
+        match &self.action {
+            Action::DeleteLocal => Some(Step::Remove { path, expected: local()?, aside: None }),
+            Action::KeepBoth { aside } if self.at.remote.is_none() => {
+                Some(Step::Remove { path, expected: local()?, aside: Some(aside.clone()) })
+            }
+            Action::MoveLocal { from } => Some(Step::Rename {
+                from: from.clone(),
+                to: path,
+                expected: self.moved.as_ref()?.local.entry()?.clone(),
+                entry: self.at.remote.clone()?,
+            }),
+            _ => None,
+        }
+    }
+
+    /// What comes to its place here.
+    fn come(&self) -> Option<Step> {
+        let (entry, aside, source) = match &self.action {
+            Action::Download => (self.at.remote.clone()?, None, Source::Head),
+            Action::KeepBoth { aside } => {
+                (self.at.remote.clone()?, Some(aside.clone()), Source::Head)
+            }
+            Action::Restore if !self.is_restored_here() => {
+                let (entry, snapshot) = self.at.cache.as_deref()?;
+                (entry.clone(), None, Source::Snapshot(*snapshot))
+            }
+            _ => return None,
+        };
+        let (path, expected) = (self.at.path.clone(), self.at.local.entry().cloned());
+        Some(Step::Place { path, entry, expected, aside, source })
+    }
+
+    /// What both sides agree on without anything being done here.
+    fn agree(&self) -> impl Iterator<Item = Step> + use<> {
+        let here = |entry: Option<&Entry>| {
+            Some(Step::Agree { path: self.at.path.clone(), entry: entry.cloned() })
+        };
+        let steps = match &self.action {
+            Action::Upload => [here(self.at.local.entry()), None],
+            Action::DeleteRemote => [here(None), None],
+            Action::MoveRemote { from } => {
+                let left = Step::Agree { path: from.clone(), entry: None };
+                [Some(left), here(self.at.local.entry())]
+            }
+            Action::Cache => [here(self.at.remote.as_ref()), None],
+            Action::Restore if self.is_restored_here() => [here(self.at.cached()), None],
+            _ => [None, None],
+        };
+        steps.into_iter().flatten()
+    }
+
+    /// Whether the cached version stands here already.
+    fn is_restored_here(&self) -> bool {
+        matches!((self.at.local.entry(), self.at.cached()), (Some(l), Some(c)) if l.same(c))
     }
 }

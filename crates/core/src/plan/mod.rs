@@ -35,7 +35,7 @@ pub struct PathState {
     /// In the project's folder.
     pub local: Local,
     /// When both sides last agreed, with the snapshot of that.
-    pub cache: Option<(Entry, SnapshotId)>,
+    pub cache: Option<Box<(Entry, SnapshotId)>>,
     /// In the repository's head.
     pub remote: Option<Entry>,
 }
@@ -48,7 +48,7 @@ impl PathState {
 
     /// The cached entry without its snapshot.
     pub fn cached(&self) -> Option<&Entry> {
-        self.cache.as_ref().map(|(entry, _)| entry)
+        self.cache.as_deref().map(|(entry, _)| entry)
     }
 
     /// Stands for exactly what a person saw when deciding: a decision for other content is void.
@@ -164,7 +164,7 @@ pub struct Item {
     /// What is done.
     pub action: Action,
     /// For a move, what each side has at the former path.
-    pub moved: Option<PathState>,
+    pub moved: Option<Box<PathState>>,
     /// For a clash, the path that is a file on one side and a folder on the other.
     pub clash: Option<RepoPath>,
     /// The decision that counted, if it was a conflict.
@@ -196,8 +196,43 @@ impl Plan {
     ///
     /// Paths need not be sorted, but stand once each.
     pub fn make(paths: impl IntoIterator<Item = PathState>, request: &Request) -> Self {
-        let mut items: Vec<Item> = paths.into_iter().map(|at| Item::new(at, request)).collect();
-        items.sort_by(|a, b| a.at.path.cmp(&b.at.path));
+        let mut draft = Draft::new(request);
+        paths.into_iter().for_each(|at| draft.add(at));
+        draft.finish()
+    }
+
+    /// The paths that wait for a decision.
+    pub fn conflicts(&self) -> impl Iterator<Item = &Item> {
+        self.items.iter().filter(|i| i.action == Action::Conflict)
+    }
+
+    /// Whether applying it would leave everything as it is.
+    pub fn is_inert(&self) -> bool {
+        self.items.iter().all(|i| i.action.is_inert())
+    }
+}
+
+/// A plan in the making. It takes one path at a time: of a first sync, nothing is held twice.
+pub struct Draft<'r> {
+    request: &'r Request<'r>,
+    items: Vec<Item>,
+}
+
+impl<'r> Draft<'r> {
+    /// Nothing is in it yet.
+    pub fn new(request: &'r Request<'r>) -> Self {
+        Self { request, items: Vec::new() }
+    }
+
+    /// Adds a path; in any order, but once.
+    pub fn add(&mut self, at: PathState) {
+        self.items.push(Item::new(at, self.request));
+    }
+
+    /// The plan for all that was added.
+    pub fn finish(self) -> Plan {
+        let Self { request, mut items } = self;
+        items.sort_unstable_by(|a, b| a.at.path.cmp(&b.at.path));
         settle_clashes(&mut items, request);
         let only: Option<BTreeSet<&str>> =
             request.only.as_ref().map(|only| only.iter().map(RepoPath::as_str).collect());
@@ -211,17 +246,7 @@ impl Plan {
         aside::choose_names(&mut items, request);
         moves::pair(&mut items);
         items.retain(|item| item.action != Action::None);
-        Self { items }
-    }
-
-    /// The paths that wait for a decision.
-    pub fn conflicts(&self) -> impl Iterator<Item = &Item> {
-        self.items.iter().filter(|i| i.action == Action::Conflict)
-    }
-
-    /// Whether applying it would leave everything as it is.
-    pub fn is_inert(&self) -> bool {
-        self.items.iter().all(|i| i.action.is_inert())
+        Plan { items }
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) fn pair(items: &mut Vec<Item>) {
             } else {
                 Action::MoveLocal { from }
             };
-            items[to].moved = Some(moved);
+            items[to].moved = Some(Box::new(moved));
         }
     }
     let mut gone = gone.into_iter();

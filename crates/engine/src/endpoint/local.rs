@@ -172,7 +172,7 @@ impl RemoteTransaction for LocalTransaction {
         uploads: &[Upload],
         source: &dyn Supply,
         monitor: &Monitor,
-    ) -> Outcome<Vec<Result<(), Refusal>>> {
+    ) -> Outcome<Vec<(usize, Refusal)>> {
         self.0.stage(uploads, source, monitor)
     }
 

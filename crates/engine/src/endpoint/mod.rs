@@ -122,7 +122,7 @@ pub trait Endpoint: Send + Sync {
 
 /// The host's side of one transaction.
 pub trait RemoteTransaction: Send {
-    /// Stages content; for each upload, in order, whether it is there or why it is left out.
+    /// Stages content; gives what is left out, by its place in `uploads`, and why.
     ///
     /// # Errors
     /// Nothing more can be staged: no space, no connection, stopped.
@@ -131,7 +131,7 @@ pub trait RemoteTransaction: Send {
         uploads: &[Upload],
         source: &dyn Supply,
         monitor: &Monitor,
-    ) -> Outcome<Vec<Result<(), Refusal>>>;
+    ) -> Outcome<Vec<(usize, Refusal)>>;
 
     /// The one step that decides.
     ///

@@ -12,7 +12,7 @@ use dsg_core::snapshot::SnapshotId;
 use dsg_core::state::Local;
 use rusqlite::{Connection, Params, params};
 
-use super::row::{self, Seen, Standing};
+use super::row::{self, Row, Seen, Standing};
 use super::{Device, Problem, read, sqlite};
 
 /// Writes within one transaction; made by [`Index::batch`](super::Index::batch).
@@ -140,59 +140,78 @@ impl Batch<'_> {
             self.run("UPDATE entry SET r = NULL, r_mtime = NULL WHERE path = ?1", [path.as_str()])?;
             return self.bury(path);
         };
-        let tracked = rules.file(path) == Tracking::Tracked;
-        let state = if tracked { Standing::Absent } else { Standing::Excluded };
         self.run(
             "INSERT INTO entry (path, state, r, r_mtime) VALUES (?1, ?2, ?3, ?4) \
              ON CONFLICT (path) DO UPDATE SET r = excluded.r, r_mtime = excluded.r_mtime",
-            params![path.as_str(), state.to_sql(), row::identity(entry), row::mtime(entry)],
+            params![
+                path.as_str(),
+                standing(path, rules).to_sql(),
+                row::identity(entry),
+                row::mtime(entry)
+            ],
         )
     }
 
-    /// Sets R from a delta.
+    /// Sets C and R: both sides agree on this, in that snapshot. As [`Batch::set_cache`] and
+    /// [`Batch::set_remote`] together.
     ///
     /// # Errors
-    /// The delta's, or the database's.
-    pub fn apply_remote(
+    /// The database's.
+    pub fn set_agreed(
         &self,
-        delta: impl IntoIterator<Item = Outcome<Change>>,
+        path: &RepoPath,
+        agreed: Option<&Entry>,
+        snapshot: SnapshotId,
         rules: &SharedConfig,
     ) -> Outcome<()> {
-        for change in delta {
-            let change = change?;
-            self.set_remote(&change.path, change.entry.as_ref(), rules)?;
-        }
-        Ok(())
+        let Some(entry) = agreed else {
+            self.run(
+                "UPDATE entry SET c = NULL, c_mtime = NULL, c_snapshot = NULL, r = NULL, \
+                 r_mtime = NULL WHERE path = ?1",
+                [path.as_str()],
+            )?;
+            return self.bury(path);
+        };
+        self.run(
+            "INSERT INTO entry (path, state, c, c_mtime, c_snapshot, r, r_mtime) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?3, ?4) ON CONFLICT (path) DO UPDATE SET c = excluded.c, \
+             c_mtime = excluded.c_mtime, c_snapshot = excluded.c_snapshot, r = excluded.r, \
+             r_mtime = excluded.r_mtime",
+            params![
+                path.as_str(),
+                standing(path, rules).to_sql(),
+                row::identity(entry),
+                row::mtime(entry),
+                signed(snapshot.number())
+            ],
+        )
     }
 
-    /// Sets R from a whole manifest, sorted by path: what is not in it is no longer there.
+    /// Begins to set R from a whole manifest.
     ///
     /// # Errors
-    /// The manifest's, or the database's.
-    pub fn replace_remote(
-        &self,
-        manifest: impl IntoIterator<Item = Outcome<Change>>,
-        rules: &SharedConfig,
-    ) -> Outcome<()> {
-        let mut former =
-            Former { batch: self, page: Vec::new().into_iter(), next: None, last: String::new() };
+    /// The database's.
+    pub fn replace_remote<'b>(&'b self, rules: &'b SharedConfig) -> Outcome<Replacing<'b>> {
+        let page = Vec::new().into_iter();
+        let mut former = Former { batch: self, page, next: None, last: String::new() };
         former.advance()?;
-        for change in manifest {
-            let change = change?;
-            while let Some(gone) = former.next.take_if(|gone| *gone < change.path) {
-                former.advance()?;
-                self.set_remote(&gone, None, rules)?;
-            }
-            if former.next.as_ref() == Some(&change.path) {
-                former.advance()?;
-            }
-            self.set_remote(&change.path, change.entry.as_ref(), rules)?;
-        }
-        while let Some(gone) = former.next.take() {
-            former.advance()?;
-            self.set_remote(&gone, None, rules)?;
-        }
-        Ok(())
+        Ok(Replacing { former, rules })
+    }
+
+    /// The row of one path, as this transaction sees it.
+    ///
+    /// # Errors
+    /// The database's, or a damaged row.
+    pub fn row(&self, path: &RepoPath) -> Outcome<Option<Row>> {
+        read::row_of(self.connection, self.devices, path).map_err(|e| sqlite(self.path, e))
+    }
+
+    /// Chosen resolutions, as this transaction sees them: `(path, kind)`.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn resolutions(&self) -> Outcome<Vec<(String, String)>> {
+        read::resolutions(self.connection).map_err(|e| sqlite(self.path, e))
     }
 
     /// Lists a blocked path; `scan` is the number of the scan that found it.
@@ -274,9 +293,13 @@ impl Batch<'_> {
     }
 
     /// The connection, for rooms of this crate that keep tables of their own in the same file.
-    #[allow(dead_code, reason = "the transaction's record writes its tables here")]
     pub(crate) fn connection(&self) -> &Connection {
         self.connection
+    }
+
+    /// Where the database is.
+    pub(crate) fn file(&self) -> &Path {
+        self.path
     }
 
     /// The slot that names a device in rows; one that is not known compares as changed.
@@ -302,6 +325,49 @@ impl Batch<'_> {
 /// `SQLite` has no unsigned numbers; neither sizes nor snapshots reach the difference.
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// What L is of a path that is new to this checkout.
+fn standing(path: &RepoPath, rules: &SharedConfig) -> Standing {
+    if rules.file(path) == Tracking::Tracked { Standing::Absent } else { Standing::Excluded }
+}
+
+/// A whole manifest on its way to become R, one path after the other.
+pub struct Replacing<'b> {
+    former: Former<'b>,
+    rules: &'b SharedConfig,
+}
+
+impl Replacing<'_> {
+    /// Takes the next path of the manifest, which is sorted: what it passes over is not there any
+    /// more.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn put(&mut self, change: &Change) -> Outcome<()> {
+        let Self { former, rules } = self;
+        while let Some(gone) = former.next.take_if(|gone| *gone < change.path) {
+            former.advance()?;
+            former.batch.set_remote(&gone, None, rules)?;
+        }
+        if former.next.as_ref() == Some(&change.path) {
+            former.advance()?;
+        }
+        former.batch.set_remote(&change.path, change.entry.as_ref(), rules)
+    }
+
+    /// The manifest has no more paths.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn finish(self) -> Outcome<()> {
+        let Self { mut former, rules } = self;
+        while let Some(gone) = former.next.take() {
+            former.advance()?;
+            former.batch.set_remote(&gone, None, rules)?;
+        }
+        Ok(())
+    }
 }
 
 /// The paths of the former head, in order, while the new one is written over it. Always one step

@@ -15,7 +15,7 @@
 mod batch;
 mod forget;
 mod read;
-mod row;
+pub(crate) mod row;
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ use dsg_core::failure::{Code, Failure, Outcome};
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use rustix::fs::{CWD, Mode, OFlags};
 
-pub use batch::Batch;
+pub use batch::{Batch, Replacing};
 pub use read::{Counts, Problem, ProblemKind};
 pub use row::{Known, Row, Seen, Standing};
 
@@ -214,7 +214,6 @@ impl Index {
     }
 
     /// The connection, for rooms of this crate that keep tables of their own in the same file.
-    #[allow(dead_code, reason = "the transaction's record keeps its tables here")]
     pub(crate) fn connection(&self) -> &Connection {
         &self.connection
     }

@@ -1,5 +1,7 @@
 //! Reading the index, in order and in pages.
 
+use std::cell::RefCell;
+
 use dsg_core::failure::{Failure, Outcome};
 use dsg_core::path::RepoPath;
 use dsg_core::snapshot::SnapshotId;
@@ -97,12 +99,7 @@ impl Index {
     /// # Errors
     /// The database's, or a damaged row.
     pub fn row(&self, path: &RepoPath) -> Outcome<Option<Row>> {
-        let sql = format!("SELECT {COLUMNS} FROM entry WHERE path = ?1");
-        let read = || -> rusqlite::Result<_> {
-            let mut query = self.connection.prepare_cached(&sql)?;
-            query.query_row([path.as_str()], |row| self.decode(row)).optional()
-        };
-        read().map_err(|e| self.trouble(e))
+        row_of(&self.connection, &self.devices, path).map_err(|e| self.trouble(e))
     }
 
     /// Every path that is not in sync, in order: changed on a side, unknown, or excluded.
@@ -191,12 +188,7 @@ impl Index {
     /// # Errors
     /// The database's.
     pub fn resolutions(&self) -> Outcome<Vec<(String, String)>> {
-        let read = || -> rusqlite::Result<_> {
-            let sql = "SELECT path, kind FROM resolution ORDER BY path";
-            let mut query = self.connection.prepare_cached(sql)?;
-            query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
-        };
-        read().map_err(|e| self.trouble(e))
+        resolutions(&self.connection).map_err(|e| self.trouble(e))
     }
 
     /// Whether something below `dir` or at it was ever synced, or stands in the head.
@@ -263,7 +255,8 @@ impl Index {
         loop {
             let read = || -> rusqlite::Result<Vec<Row>> {
                 let mut query = self.connection.prepare_cached(sql)?;
-                query.query_map([after.as_str(), before], |row| self.decode(row))?.collect()
+                let devices = &self.devices;
+                query.query_map([after.as_str(), before], |row| decode(devices, row))?.collect()
             };
             let page = read().map_err(|e| self.trouble(e))?;
             let full = page.len() == page_size;
@@ -277,31 +270,6 @@ impl Index {
         }
     }
 
-    fn decode(&self, row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
-        let path = parse_path(row.get_ref(0)?)?;
-        let standing = Standing::from_sql(row.get(1)?).ok_or_else(|| broken(1))?;
-        let entry_at = |column: usize| {
-            let Some(bytes) = row.get_ref(column)?.as_blob_or_null()? else { return Ok(None) };
-            let entry = row::entry(&path, bytes, row.get(column + 1)?);
-            entry.map(Some).ok_or_else(|| broken(column))
-        };
-        let local = match standing {
-            Standing::Absent => Local::Absent,
-            Standing::Present => Local::Present(entry_at(4)?.ok_or_else(|| broken(4))?),
-            Standing::Unknown => Local::Unknown(row.get::<_, Option<_>>(3)?.unwrap_or_default()),
-            Standing::Excluded => Local::Excluded,
-        };
-        let cache = match entry_at(6)? {
-            None => None,
-            Some(entry) => {
-                Some((entry, SnapshotId::new(unsigned(row, 8)?).ok_or_else(|| broken(8))?))
-            }
-        };
-        let remote = entry_at(9)?;
-        let seen = if standing == Standing::Present { self.decode_seen(row)? } else { None };
-        Ok(Row { path, local, local_stat: seen.map(|s| s.stat), cache, remote })
-    }
-
     fn decode_known(&self, row: &rusqlite::Row<'_>) -> rusqlite::Result<Known> {
         let packed = row.get_ref(2)?.as_blob_or_null()?;
         Ok(Known {
@@ -309,19 +277,10 @@ impl Index {
             path: parse_path(row.get_ref(0)?)?,
             standing: Standing::from_sql(row.get(1)?).ok_or_else(|| broken(1))?,
             note: row.get(3)?,
-            seen: self.decode_seen(row)?,
+            seen: decode_seen(&self.devices, row)?,
             cached: row.get(4)?,
             remote: row.get(5)?,
         })
-    }
-
-    fn decode_seen(&self, row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Seen>> {
-        let Some(bytes) = row.get_ref(2)?.as_blob_or_null()? else { return Ok(None) };
-        let device = |slot| {
-            let devices = self.devices.borrow();
-            devices.iter().find(|d| d.slot == slot).map_or(0, |d| d.dev)
-        };
-        row::unpack(bytes, device).map(Some).ok_or_else(|| broken(2))
     }
 
     /// A row that is not what this program writes.
@@ -329,6 +288,54 @@ impl Index {
     pub(crate) fn broken_row(&self, what: &str) -> Failure {
         damaged(&self.path, what)
     }
+}
+
+/// The row of one path, as a connection or a transaction sees it.
+pub(super) fn row_of(
+    connection: &Connection,
+    devices: &RefCell<Vec<Device>>,
+    path: &RepoPath,
+) -> rusqlite::Result<Option<Row>> {
+    let sql = format!("SELECT {COLUMNS} FROM entry WHERE path = ?1");
+    let mut query = connection.prepare_cached(&sql)?;
+    query.query_row([path.as_str()], |row| decode(devices, row)).optional()
+}
+
+pub(super) fn resolutions(connection: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
+    let mut query = connection.prepare_cached("SELECT path, kind FROM resolution ORDER BY path")?;
+    query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+fn decode(devices: &RefCell<Vec<Device>>, row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
+    let path = parse_path(row.get_ref(0)?)?;
+    let standing = Standing::from_sql(row.get(1)?).ok_or_else(|| broken(1))?;
+    let entry_at = |column: usize| {
+        let Some(bytes) = row.get_ref(column)?.as_blob_or_null()? else { return Ok(None) };
+        let entry = row::entry(&path, bytes, row.get(column + 1)?);
+        entry.map(Some).ok_or_else(|| broken(column))
+    };
+    let local = match standing {
+        Standing::Absent => Local::Absent,
+        Standing::Present => Local::Present(entry_at(4)?.ok_or_else(|| broken(4))?),
+        Standing::Unknown => Local::Unknown(row.get::<_, Option<_>>(3)?.unwrap_or_default()),
+        Standing::Excluded => Local::Excluded,
+    };
+    let cache = match entry_at(6)? {
+        None => None,
+        Some(entry) => Some((entry, SnapshotId::new(unsigned(row, 8)?).ok_or_else(|| broken(8))?)),
+    };
+    let remote = entry_at(9)?;
+    let seen = if standing == Standing::Present { decode_seen(devices, row)? } else { None };
+    Ok(Row { path, local, local_stat: seen.map(|s| s.stat), cache, remote })
+}
+
+fn decode_seen(
+    devices: &RefCell<Vec<Device>>,
+    row: &rusqlite::Row<'_>,
+) -> rusqlite::Result<Option<Seen>> {
+    let Some(bytes) = row.get_ref(2)?.as_blob_or_null()? else { return Ok(None) };
+    let device = |slot| devices.borrow().iter().find(|d| d.slot == slot).map_or(0, |d| d.dev);
+    row::unpack(bytes, device).map(Some).ok_or_else(|| broken(2))
 }
 
 pub(super) fn meta(connection: &Connection, key: &str) -> rusqlite::Result<Option<String>> {

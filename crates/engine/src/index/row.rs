@@ -99,7 +99,7 @@ pub struct Known {
 
 /// Packs what makes two entries the same for a person: equal bytes if and only if
 /// [`Entry::same`].
-pub(super) fn identity(entry: &Entry) -> Vec<u8> {
+pub(crate) fn identity(entry: &Entry) -> Vec<u8> {
     match entry {
         Entry::File(file) => {
             let mut bytes = Vec::with_capacity(41);
@@ -113,12 +113,12 @@ pub(super) fn identity(entry: &Entry) -> Vec<u8> {
 }
 
 /// The time that is kept beside an identity.
-pub(super) fn mtime(entry: &Entry) -> Option<i64> {
+pub(crate) fn mtime(entry: &Entry) -> Option<i64> {
     entry.file().map(|f| f.mtime.0)
 }
 
 /// Unpacks an entry; `None` if the bytes are none.
-pub(super) fn entry(path: &RepoPath, identity: &[u8], mtime: Option<i64>) -> Option<Entry> {
+pub(crate) fn entry(path: &RepoPath, identity: &[u8], mtime: Option<i64>) -> Option<Entry> {
     let (&kind, rest) = identity.split_first()?;
     match kind {
         b'l' => {

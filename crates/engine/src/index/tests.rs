@@ -304,8 +304,13 @@ proptest! {
         let (_dir, mut index) = fresh();
         let rules = SharedConfig::new("p");
         for head in [&before, &after] {
-            let manifest = head.iter().map(|(p, n)| Ok(Change { path: path(p), entry: Some(file(&n.to_string())) }));
-            index.batch(|b| b.replace_remote(manifest, &rules)).unwrap();
+            index.batch(|b| {
+                let mut whole = b.replace_remote(&rules)?;
+                for (p, n) in head {
+                    whole.put(&Change { path: path(p), entry: Some(file(&n.to_string())) })?;
+                }
+                whole.finish()
+            }).unwrap();
         }
         let mut found = std::collections::BTreeMap::new();
         index.rows_within("", &mut |row| {

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 
 use dsg_core::config::SharedConfig;
 use dsg_core::failure::{Code, Failure, Outcome};
-use dsg_core::manifest::Change;
 use dsg_core::repository::RepositoryInfo;
 use dsg_core::safety::Allow;
 use dsg_core::snapshot::SnapshotHeader;
@@ -45,23 +44,16 @@ impl Project {
         let info = serde_json::to_string(endpoint.info()).unwrap_or_default();
         self.index.batch(|batch| {
             if let (Some(head), Some(rules)) = (&head, &rules) {
-                let mut changes = Vec::new();
                 let header = if since.is_some() {
                     endpoint.changes_since(since, &mut |change| {
-                        changes.push(Ok(change));
-                        Ok(())
+                        batch.set_remote(&change.path, change.entry.as_ref(), rules)
                     })?
                 } else {
-                    endpoint.manifest(head.id, &mut |change| {
-                        changes.push(Ok::<Change, Failure>(change));
-                        Ok(())
-                    })?
+                    let mut whole = batch.replace_remote(rules)?;
+                    let header = endpoint.manifest(head.id, &mut |change| whole.put(&change))?;
+                    whole.finish()?;
+                    header
                 };
-                if since.is_some() {
-                    batch.apply_remote(changes, rules)?;
-                } else {
-                    batch.replace_remote(changes, rules)?;
-                }
                 batch.set_meta("head", Some(header.line().trim_end()))?;
             }
             match forget {

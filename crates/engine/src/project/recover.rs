@@ -15,7 +15,7 @@ use dsg_fs::lock::Lock;
 use super::{PATIENCE, Project};
 use crate::areas::{Areas, STAGING, leftovers};
 use crate::endpoint;
-use crate::record::{self, Place, Record, SealedStep};
+use crate::record::{self, Place, Record};
 use crate::settle;
 use crate::transaction::Published;
 
@@ -69,21 +69,20 @@ impl Project {
             self.clean_staging()?;
             return Ok(None);
         };
-        let steps = record::steps(&self.index)?;
         if !record.place.is(&Place::of(&self.dir)?) {
             monitor.event(Event::Notice("This folder is a copy of a project that was being synced; that sync is left to the original.".into()));
-            return self.drop_record(&record, &steps).map(|()| None);
+            return self.drop_record(&record).map(|()| None);
         }
-        match self.decided(&record, &steps) {
-            Ok(None) => self.drop_record(&record, &steps).map(|()| None),
+        match self.decided(&record) {
+            Ok(None) => self.drop_record(&record).map(|()| None),
             Ok(Some(published)) => self.finish(&record, published, monitor),
             Err(failure) => Ok(Some(failure)),
         }
     }
 
     /// What became of a record's transaction; `None`: it was not published.
-    fn decided(&self, record: &Record, steps: &[SealedStep]) -> Outcome<Option<Published>> {
-        let recovered = |header| Published::recovered(record.clone(), steps.to_vec(), header);
+    fn decided(&self, record: &Record) -> Outcome<Option<Published>> {
+        let recovered = |header| Published::recovered(record.clone(), header);
         if !record.publishes {
             return Ok(Some(recovered(self.known_head()?)));
         }
@@ -136,10 +135,10 @@ impl Project {
     }
 
     /// Gives a transaction up. What a person's is of what it swapped out goes to the trash.
-    fn drop_record(&mut self, record: &Record, steps: &[SealedStep]) -> Outcome<()> {
+    fn drop_record(&mut self, record: &Record) -> Outcome<()> {
         let mut areas = Areas::new(self.dir.try_clone()?, &record.transaction);
         areas.reopen(&record.grounds)?;
-        settle::sweep(&areas, steps)?;
+        settle::sweep(&areas, record::deeds(&self.index))?;
         self.index.batch(record::forget)?;
         areas.clean()
     }

@@ -9,7 +9,7 @@ use dsg_core::plan::{Action, Decision, Item, Resolution};
 use dsg_core::state::Local;
 
 use super::Project;
-use super::pending::stored;
+use crate::decisions::stored;
 use crate::scan::{Scope, scan};
 
 impl Project {
@@ -31,7 +31,7 @@ impl Project {
         let head = self.known_head()?;
         let configs = self.configs(head.as_ref())?;
         scan(&self.root, &configs.merged, &mut self.index, Scope::Paths(paths), monitor)?;
-        let plan = self.plan(&configs.merged, None, BTreeMap::new())?.plan;
+        let plan = self.plan(&configs.merged, None, BTreeMap::new())?;
         let wanted: BTreeSet<&str> = named.iter().map(RepoPath::as_str).collect();
         let mut unmet = wanted.clone();
         let mut meant: BTreeSet<&RepoPath> = BTreeSet::new();

@@ -81,9 +81,8 @@ impl Project {
         unsettled: Option<String>,
     ) -> Outcome<Status> {
         let head = self.known_head()?;
-        let pending = self.plan(&configs.merged, None, BTreeMap::new())?;
-        let mut changes: Vec<StatusChange> =
-            pending.plan.items.iter().map(StatusChange::of).collect();
+        let plan = self.plan(&configs.merged, None, BTreeMap::new())?;
+        let mut changes: Vec<StatusChange> = plan.items.iter().map(StatusChange::of).collect();
         let mut problems: BTreeMap<String, Problem> =
             self.index.problems()?.into_iter().map(|p| (p.path.clone(), p)).collect();
         for change in &mut changes {

@@ -7,14 +7,12 @@ use dsg_core::config::SharedConfig;
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::monitor::{Monitor, Phase};
 use dsg_core::path::{RepoPath, normalized};
-use dsg_core::plan::effects::Step;
 use dsg_core::plan::{Action, Plan};
 use dsg_core::safety::{self, Allow, Facts};
 use dsg_core::snapshot::{Authorship, SnapshotHeader};
 
 use super::Project;
 use super::head::Configs;
-use super::pending::Pending;
 use crate::areas::Areas;
 use crate::author;
 use crate::crash;
@@ -75,11 +73,10 @@ impl Project {
         let _ready = self.ready_to_change("preview", monitor)?;
         let endpoint = endpoint::open(&self.address)?;
         let ground = self.survey(&*endpoint, options, monitor)?;
-        let pending =
-            self.plan(&ground.configs.merged, only(options)?.as_deref(), BTreeMap::new())?;
-        let mut report = self.promised(&pending.plan)?;
-        report.bytes_sent = pending.plan.outgoing().iter().map(|o| o.entry.size()).sum();
-        report.bytes_received = pending.plan.steps().iter().map(Step::incoming).sum();
+        let plan = self.plan(&ground.configs.merged, only(options)?.as_deref(), BTreeMap::new())?;
+        let mut report = self.promised(&plan)?;
+        report.bytes_sent = plan.outgoing().map(|o| o.file.size).sum();
+        report.bytes_received = plan.deeds().map(|step| step.incoming()).sum();
         report.round_trips = endpoint.round_trips();
         report.seconds = begun.elapsed().as_secs_f64();
         Ok(report)
@@ -142,7 +139,7 @@ impl Project {
         if let Some(touched) = &options.touched {
             let scope = Scope::Paths(touched);
             let summary = scan(&self.root, rules, &mut self.index, scope, monitor)?;
-            let plan = self.plan(rules, None, BTreeMap::new())?.plan;
+            let plan = self.plan(rules, None, BTreeMap::new())?;
             let deletes =
                 |a: &Action| matches!(a, Action::DeleteRemote | Action::MoveRemote { .. });
             if !plan.items.iter().any(|i| deletes(&i.action)) {
@@ -165,11 +162,11 @@ impl Project {
         let mut blocked = BTreeMap::new();
         for round in 0.. {
             monitor.phase(Phase::Comparing, None, None);
-            let Pending { plan, looks } =
-                self.plan(&configs.merged, only.as_deref(), blocked.clone())?;
+            let planned = i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX);
+            let plan = self.plan(&configs.merged, only.as_deref(), blocked.clone())?;
             refuse_conflicts(&plan, options)?;
             self.check_safety(&plan, &summary, options)?;
-            if plan.remote_changes().is_empty() && !configs.remote_differs && head.is_some() {
+            if !plan.changes_remote() && !configs.remote_differs && head.is_some() {
                 // Nothing will be published, which would look for drift. Who publishes just now
                 // looks for it, too.
                 match endpoint.check_drift(monitor) {
@@ -188,26 +185,17 @@ impl Project {
                 }
                 return self.promised(&plan);
             }
-            let scanned = i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX);
-            let seen = |path: &RepoPath| {
-                // A file written moments ago may be written again within the same tick.
-                looks
-                    .get(path)
-                    .copied()
-                    .filter(|s| s.mtime.0.max(s.ctime.0) < scanned - 10_000_000_000)
-            };
             let context = Context {
                 authorship: authorship(author::author()?, &options.message),
                 base: head.as_ref().map(|h| h.id),
                 config: configs.merged.clone(),
                 config_changes: configs.remote_differs,
                 seen_config: configs.seen.clone(),
+                planned,
             };
             let left_out = self.promised(&plan)?.skipped;
             let mut areas = Areas::new(self.dir.try_clone()?, &context.authorship.transaction);
-            let staged = match (Planned { context, plan, seen: &seen }
-                .stage(endpoint, &mut areas, monitor))
-            {
+            let staged = match (Planned { context, plan }).stage(endpoint, &mut areas, monitor) {
                 Ok(Staging::Complete(staged)) => staged,
                 Ok(Staging::Rejected(rejected)) => {
                     areas.clean()?;
@@ -223,7 +211,7 @@ impl Project {
                     return Err(failure);
                 }
             };
-            let published = match staged.publish(&mut self.index, endpoint, head, monitor) {
+            let published = match staged.publish(&mut self.index, &areas, endpoint, head, monitor) {
                 Ok(published) => published,
                 Err(failure) => {
                     // What an open record needs stays for the next run.
@@ -258,7 +246,7 @@ impl Project {
         summary: &ScanSummary,
         options: &SyncOptions,
     ) -> Outcome<()> {
-        let incoming: u64 = plan.steps().iter().map(Step::incoming).sum();
+        let incoming: u64 = plan.deeds().map(|step| step.incoming()).sum();
         let shown = |dir: &str| if dir.is_empty() { ".".to_owned() } else { dir.to_owned() };
         let deletes = plan
             .items

@@ -45,8 +45,8 @@ impl Desk {
         if let Step::Remove { path, .. } | Step::Rename { from: path, .. } = &step {
             self.areas.at(path).unwrap();
         }
-        let name = self.steps.len().to_string();
-        self.steps.push(SealedStep { step, wait: Wait { name, staged, seen: None } });
+        let number = self.steps.len() as u64;
+        self.steps.push(SealedStep { number, step, wait: Wait { staged, seen: None } });
     }
 
     fn place(&mut self, at: &str, expected: Option<&str>, content: &str, aside: Option<&str>) {
@@ -74,11 +74,18 @@ impl Desk {
     }
 
     fn settle(&mut self) -> Vec<Ended> {
-        {
-            let ended = super::settle(&self.areas, &self.steps, &Monitor::silent()).unwrap();
-            super::sweep(&self.areas, &self.steps).unwrap();
-            ended
-        }
+        self.settle_in(&self.areas)
+    }
+
+    fn settle_in(&self, areas: &Areas) -> Vec<Ended> {
+        let steps = || self.steps.iter().cloned().map(Ok);
+        let mut refused = super::settle(areas, steps, &Monitor::silent()).unwrap();
+        super::sweep(areas, steps()).unwrap();
+        let ended = |step: &SealedStep| match refused.remove(&step.number) {
+            Some(why) => Ended::Refused(why),
+            None => Ended::Done,
+        };
+        self.steps.iter().map(ended).collect()
     }
 
     fn read(&self, at: &str) -> Option<String> {
@@ -315,8 +322,7 @@ fn staging_that_is_gone_is_not_taken_for_done() {
     fs::remove_dir_all(desk.folder.path().join(".dsg/staging")).unwrap();
     let mut areas = Areas::new(Dir::open(desk.folder.path()).unwrap(), "t1");
     areas.reopen(&grounds).unwrap();
-    let ended = super::settle(&areas, &desk.steps, &Monitor::silent()).unwrap();
-    assert!(refused(&ended[0]));
+    assert!(refused(&desk.settle_in(&areas)[0]));
     assert_eq!(desk.read("input/a").as_deref(), Some("old"));
 }
 
@@ -341,7 +347,7 @@ fn giving_up_keeps_what_was_swapped_out() {
     desk.place("input/a", Some("old"), "new", None);
     let area = desk.areas.find(&path("input/a")).unwrap();
     area.staging.exchange("0", desk.areas.root(), "input/a").unwrap();
-    super::sweep(&desk.areas, &desk.steps).unwrap();
+    super::sweep(&desk.areas, desk.steps.iter().cloned().map(Ok)).unwrap();
     desk.areas.clean().unwrap();
     assert_eq!(desk.trash("input/a").as_deref(), Some("edited"));
 }

@@ -6,30 +6,30 @@
 
 mod outgoing;
 mod published;
+mod steps;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use dsg_core::config::SharedConfig;
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::monitor::{Monitor, Phase};
-use dsg_core::path::RepoPath;
-use dsg_core::plan::Plan;
-use dsg_core::plan::effects::{Source, Step};
+use dsg_core::plan::effects::Step;
+use dsg_core::plan::{Item, Plan};
 use dsg_core::repository::{self, Access, Publication};
 use dsg_core::snapshot::{Authorship, SnapshotHeader, SnapshotId};
-use dsg_fs::dir::Dir;
 use dsg_fs::stat::Stat;
 
 use crate::areas::Areas;
 use crate::crash;
 use crate::endpoint::{Endpoint, RemoteTransaction};
 use crate::incoming;
-use crate::index::Index;
+use crate::index::{Batch, Index};
 use crate::record::{self, Place, Record, SealedStep, Wait};
 use crate::report::SyncReport;
 
 pub(crate) use outgoing::{PRIVATE, Rejected};
 pub(crate) use published::Published;
+use steps::Steps;
 
 /// What a transaction is about, besides its plan.
 pub(crate) struct Context {
@@ -43,16 +43,16 @@ pub(crate) struct Context {
     pub config_changes: bool,
     /// The configuration that stands in the folder.
     pub seen_config: Option<SharedConfig>,
+    /// When the plan was made, in nanoseconds since 1970.
+    pub planned: i64,
 }
 
 /// A plan that may be carried out.
-pub(crate) struct Planned<'a> {
+pub(crate) struct Planned {
     /// What it is about.
     pub context: Context,
     /// What is done.
     pub plan: Plan,
-    /// Looks at local files that need no reading to be recognised.
-    pub seen: &'a dyn Fn(&RepoPath) -> Option<Stat>,
 }
 
 /// How staging ended.
@@ -63,7 +63,7 @@ pub(crate) enum Staging {
     Rejected(Vec<Rejected>),
 }
 
-impl Planned<'_> {
+impl Planned {
     /// Brings all content to where it waits, and makes what is staged here durable.
     ///
     /// # Errors
@@ -74,48 +74,49 @@ impl Planned<'_> {
         areas: &mut Areas,
         monitor: &Monitor,
     ) -> Outcome<Staging> {
-        let Self { context, plan, seen } = self;
-        let steps = split_moves(areas, plan.steps())?;
-        let going = plan.outgoing();
-        let down = steps.iter().filter_map(incoming_size);
-        let (files, bytes) = down
-            .chain(going.iter().map(|o| o.entry.size()))
-            .fold((0, 0), |(n, b), size| (n + 1, b + size));
+        let Self { context, plan } = self;
+        let steps = Steps::new(plan, areas)?;
+        let comes = |(_, step)| match step {
+            Step::Place { entry, .. } => Some(entry.size()),
+            _ => None,
+        };
+        let sent: u64 = steps.plan().outgoing().map(|o| o.file.size).sum();
+        let (files, bytes) = (steps.deeds().filter_map(comes))
+            .fold((steps.plan().outgoing().count() as u64, sent), |(n, b), size| (n + 1, b + size));
         monitor.phase(Phase::Staging, Some(files), Some(bytes));
         check_access(areas, &steps)?;
-        for step in &steps {
+        for (_, step) in steps.deeds() {
             if let Step::Remove { path, .. } | Step::Rename { from: path, .. } = step {
-                areas.at(path)?;
+                areas.at(&path)?;
             }
         }
 
-        let mut report = SyncReport::promised(&plan);
-        report.bytes_received = incoming::stage(endpoint, areas, context.base, &steps, monitor)?;
-        let changes = plan.remote_changes();
+        let mut report = SyncReport::promised(steps.plan());
+        report.bytes_received =
+            incoming::stage(endpoint, areas, context.base, steps.deeds(), monitor)?;
         let creates = context.base.is_none();
         let mut remote = None;
-        if !changes.is_empty() || context.config_changes || creates {
+        if steps.plan().changes_remote() || context.config_changes || creates {
             let mut transaction = endpoint.begin(context.base, &context.authorship.transaction)?;
             let team = endpoint.info().access == Access::Team;
-            let rejected = outgoing::send(&mut *transaction, team, areas, &steps, &going, monitor)?;
+            let rejected = outgoing::send(&mut *transaction, team, areas, &steps, monitor)?;
             if !rejected.is_empty() {
                 transaction.abort()?;
                 return Ok(Staging::Rejected(rejected));
             }
-            report.bytes_sent = going.iter().map(|o| o.entry.size()).sum();
+            report.bytes_sent = sent;
             let publication = Publication {
                 base: context.base,
                 authorship: context.authorship.clone(),
                 config: context.config.clone(),
-                changes,
-                copies: plan.remote_copies(),
+                changes: steps.plan().remote_changes(),
+                copies: steps.plan().remote_copies(),
             };
             remote = Some((transaction, publication));
         }
         crash::STAGED.pass();
-        let inodes = incoming::harden(areas, &steps)?;
-        let steps = seal_steps(areas.root(), steps, &inodes, seen)?;
-        let decided = plan.items.iter().filter(|i| i.resolution.is_some() && !i.action.is_inert());
+        incoming::harden(areas, steps.deeds())?;
+        let decided = |i: &&Item| i.resolution.is_some() && !i.action.is_inert();
         let record = Record {
             transaction: context.authorship.transaction,
             base: context.base,
@@ -124,54 +125,19 @@ impl Planned<'_> {
             seen_config: context.seen_config,
             grounds: areas.all().map(|a| a.ground.clone()).collect(),
             repository: endpoint.info().id.clone(),
-            decided: decided.map(|i| i.at.path.clone()).collect(),
+            decided: steps.plan().items.iter().filter(decided).map(|i| i.at.path.clone()).collect(),
             place: Place::of(areas.root())?,
         };
-        Ok(Staging::Complete(Box::new(Staged { record, steps, remote, report })))
+        let planned = context.planned;
+        Ok(Staging::Complete(Box::new(Staged { record, steps, planned, remote, report })))
     }
-}
-
-fn incoming_size(step: &Step) -> Option<u64> {
-    match step {
-        Step::Place { entry, .. } => Some(entry.size()),
-        _ => None,
-    }
-}
-
-/// A rename cannot cross file systems: there, the content is fetched and the old file removed.
-fn split_moves(areas: &mut Areas, steps: Vec<Step>) -> Outcome<Vec<Step>> {
-    let mut split = Vec::with_capacity(steps.len());
-    let mut come = Vec::new();
-    for step in steps {
-        let Step::Rename { from, to, .. } = &step else {
-            split.push(step);
-            continue;
-        };
-        let top = areas.at(from)?.ground.top.clone();
-        let crosses = areas.at(to)?.ground.top != top;
-        match step {
-            Step::Rename { from, to, expected, entry } if crosses => {
-                split.push(Step::Remove { path: from, expected, aside: None });
-                come.push(Step::Place {
-                    path: to,
-                    entry,
-                    expected: None,
-                    aside: None,
-                    source: Source::Head,
-                });
-            }
-            step => split.push(step),
-        }
-    }
-    split.extend(come);
-    Ok(split)
 }
 
 /// What settling will write to must be writable now, not after the publish.
-fn check_access(areas: &Areas, steps: &[Step]) -> Outcome<()> {
-    let mut checked = std::collections::BTreeSet::new();
-    for step in steps {
-        let (path, other) = match step {
+fn check_access(areas: &Areas, steps: &Steps) -> Outcome<()> {
+    let mut checked = BTreeSet::new();
+    for (_, step) in steps.deeds() {
+        let (path, other) = match &step {
             Step::Place { path, aside, .. } | Step::Remove { path, aside, .. } => {
                 (path, aside.as_ref())
             }
@@ -180,9 +146,10 @@ fn check_access(areas: &Areas, steps: &[Step]) -> Outcome<()> {
         };
         for path in [Some(path), other].into_iter().flatten() {
             for dir in path.ancestors().chain([""]) {
-                if !checked.insert(dir.to_owned()) {
+                if checked.contains(dir) {
                     break;
                 }
+                checked.insert(dir.to_owned());
                 let opened = if dir.is_empty() {
                     areas.root().try_clone()
                 } else {
@@ -203,32 +170,49 @@ fn check_access(areas: &Areas, steps: &[Step]) -> Outcome<()> {
     Ok(())
 }
 
-fn seal_steps(
-    root: &Dir,
-    steps: Vec<Step>,
-    inodes: &BTreeMap<usize, u64>,
-    seen: &dyn Fn(&RepoPath) -> Option<Stat>,
-) -> Outcome<Vec<SealedStep>> {
-    let seal = |(number, step): (usize, Step)| {
-        let (looked_at, staged) = match &step {
-            Step::Place { path, expected, .. } => {
-                (expected.as_ref().map(|_| path), inodes.get(&number).copied())
-            }
-            Step::Remove { path, .. } | Step::Rename { from: path, .. } => {
-                (Some(path), root.stat(path.as_str())?.map(|s| s.ino))
-            }
-            Step::Agree { .. } => (None, None),
-        };
-        let seen = looked_at.and_then(seen).map(|s| (s.ino, s.size, s.mtime));
-        Ok(SealedStep { step, wait: Wait { name: number.to_string(), staged, seen } })
+/// Files that were written so short before the plan was made may be written again within the same
+/// tick of their clock: an equal stat does not prove that they are the same.
+const CLOCK_DOUBT_NS: i64 = 10_000_000_000;
+
+/// A step with what settling needs to know of it.
+fn sealed(
+    batch: &Batch,
+    areas: &Areas,
+    number: u64,
+    step: Step,
+    planned: i64,
+) -> Outcome<SealedStep> {
+    let mut sealed = SealedStep { number, step, wait: Wait::default() };
+    let looked_at = match &sealed.step {
+        Step::Place { path, expected, .. } => {
+            let name = sealed.name();
+            let waiting = areas.find(path).map(|area| area.staging.stat(&name)).transpose()?;
+            let Some(waiting) = waiting.flatten() else {
+                let message = format!("What was staged for {path} is not there any more.");
+                return Err(Failure::new(Code::Io, message).hint("Sync again."));
+            };
+            sealed.wait.staged = Some(waiting.ino);
+            expected.as_ref().map(|_| path)
+        }
+        Step::Remove { path, .. } | Step::Rename { from: path, .. } => {
+            sealed.wait.staged = areas.root().stat(path.as_str())?.map(|s| s.ino);
+            Some(path)
+        }
+        Step::Agree { .. } => None,
     };
-    steps.into_iter().enumerate().map(seal).collect()
+    if let Some(path) = looked_at {
+        let look = batch.row(path)?.and_then(|row| row.local_stat);
+        let proves = |s: &Stat| s.mtime.0.max(s.ctime.0) < planned - CLOCK_DOUBT_NS;
+        sealed.wait.seen = look.filter(proves).map(|s| (s.ino, s.size, s.mtime));
+    }
+    Ok(sealed)
 }
 
 /// Everything waits on both sides; nothing is visible.
 pub(crate) struct Staged {
     record: Record,
-    steps: Vec<SealedStep>,
+    steps: Steps,
+    planned: i64,
     remote: Option<(Box<dyn RemoteTransaction>, Publication)>,
     report: SyncReport,
 }
@@ -242,13 +226,19 @@ impl Staged {
     pub fn publish(
         self,
         index: &mut Index,
+        areas: &Areas,
         endpoint: &dyn Endpoint,
         head: Option<SnapshotHeader>,
         monitor: &Monitor,
     ) -> Outcome<Published> {
-        let Self { record, steps, remote, mut report } = self;
+        let Self { record, steps, planned, remote, mut report } = self;
         monitor.check()?;
-        index.batch(|batch| record::seal(batch, &record, &steps))?;
+        index.batch(|batch| {
+            let seal = |(number, step)| sealed(batch, areas, number, step, planned);
+            record::seal(batch, &record, steps.all().map(seal))
+        })?;
+        // From here on the record knows them.
+        drop(steps);
         crash::SEALED.pass();
         monitor.phase(Phase::Publishing, None, None);
         let mut header = head;
@@ -267,7 +257,7 @@ impl Staged {
             header = Some(published);
         }
         crash::PUBLISHED.pass();
-        Ok(Published::decided(record, steps, header, report))
+        Ok(Published::decided(record, header, report))
     }
 }
 

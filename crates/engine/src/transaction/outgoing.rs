@@ -6,9 +6,9 @@ use std::sync::Arc;
 use dsg_core::failure::Outcome;
 use dsg_core::monitor::Monitor;
 use dsg_core::path::RepoPath;
-use dsg_core::plan::effects::{Outgoing, Step};
 use dsg_fs::dir::Dir;
 
+use super::steps::Steps;
 use crate::areas::Areas;
 use crate::endpoint::{Refusal, RemoteTransaction, Supply, upload};
 
@@ -31,69 +31,66 @@ impl Rejected {
     }
 }
 
-/// Where outgoing content is read.
-struct Local {
-    sources: Vec<(Arc<Dir>, String)>,
+/// Where outgoing content is read: in the folder, unless it is a version that was fetched.
+struct Local<'p> {
+    root: &'p Dir,
+    paths: Vec<&'p RepoPath>,
+    fetched: HashMap<&'p RepoPath, (Arc<Dir>, String)>,
 }
 
-impl Supply for Local {
+impl Supply for Local<'_> {
     fn open(&self, index: usize) -> Outcome<Box<dyn std::io::Read + Send + '_>> {
-        let (dir, name) = &self.sources[index];
-        Ok(Box::new(dir.open_file(name)?))
+        let path = self.paths[index];
+        let file = match self.fetched.get(path) {
+            Some((staging, name)) => staging.open_file(name)?,
+            None => self.root.open_file(path.as_str())?,
+        };
+        Ok(Box::new(file))
     }
 }
 
 /// Stages everything that goes; gives what has to be left out, with why.
-pub(super) fn send<'a>(
+pub(super) fn send(
     transaction: &mut dyn RemoteTransaction,
     team: bool,
-    areas: &mut Areas,
-    steps: &'a [Step],
-    outgoing: &[Outgoing],
+    areas: &Areas,
+    steps: &Steps,
     monitor: &Monitor,
 ) -> Outcome<Vec<Rejected>> {
-    let number = |(number, step): (usize, &'a Step)| match step {
-        Step::Place { path, .. } => Some((path, number)),
-        _ => None,
-    };
-    let placed: HashMap<&RepoPath, usize> = steps.iter().enumerate().filter_map(number).collect();
     let mut rejected = Vec::new();
     let mut uploads = Vec::new();
-    let mut sources = Vec::new();
-    let mut paths = Vec::new();
-    for out in outgoing {
-        let Some(file) = out.entry.file() else { continue };
-        let staged = placed.get(&out.from).filter(|_| out.restored);
-        let (dir, name) = match staged {
-            Some(number) => (Arc::clone(&areas.at(&out.from)?.staging), number.to_string()),
-            None => (Arc::clone(areas.root()), out.from.to_string()),
+    let mut supply = Local { root: areas.root(), paths: Vec::new(), fetched: HashMap::new() };
+    let numbers = steps.fetched();
+    for out in steps.plan().outgoing() {
+        let number = numbers.get(out.from).filter(|_| out.restored);
+        let fetched = number.and_then(|number| {
+            Some((Arc::clone(&areas.find(out.from)?.staging), number.to_string()))
+        });
+        let stat = match &fetched {
+            Some((staging, name)) => staging.stat(name)?,
+            None => areas.root().stat(out.from.as_str())?,
         };
-        let Some(stat) = dir.stat(&name)? else {
-            rejected.push(Rejected::new(&out.from, "It was deleted during the sync.", false));
+        let Some(stat) = stat else {
+            rejected.push(Rejected::new(out.from, "It was deleted during the sync.", false));
             continue;
         };
         if stat.private() && team {
-            rejected.push(Rejected::new(&out.from, PRIVATE, true));
+            rejected.push(Rejected::new(out.from, PRIVATE, true));
             continue;
         }
-        uploads.push(upload(*file, stat.private()));
-        sources.push((dir, name));
-        paths.push(out.from.clone());
+        uploads.push(upload(*out.file, stat.private()));
+        supply.paths.push(out.from);
+        supply.fetched.extend(fetched.map(|fetched| (out.from, fetched)));
     }
     if !rejected.is_empty() {
         return Ok(rejected);
     }
-    let supply = Local { sources };
-    for (path, staged) in paths.into_iter().zip(transaction.stage(&uploads, &supply, monitor)?) {
-        match staged {
-            Ok(()) => {}
-            Err(Refusal::Changed(_)) => {
-                rejected.push(Rejected::new(&path, "It changes while it is read.", false));
-            }
-            Err(Refusal::Supply(failure)) => {
-                rejected.push(Rejected::new(&path, &failure.message, false));
-            }
-        }
+    for (index, refusal) in transaction.stage(&uploads, &supply, monitor)? {
+        let reason = match &refusal {
+            Refusal::Changed(_) => "It changes while it is read.",
+            Refusal::Supply(failure) => &failure.message,
+        };
+        rejected.push(Rejected::new(supply.paths[index], reason, false));
     }
     Ok(rejected)
 }

@@ -12,15 +12,15 @@ use dsg_fs::dir::Dir;
 use crate::areas::Areas;
 use crate::config_file;
 use crate::crash;
+use crate::decisions;
 use crate::index::{Batch, Index, Seen};
 use crate::record::{self, Record, SealedStep};
 use crate::report::SyncReport;
-use crate::settle::{self, Ended};
+use crate::settle;
 
 /// Decided: from here on it only rolls forward.
 pub(crate) struct Published {
     record: Record,
-    steps: Vec<SealedStep>,
     header: Option<SnapshotHeader>,
     repository: Option<String>,
     report: SyncReport,
@@ -30,11 +30,10 @@ impl Published {
     /// Decided just now.
     pub(super) fn decided(
         record: Record,
-        steps: Vec<SealedStep>,
         header: Option<SnapshotHeader>,
         report: SyncReport,
     ) -> Self {
-        Self { record, steps, header, repository: None, report }
+        Self { record, header, repository: None, report }
     }
 
     /// Notes which repository it is, when this is the transaction that made it.
@@ -45,19 +44,10 @@ impl Published {
     }
 
     /// A sealed transaction of an earlier run, whose outcome was asked for.
-    pub fn recovered(
-        record: Record,
-        steps: Vec<SealedStep>,
-        header: Option<SnapshotHeader>,
-    ) -> Self {
+    pub fn recovered(record: Record, header: Option<SnapshotHeader>) -> Self {
         let snapshot = header.as_ref().filter(|_| record.publishes).map(|h| h.id);
-        Self {
-            record,
-            steps,
-            header,
-            repository: None,
-            report: SyncReport { snapshot, ..SyncReport::default() },
-        }
+        let report = SyncReport { snapshot, ..SyncReport::default() };
+        Self { record, header, repository: None, report }
     }
 
     /// Brings the folder and the index to what was decided.
@@ -93,17 +83,19 @@ impl Published {
         monitor: &Monitor,
     ) -> Outcome<SyncReport> {
         let mut report = self.report.clone();
-        monitor.phase(Phase::Settling, Some(self.steps.len() as u64), None);
-        let ended = settle::settle(areas, &self.steps, monitor)?;
-        settle::sweep(areas, &self.steps)?;
+        monitor.phase(Phase::Settling, Some(record::deed_count(index)?), None);
+        let mut refused = settle::settle(areas, || record::deeds(index), monitor)?;
+        settle::sweep(areas, record::deeds(index))?;
         let Record { transaction, seen_config, config, .. } = &self.record;
         let config_stands =
             config_file::replace(areas.root(), transaction, seen_config.as_ref(), config)?;
         let root = areas.root().try_clone()?;
         index.batch(|batch| {
-            for (sealed, end) in self.steps.iter().zip(&ended) {
-                self.conclude(batch, &root, sealed, end)?;
-                if let Ended::Refused(reason) = end {
+            for sealed in record::steps(batch) {
+                let sealed = sealed?;
+                let refusal = refused.remove(&sealed.number);
+                self.conclude(batch, &root, &sealed, refusal.is_none())?;
+                if let Some(reason) = refusal {
                     let (path, counted) = match &sealed.step {
                         Step::Place { path, .. } => (path, &mut report.downloaded),
                         Step::Remove { path, .. } => (path, &mut report.deleted_local),
@@ -111,12 +103,13 @@ impl Published {
                         Step::Agree { .. } => continue,
                     };
                     *counted = counted.saturating_sub(1);
-                    report.skipped.push((path.to_string(), reason.clone()));
+                    report.skipped.push((path.to_string(), reason));
                 }
             }
             for path in &self.record.decided {
                 batch.set_resolution(path, None)?;
             }
+            decisions::forget_void(batch)?;
             if let Some(header) = &self.header {
                 batch.set_meta("head", Some(header.line().trim_end()))?;
                 batch.set_meta("last_sync", Some(&header.id.to_string()))?;
@@ -137,13 +130,11 @@ impl Published {
     }
 
     /// What the index learns of one step. R is as published, whatever became of the step here.
-    fn conclude(&self, batch: &Batch, root: &Dir, sealed: &SealedStep, end: &Ended) -> Outcome<()> {
+    fn conclude(&self, batch: &Batch, root: &Dir, sealed: &SealedStep, done: bool) -> Outcome<()> {
         let rules = &self.record.config;
-        let done = *end == Ended::Done;
         let agreed = |path: &RepoPath, entry: Option<&Entry>| -> Outcome<()> {
-            batch.set_remote(path, entry, rules)?;
             if !done {
-                return Ok(());
+                return batch.set_remote(path, entry, rules);
             }
             let snapshot = self
                 .header
@@ -151,7 +142,7 @@ impl Published {
                 .map(|h| h.id)
                 .or(self.record.base)
                 .unwrap_or(SnapshotId::FIRST);
-            batch.set_cache(path, entry.map(|e| (e, snapshot)))
+            batch.set_agreed(path, entry, snapshot, rules)
         };
         let here = |path: &RepoPath, entry: Option<&Entry>, inode: Option<u64>| -> Outcome<()> {
             if !done {

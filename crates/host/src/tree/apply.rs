@@ -4,7 +4,7 @@
 //! always a new inode; a move renames the name that is already there, unless its time or exec bit
 //! change (they belong to the inode, which the former snapshot shares).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -14,65 +14,60 @@ use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::path::RepoPath;
 use dsg_core::repository::Publication;
 use dsg_fs::dir::Dir;
-use dsg_fs::error::FsResult;
-use dsg_fs::stat::Kind;
+use dsg_fs::error::{FsError, FsResult};
+use dsg_fs::stat::{Kind, Stat};
 use rustix::io::Errno;
 
+use super::check::beneath;
 use super::copy::copy_file;
 use super::layout::Modes;
-use super::staging::{MOVED, OBJECTS, Staging};
+use super::staging::{MOVED, OBJECTS, Staging, beginning, repeated};
 use super::stats::{Patch, Seen};
 use crate::crash;
 
 /// What was touched, to be made durable and recorded.
 #[derive(Default)]
 pub(super) struct Applied {
-    /// Files that have new content or a new name.
-    pub(super) files: Vec<RepoPath>,
     /// Directories whose names changed; empty is the root.
     pub(super) dirs: BTreeSet<PathBuf>,
     /// Changes to the recorded stats.
     pub(super) patch: Patch,
-    /// Where each staged object is now.
-    placed: HashMap<Hash, RepoPath>,
 }
 
-/// Where a put's content comes from.
+/// Content that a put takes from another path of the base; any other was staged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Source<'p> {
-    Staged,
     Move(&'p RepoPath),
     Copy(&'p RepoPath),
-    Link,
 }
 
-/// Decides where each put's content comes from.
+/// Decides where the content of files that are not staged comes from.
 fn sources(publication: &Publication) -> BTreeMap<&RepoPath, Source<'_>> {
-    let gone: BTreeSet<&RepoPath> =
-        publication.changes.iter().filter(|c| c.entry.is_none()).map(|c| &c.path).collect();
-    let copies: HashMap<&RepoPath, &RepoPath> =
-        publication.copies.iter().map(|(to, from)| (to, from)).collect();
     let mut taken = BTreeSet::new();
     let mut sources = BTreeMap::new();
-    for change in &publication.changes {
-        let source = match (&change.entry, copies.get(&change.path)) {
-            (None, _) => continue,
-            (Some(Entry::Link(_)), _) => Source::Link,
-            (Some(Entry::File(_)), None) => Source::Staged,
-            (Some(Entry::File(_)), Some(&from)) if gone.contains(from) && taken.insert(from) => {
-                Source::Move(from)
-            }
-            (Some(Entry::File(_)), Some(&from)) => Source::Copy(from),
-        };
-        sources.insert(&change.path, source);
+    for (to, from) in &publication.copies {
+        if entry(publication, to).flatten().and_then(Entry::file).is_none() {
+            continue;
+        }
+        let gone = entry(publication, from) == Some(None);
+        let source =
+            if gone && taken.insert(from) { Source::Move(from) } else { Source::Copy(from) };
+        sources.insert(to, source);
     }
     sources
 }
 
-/// Proves that a publication makes sense with what is staged and what the base holds.
+/// What a publication says of a path: nothing, that it goes, or what comes.
+fn entry<'p>(publication: &'p Publication, path: &RepoPath) -> Option<Option<&'p Entry>> {
+    let changes = &publication.changes;
+    let at = changes.binary_search_by(|c| c.path.cmp(path)).ok()?;
+    Some(changes[at].entry.as_ref())
+}
+
+/// Proves that a publication makes sense with what the base holds. That content was staged is found
+/// when it is placed.
 pub(super) fn check(
     publication: &Publication,
-    staged: impl Fn(&Hash) -> bool,
     base: impl Fn(&RepoPath) -> Option<Entry>,
 ) -> Outcome<()> {
     let wrong =
@@ -84,25 +79,49 @@ pub(super) fn check(
     if !publication.copies.is_sorted_by(|a, b| a.0 < b.0) {
         return Err(wrong("copies are out of order".into()));
     }
-    let puts: BTreeMap<&RepoPath, &Entry> =
-        publication.changes.iter().filter_map(|c| Some((&c.path, c.entry.as_ref()?))).collect();
-    if let Some((to, _)) = publication.copies.iter().find(|(to, _)| !puts.contains_key(to)) {
-        return Err(wrong(format!("{to} is copied, but not put")));
+    for (to, _) in &publication.copies {
+        if entry(publication, to).flatten().is_none() {
+            return Err(wrong(format!("{to} is copied, but not put")));
+        }
     }
     for (path, source) in sources(publication) {
-        let Some(Entry::File(put)) = puts.get(path) else { continue };
-        let (Source::Move(from) | Source::Copy(from)) = source else {
-            if !staged(&put.hash) {
-                return Err(wrong(format!("the content of {path} was not staged")));
-            }
-            continue;
-        };
+        let Some(Some(Entry::File(put))) = entry(publication, path) else { continue };
+        let (Source::Move(from) | Source::Copy(from)) = source;
         match base(from) {
             Some(Entry::File(file)) if file.hash == put.hash && file.size == put.size => {}
             _ => return Err(wrong(format!("{from} does not hold the content of {path}"))),
         }
     }
     Ok(())
+}
+
+/// The folder of a tree in which was worked last: sorted paths mostly stay in one.
+struct Place<'t> {
+    tree: &'t Dir,
+    dir: Dir,
+    rel: Option<String>,
+}
+
+impl<'t> Place<'t> {
+    fn new(tree: &'t Dir) -> FsResult<Self> {
+        Ok(Self { tree, dir: tree.try_clone()?, rel: None })
+    }
+
+    /// Goes to the folder of `path`, after `make` has seen to it that it is there; gives it with the
+    /// last name.
+    fn of<'p>(
+        &mut self,
+        path: &'p RepoPath,
+        make: impl FnOnce(&str) -> FsResult<()>,
+    ) -> FsResult<(&Dir, &'p str)> {
+        let (rel, name) = path.rsplit_once('/').unwrap_or(("", path.as_str()));
+        if self.rel.as_deref() != Some(rel) {
+            make(rel)?;
+            self.dir = beneath(self.tree, rel.as_bytes())?;
+            self.rel = Some(rel.to_owned());
+        }
+        Ok((&self.dir, name))
+    }
 }
 
 /// Applies the changes.
@@ -115,25 +134,41 @@ pub(super) fn apply(staging: &Staging, tree: &Dir, publication: &Publication) ->
         bring(tree, &moved, turn, path, *source, publication, modes)?;
     }
     crash::COPIED.pass();
-    for change in &publication.changes {
-        clear(tree, change.entry.is_none(), &change.path, &mut applied)?;
+    for change in publication.changes.iter().filter(|c| c.entry.is_none()) {
+        clear(tree, true, &change.path, &mut applied)?;
     }
-    for (turn, change) in puts(publication).enumerate() {
+    let mut waiting = sources.keys().enumerate().peekable();
+    let mut twins = Twins::of(publication);
+    let mut place = Place::new(tree)?;
+    for change in puts(publication) {
         let path = &change.path;
-        if let Some(parent) = path.parent() {
-            for new in tree.ensure_dirs(parent.as_str(), Some(modes.dir()))? {
-                applied.dirs.insert(new.parent().map(Path::to_owned).unwrap_or_default());
+        let turn = waiting.next_if(|(_, to)| **to == path).map(|(turn, _)| turn.to_string());
+        let (dir, name) = place.of(path, |rel| {
+            applied.dirs.insert(PathBuf::from(rel));
+            if !rel.is_empty() {
+                let new = tree.ensure_dirs(rel, Some(modes.dir()))?;
+                let parents = new.iter().map(|dir| dir.parent().map(Path::to_owned));
+                applied.dirs.extend(parents.map(Option::unwrap_or_default));
             }
-        }
-        let placed = match &change.entry {
-            None => continue,
-            Some(Entry::Link(target)) => tree.symlink(target.as_str(), path.as_str()),
-            Some(Entry::File(file)) => match sources.get(path) {
-                Some(Source::Move(_) | Source::Copy(_)) => {
-                    moved.rename_noreplace(turn.to_string(), tree, path.as_str())
+            Ok(())
+        })?;
+        let mut put = || -> Outcome<FsResult<()>> {
+            match (&change.entry, &turn) {
+                (Some(Entry::Link(target)), _) => Ok(dir.symlink(target.as_str(), name)),
+                (Some(Entry::File(_)), Some(turn)) => Ok(moved.rename_noreplace(turn, dir, name)),
+                (Some(Entry::File(file)), None) => {
+                    place_staged(staging, tree, (dir, name), path, file, &mut twins)
                 }
-                _ => place_staged(staging, tree, path, file, &mut applied)?,
-            },
+                (None, _) => Ok(Ok(())),
+            }
+        };
+        let placed = match put()? {
+            Err(e) if e.is_present() => {
+                // What is replaced goes only now: most of what comes is new.
+                clear(tree, false, path, &mut applied)?;
+                put()?
+            }
+            placed => placed,
         };
         placed.map_err(|e| {
             if e.is_present() {
@@ -150,14 +185,13 @@ pub(super) fn apply(staging: &Staging, tree: &Dir, publication: &Publication) ->
                 e.into()
             }
         })?;
-        applied.files.push(path.clone());
-        applied.dirs.insert(parent_of(path));
     }
     staging.dir.remove_tree(MOVED)?;
     Ok(applied)
 }
 
-fn puts(publication: &Publication) -> impl Iterator<Item = &dsg_core::manifest::Change> {
+/// What a publication puts, sorted by path.
+pub(super) fn puts(publication: &Publication) -> impl Iterator<Item = &dsg_core::manifest::Change> {
     publication.changes.iter().filter(|c| c.entry.is_some())
 }
 
@@ -181,13 +215,8 @@ fn bring(
     publication: &Publication,
     modes: Modes,
 ) -> Outcome<()> {
-    let (Source::Move(from) | Source::Copy(from)) = source else { return Ok(()) };
-    let wanted = publication
-        .changes
-        .binary_search_by(|c| c.path.cmp(path))
-        .ok()
-        .and_then(|i| publication.changes[i].entry.as_ref())
-        .and_then(Entry::file);
+    let (Source::Move(from) | Source::Copy(from)) = source;
+    let wanted = entry(publication, path).flatten().and_then(Entry::file);
     let (Some(wanted), Some(stat)) = (wanted, tree.stat(from.as_str())?) else {
         return Err(Failure::new(
             Code::Drift,
@@ -238,33 +267,48 @@ fn clear(tree: &Dir, gone: bool, path: &RepoPath, applied: &mut Applied) -> Outc
     Ok(())
 }
 
+/// Content that several puts share: staged once, it is where the first of them was put.
+struct Twins<'p> {
+    repeated: HashSet<u64>,
+    placed: HashMap<Hash, &'p RepoPath>,
+}
+
+impl<'p> Twins<'p> {
+    fn of(publication: &'p Publication) -> Self {
+        let files = puts(publication).filter_map(|c| c.entry.as_ref()?.file());
+        Self { repeated: repeated(files.map(|file| &file.hash)), placed: HashMap::new() }
+    }
+}
+
 /// Puts a staged object in its place: by a rename the first time, as a copy of that after.
-fn place_staged(
+fn place_staged<'p>(
     staging: &Staging,
     tree: &Dir,
-    path: &RepoPath,
+    (dir, at): (&Dir, &str),
+    path: &'p RepoPath,
     file: &dsg_core::entry::FileEntry,
-    applied: &mut Applied,
+    twins: &mut Twins<'p>,
 ) -> Outcome<FsResult<()>> {
     let modes = staging.repo.modes();
     let name = file.hash.to_string();
-    let private = staging.staged(&file.hash).unwrap_or(true);
     match staging.objects.stat(&name)? {
-        Some(stat) if stat.kind == Kind::File => {
-            if let Err(e) = staging.objects.rename_noreplace(&name, tree, path.as_str()) {
+        Some(stat) if stat.kind == Kind::File && stat.size == file.size => {
+            if let Err(e) = staging.objects.rename_noreplace(&name, dir, at) {
                 return Ok(Err(e));
             }
-            applied.placed.insert(file.hash, path.clone());
-            if stat.mtime != file.mtime {
-                tree.set_times(path.as_str(), file.mtime)?;
+            if twins.repeated.contains(&beginning(&file.hash)) {
+                twins.placed.insert(file.hash, path);
             }
-            let mode = modes.file(file.exec, private);
+            if stat.mtime != file.mtime {
+                dir.set_times(at, file.mtime)?;
+            }
+            let mode = modes.file(file.exec, stat.private());
             if stat.mode != mode {
-                tree.set_mode(path.as_str(), mode)?;
+                dir.set_mode(at, mode)?;
             }
         }
         _ => {
-            let first = applied.placed.get(&file.hash).cloned().ok_or_else(|| {
+            let first = twins.placed.get(&file.hash).ok_or_else(|| {
                 Failure::new(Code::Usage, format!("The content of {path} was not staged."))
             })?;
             let Some(stat) = tree.stat(first.as_str())? else {
@@ -273,12 +317,14 @@ fn place_staged(
                     format!("{first} vanished from the staging tree."),
                 ));
             };
-            if let Err(e) = tree.stat(path.as_str()) {
-                return Ok(Err(e));
+            match dir.stat(at) {
+                Ok(None) => {}
+                Ok(Some(_)) => return Ok(Err(FsError::new("create", tree.at(path), Errno::EXIST))),
+                Err(e) => return Ok(Err(e)),
             }
-            copy_file(tree, first.as_ref(), tree, path.as_ref(), &stat)?;
-            tree.set_times(path.as_str(), file.mtime)?;
-            tree.set_mode(path.as_str(), modes.file(file.exec, private))?;
+            copy_file(tree, first.as_ref(), dir, at.as_ref(), &stat)?;
+            dir.set_times(at, file.mtime)?;
+            dir.set_mode(at, modes.file(file.exec, stat.private()))?;
         }
     }
     Ok(Ok(()))
@@ -302,22 +348,21 @@ pub(super) fn unapply(staging: &Dir, tree: &Dir, placed: impl Iterator<Item = (R
 /// have another inode.
 pub(super) fn record(
     tree: &Dir,
-    put: &[RepoPath],
+    publication: &Publication,
     relinked: &[Vec<u8>],
     patch: &mut Patch,
 ) -> Outcome<()> {
-    let look = |path: &[u8]| -> Outcome<Option<Seen>> {
-        let stat = tree.stat(OsStr::from_bytes(path))?;
-        Ok(stat.filter(|s| s.kind != Kind::Dir).map(|s| Seen::of(&s)))
-    };
+    let seen = |stat: Option<Stat>| stat.filter(|s| s.kind != Kind::Dir).map(|s| Seen::of(&s));
     for path in relinked {
-        if let Some(seen) = look(path)? {
+        if let Some(seen) = seen(tree.stat(OsStr::from_bytes(path))?) {
             patch.refresh(path, seen);
         }
     }
-    for path in put {
-        if let Some(seen) = look(path.as_bytes())? {
-            patch.put(path.as_bytes(), seen);
+    let mut place = Place::new(tree)?;
+    for put in puts(publication) {
+        let (dir, name) = place.of(&put.path, |_| Ok(()))?;
+        if let Some(seen) = seen(dir.stat(name)?) {
+            patch.put(put.path.as_bytes(), seen);
         }
     }
     Ok(())

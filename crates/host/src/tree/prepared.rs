@@ -8,13 +8,14 @@ use std::io::{BufRead, BufReader, BufWriter, Write as _};
 
 use dsg_core::entry::{Entry, Hash};
 use dsg_core::failure::{Failure, Outcome};
-use dsg_core::manifest::{Change, Totals, line};
+use dsg_core::manifest::{Totals, line};
 use dsg_core::monitor::Monitor;
 use dsg_core::path::RepoPath;
 use dsg_core::repository::Publication;
 use dsg_core::snapshot::{FORMAT, SnapshotHeader, SnapshotId};
 use dsg_fs::dir::Dir;
 use rustix::fs::{self as sys};
+use sha2::{Digest as _, Sha256};
 
 use super::check::{Difference, compare};
 use super::drift::{Drift, judge};
@@ -160,11 +161,9 @@ pub(super) fn write_record(
             }
         }
     };
-    let body: Vec<u8> = publication
-        .changes
-        .iter()
-        .flat_map(|Change { path, entry }| line(path, entry.as_ref()))
-        .collect();
+    let lines = || publication.changes.iter().map(|c| line(&c.path, c.entry.as_ref()));
+    let mut body = Sha256::new();
+    lines().for_each(|line| body.update(line));
     let header = SnapshotHeader {
         format: FORMAT,
         repository: repo.facts.id.clone(),
@@ -175,15 +174,16 @@ pub(super) fn write_record(
         totals,
         delta: patched.counts,
         manifest: patched.result,
-        delta_sha256: Hash::of(&body),
+        delta_sha256: Hash(body.finalize().into()),
         chain: Hash([0; 32]),
     }
     .chained(base.map(|b| b.chain));
     let failed = |e: std::io::Error| Failure::io("write", dir.at(RECORD), e);
-    let mut file = replace(dir, RECORD, repo)?;
+    let mut file = BufWriter::with_capacity(BUFFER, replace(dir, RECORD, repo)?);
     file.write_all(header.line().as_bytes())
-        .and_then(|()| file.write_all(&body))
-        .and_then(|()| file.sync_all())
+        .and_then(|()| lines().try_for_each(|line| file.write_all(&line)))
+        .and_then(|()| file.flush())
+        .and_then(|()| file.get_ref().sync_all())
         .map_err(failed)?;
     Ok(header)
 }

@@ -9,10 +9,12 @@ use std::ffi::OsStr;
 use std::io::BufReader;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use dsg_core::entry::Entry;
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::monitor::{Event, Monitor, Phase};
+use dsg_core::path::RepoPath;
 use dsg_core::repository::Publication;
 use dsg_core::snapshot::SnapshotHeader;
 use dsg_fs::dir::Dir;
@@ -94,6 +96,14 @@ impl Staging {
 
     fn may_publish(&self, publication: &Publication, base: Option<&SnapshotHeader>) -> Outcome<()> {
         let base = base.map(|b| b.id);
+        if self.spoiled.load(Ordering::Relaxed) {
+            let objects = self.objects.path().display();
+            return Err(Failure::new(
+                Code::Io,
+                format!("A file that was staged in vain could not be removed from {objects}."),
+            )
+            .hint("Nothing was published. Check the host's disk, then sync again."));
+        }
         if publication.authorship.transaction != self.transaction || publication.base != self.base {
             return Err(Failure::new(
                 Code::Usage,
@@ -141,12 +151,12 @@ impl Staging {
         let mut applied = apply::apply(self, &tree, publication)?;
         crash::APPLIED.pass();
         repo.tick()?;
-        apply::record(&tree, &applied.files, &relinked, &mut applied.patch)?;
+        apply::record(&tree, publication, &relinked, &mut applied.patch)?;
         let patch = std::mem::take(&mut applied.patch);
         write_stats(repo, &self.dir, base.map(|b| b.id), header.id, patch)?;
         monitor.check()?;
         lock.doing("publishes: makes it durable");
-        self.make_durable(&tree, &applied, many)?;
+        self.make_durable(&tree, publication, &applied, many)?;
         crash::TREE_DURABLE.pass();
         Ok(header)
     }
@@ -222,22 +232,26 @@ impl Staging {
             })
             .map_err(|e| e.into_failure(&repo.layout.side.at(MANIFEST)))?;
         }
-        apply::check(
-            publication,
-            |hash| self.staged(hash).is_some(),
-            |path| sources.get(path.as_bytes()).cloned(),
-        )?;
+        apply::check(publication, |path| sources.get(path.as_bytes()).cloned())?;
         let header = write_record(repo, &self.dir, publication, base)?;
         crash::RECORD_WRITTEN.pass();
         Ok(header)
     }
 
-    fn make_durable(&self, tree: &Dir, applied: &Applied, built: bool) -> Outcome<()> {
+    fn make_durable(
+        &self,
+        tree: &Dir,
+        publication: &Publication,
+        applied: &Applied,
+        built: bool,
+    ) -> Outcome<()> {
+        let files: Vec<&RepoPath> =
+            apply::puts(publication).map(|put| &put.path).take(FEW + 1).collect();
         let dirs =
             if built { few_dirs(tree)? } else { Some(applied.dirs.iter().cloned().collect()) };
         match dirs {
-            Some(dirs) if dirs.len() <= FEW && applied.files.len() <= FEW => {
-                for path in &applied.files {
+            Some(dirs) if dirs.len() <= FEW && files.len() <= FEW => {
+                for path in files {
                     if let Ok(file) = tree.open_file(path.as_str()) {
                         file.sync_all()
                             .map_err(|e| Failure::io("make durable", tree.at(path), e))?;

@@ -4,11 +4,11 @@
 //! a lock of its own, so that others know whether its owner lives. What a dead one left is taken
 //! over by its content's hash, and proved again before it is used.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{Read, Write as _};
 use std::os::fd::AsFd as _;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -83,9 +83,10 @@ pub struct Staging {
     pub(super) transaction: String,
     pub(super) base: Option<SnapshotId>,
     pub(super) dir: Dir,
+    /// Staged content, by hash: what stands here was proved.
     pub(super) objects: Dir,
-    /// Hashes that are staged, and whether they are private.
-    staged: Mutex<HashMap<Hash, bool>>,
+    /// Something that was not proved could not be removed from there.
+    pub(super) spoiled: AtomicBool,
     one_call: Mutex<()>,
     /// Whether dead transactions left anything.
     inherited: bool,
@@ -98,6 +99,28 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// What a worker made of one upload; `Err` ends the whole call.
 type Item = Outcome<Result<(), Refusal>>;
+
+/// Uploads of which another one has the same content: each is staged once.
+struct Twins {
+    /// The first, with all of them.
+    groups: HashMap<usize, Vec<usize>>,
+    /// All but the first.
+    later: HashSet<usize>,
+}
+
+/// Beginnings of hashes that come more than once, and perhaps a few more: the others need no
+/// remembering.
+pub(super) fn repeated<'h>(hashes: impl Iterator<Item = &'h Hash>) -> HashSet<u64> {
+    let mut all: Vec<u64> = hashes.map(beginning).collect();
+    all.sort_unstable();
+    all.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect()
+}
+
+/// As [`repeated`] knows a hash.
+pub(super) fn beginning(hash: &Hash) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = hash.0;
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
+}
 
 impl Staging {
     pub(super) fn begin(
@@ -156,7 +179,7 @@ impl Staging {
             base,
             dir,
             objects,
-            staged: Mutex::default(),
+            spoiled: AtomicBool::default(),
             one_call: Mutex::default(),
             inherited,
             _alive: alive,
@@ -174,7 +197,7 @@ impl Staging {
     }
 
     /// Stages content: hashed as it is written, refused if it is not what the plan saw. Content
-    /// that is staged already is not asked for. One result per upload, in their order.
+    /// that is staged already is not asked for. Gives what was refused, by its place in `uploads`.
     ///
     /// # Errors
     /// The repository's side failed, or the person stopped it; what was staged stays.
@@ -183,45 +206,47 @@ impl Staging {
         uploads: &[Upload],
         supply: &dyn Supply,
         monitor: &Monitor,
-    ) -> Outcome<Vec<Result<(), Refusal>>> {
+    ) -> Outcome<Vec<(usize, Refusal)>> {
         let _one = held(&self.one_call);
-        let groups = self.groups(uploads)?;
+        let twins = self.twins(uploads)?;
         let next = AtomicUsize::new(0);
-        let (sender, results) = crossbeam_channel::unbounded::<(usize, Item)>();
-        let threads = workers().min(groups.len());
-        let mut outcome: Vec<Result<(), Refusal>> = uploads.iter().map(|_| Ok(())).collect();
-        std::thread::scope(|scope| {
-            for _ in 0..threads {
-                let (groups, next, sender) = (&groups, &next, sender.clone());
-                scope.spawn(move || {
-                    let mut buffer = vec![0; BUFFER];
-                    while let Some(group) = groups.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        let failed = !self.stage_group(
-                            group,
-                            uploads,
-                            supply,
-                            monitor,
-                            &mut buffer,
-                            &sender,
-                        );
-                        if failed {
-                            next.store(usize::MAX / 2, Ordering::Relaxed);
-                            return;
+        let refused = Mutex::new(Vec::new());
+        let failed = Mutex::new(None);
+        let work = || {
+            let mut buffer = vec![0; BUFFER];
+            loop {
+                let first = next.fetch_add(1, Ordering::Relaxed);
+                if first >= uploads.len() {
+                    return;
+                }
+                if twins.later.contains(&first) {
+                    continue;
+                }
+                let one = [first];
+                let group = twins.groups.get(&first).map_or(&one[..], |group| &group[..]);
+                match self.stage_group(group, uploads, supply, monitor, &mut buffer) {
+                    Ok(mut refusals) => {
+                        if !refusals.is_empty() {
+                            held(&refused).append(&mut refusals);
                         }
                     }
-                });
-            }
-            drop(sender);
-            let mut failure = None;
-            for (index, item) in results {
-                match item {
-                    Ok(result) => outcome[index] = result,
-                    Err(e) => failure = failure.or(Some(e)),
+                    Err(failure) => {
+                        next.store(uploads.len(), Ordering::Relaxed);
+                        held(&failed).get_or_insert(failure);
+                        return;
+                    }
                 }
             }
-            failure.map_or(Ok(()), Err)
-        })?;
-        Ok(outcome)
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..workers().min(uploads.len()) {
+                scope.spawn(work);
+            }
+        });
+        match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some(failure) => Err(failure),
+            None => Ok(refused.into_inner().unwrap_or_else(PoisonError::into_inner)),
+        }
     }
 
     /// Gives the transaction up and removes what it staged.
@@ -236,29 +261,25 @@ impl Staging {
         Ok(repo.layout.folder(STAGING)?.remove_tree(&transaction)?)
     }
 
-    /// Whether content is staged, and privately.
-    pub(super) fn staged(&self, hash: &Hash) -> Option<bool> {
-        held(&self.staged).get(hash).copied()
-    }
-
-    /// Uploads of one content together: it is staged once. Checks the space.
-    fn groups(&self, uploads: &[Upload]) -> Outcome<Vec<Vec<usize>>> {
-        let mut groups: Vec<Vec<usize>> = Vec::new();
-        let mut by_hash: HashMap<Hash, usize> = HashMap::new();
+    /// Uploads of one content together. Checks the space.
+    fn twins(&self, uploads: &[Upload]) -> Outcome<Twins> {
+        let repeated = repeated(uploads.iter().map(|u| &u.file.hash));
+        let mut firsts: HashMap<Hash, usize> = HashMap::new();
+        let mut twins = Twins { groups: HashMap::new(), later: HashSet::new() };
         let mut bytes = 0_u64;
         for (index, upload) in uploads.iter().enumerate() {
-            let new = groups.len();
-            let at = *by_hash.entry(upload.file.hash).or_insert(new);
-            if at == new {
-                groups.push(Vec::new());
-                if self.staged(&upload.file.hash).is_none() {
-                    bytes = bytes.saturating_add(upload.file.size);
+            if repeated.contains(&beginning(&upload.file.hash)) {
+                let first = *firsts.entry(upload.file.hash).or_insert(index);
+                twins.groups.entry(first).or_default().push(index);
+                if first != index {
+                    twins.later.insert(index);
+                    continue;
                 }
             }
-            groups[at].push(index);
+            bytes = bytes.saturating_add(upload.file.size);
         }
         let space = self.dir.space()?;
-        let files = groups.len() as u64;
+        let files = (uploads.len() - twins.later.len()) as u64;
         if bytes.saturating_add(RESERVE) > space.free
             || space.files.is_some_and(|free| files > free)
         {
@@ -275,10 +296,10 @@ impl Staging {
                 "Free some space on the repository's disk, then try again; nothing was changed.",
             ));
         }
-        Ok(groups)
+        Ok(twins)
     }
 
-    /// Whether the call may go on.
+    /// Stages the content that these uploads share; gives them back if none of them has it.
     fn stage_group(
         &self,
         group: &[usize],
@@ -286,32 +307,22 @@ impl Staging {
         supply: &dyn Supply,
         monitor: &Monitor,
         buffer: &mut [u8],
-        results: &crossbeam_channel::Sender<(usize, Item)>,
-    ) -> bool {
+    ) -> Outcome<Vec<(usize, Refusal)>> {
         let private = group.iter().any(|&i| uploads[i].private);
         let mut refused = Vec::new();
         for &index in group {
-            let item = monitor.check().and_then(|()| {
-                self.stage_one(&uploads[index], private, index, supply, buffer, monitor)
-            });
-            match item {
-                Ok(Ok(())) => {
+            monitor.check()?;
+            match self.stage_one(&uploads[index], private, index, supply, buffer, monitor)? {
+                Ok(()) => {
                     // The content is there: whoever else wanted it has it.
                     crash::STAGED.pass();
                     monitor.advanced(group.len() as u64, 0);
-                    return true;
+                    return Ok(Vec::new());
                 }
-                Ok(Err(refusal)) => refused.push((index, Ok(Err(refusal)))),
-                Err(e) => {
-                    let _ = results.send((index, Err(e)));
-                    return false;
-                }
+                Err(refusal) => refused.push((index, refusal)),
             }
         }
-        for result in refused {
-            let _ = results.send(result);
-        }
-        true
+        Ok(refused)
     }
 
     fn stage_one(
@@ -323,36 +334,37 @@ impl Staging {
         buffer: &mut [u8],
         monitor: &Monitor,
     ) -> Item {
-        let hash = upload.file.hash;
-        let name = hash.to_string();
-        let known = self.staged(&hash);
-        if known == Some(true) || known.is_some_and(|_| !private) {
-            return Ok(Ok(()));
-        }
+        let name = upload.file.hash.to_string();
         let mode = self.repo.modes().file(upload.file.exec, private);
-        if known.is_some() || (self.inherited && self.adopt(&name, upload)?) {
+        if self.inherited && self.adopt(&name, upload)? {
             self.objects.set_mode(&name, mode)?;
             self.objects.set_times(&name, upload.file.mtime)?;
-            held(&self.staged).insert(hash, private);
             monitor.advanced(0, upload.file.size);
             return Ok(Ok(()));
         }
-        let mut input = match supply.open(index) {
-            Ok(input) => input,
-            Err(e) if e.code == Code::Cancelled => return Err(e),
-            Err(e) => return Ok(Err(Refusal::Supply(e))),
+        let output = match self.objects.create_new(&name, 0o600) {
+            Err(e) if e.is_present() => {
+                // An earlier call staged it.
+                if private {
+                    self.objects.set_mode(&name, mode)?;
+                }
+                monitor.advanced(0, upload.file.size);
+                return Ok(Ok(()));
+            }
+            other => other?,
         };
-        let output = self.objects.create_new(&name, 0o600)?;
-        match self.receive(&mut input, output, upload, mode, buffer, monitor) {
-            Ok(Ok(())) => {
-                held(&self.staged).insert(hash, private);
-                Ok(Ok(()))
-            }
-            other => {
-                let _ = self.objects.remove_file(&name);
-                other
-            }
+        let received = match supply.open(index) {
+            Ok(mut input) => self.receive(&mut input, output, upload, mode, buffer, monitor),
+            Err(e) if e.code == Code::Cancelled => Err(e),
+            Err(e) => Ok(Err(Refusal::Supply(e))),
+        };
+        if !matches!(received, Ok(Ok(())))
+            && let Err(e) = self.objects.remove_file(&name)
+        {
+            self.spoiled.store(true, Ordering::Relaxed);
+            return Err(e.into());
         }
+        received
     }
 
     fn receive(

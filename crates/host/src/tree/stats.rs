@@ -94,10 +94,11 @@ pub(super) fn split(path: &[u8]) -> (&[u8], &[u8]) {
 
 /// Orders directories: children before their parent, else by bytes.
 pub(super) fn order(a: &[u8], b: &[u8]) -> Ordering {
-    let key = |dir: &[u8]| -> Vec<u8> {
-        if dir.is_empty() { vec![0xff] } else { [dir, b"/\xff"].concat() }
-    };
-    key(a).cmp(&key(b))
+    fn key(dir: &[u8]) -> impl Iterator<Item = u8> {
+        let slash = (!dir.is_empty()).then_some(b'/');
+        dir.iter().copied().chain(slash).chain(Some(0xff))
+    }
+    key(a).cmp(key(b))
 }
 
 /// A directory as the key of a map in [`order`].
@@ -400,13 +401,21 @@ enum Edit {
 
 /// Changes to recorded stats.
 #[derive(Debug, Default)]
-pub(super) struct Patch(BTreeMap<DirKey, BTreeMap<Vec<u8>, Edit>>);
+pub(super) struct Patch {
+    dirs: BTreeMap<DirKey, BTreeMap<Box<[u8]>, Edit>>,
+    /// Where something was put last: the folders above it are known.
+    last: Option<Box<[u8]>>,
+}
 
 impl Patch {
     /// A path came, or has other content.
     pub(super) fn put(&mut self, path: &[u8], seen: Seen) {
         self.edit(path, Edit::Put(seen));
         let (mut at, _) = split(path);
+        if self.last.as_deref() == Some(at) {
+            return;
+        }
+        self.last = Some(at.into());
         while !at.is_empty() {
             self.edit(at, Edit::Put(Seen::dir()));
             (at, _) = split(at);
@@ -415,6 +424,7 @@ impl Patch {
 
     /// A path went.
     pub(super) fn remove(&mut self, path: &[u8]) {
+        self.last = None;
         self.edit(path, Edit::Remove);
     }
 
@@ -425,7 +435,7 @@ impl Patch {
 
     fn edit(&mut self, path: &[u8], edit: Edit) {
         let (dir, name) = split(path);
-        self.0.entry(DirKey(dir.to_vec())).or_default().insert(name.to_vec(), edit);
+        self.dirs.entry(DirKey(dir.to_vec())).or_default().insert(name.into(), edit);
     }
 
     /// Writes `recorded` with the changes; `replaced` gets the former names that were touched.
@@ -443,7 +453,7 @@ impl Patch {
                 return frames.next().map_or(Ok(()), |frame| frame.map(|_| ()));
             }
             let next = frames.peek().and_then(|f| f.as_ref().ok()?.dir());
-            let new = self.0.first_key_value().map(|(key, _)| &key.0[..]);
+            let new = self.dirs.first_key_value().map(|(key, _)| &key.0[..]);
             let comes_first = match (next, new) {
                 (None, None) => return Ok(()),
                 (Some(next), Some(new)) => order(new, next),
@@ -451,7 +461,7 @@ impl Patch {
                 (Some(_), None) => Ordering::Greater,
             };
             let frame = if comes_first.is_lt() { None } else { frames.next().transpose()? };
-            let edits = if comes_first.is_le() { self.0.pop_first() } else { None };
+            let edits = if comes_first.is_le() { self.dirs.pop_first() } else { None };
             let mut block = match (&frame, &edits) {
                 (Some(frame), None) if emptied.is_empty() => {
                     output.put_frame(frame)?;
@@ -480,10 +490,11 @@ impl Patch {
 }
 
 /// Edits one directory; gives what was replaced or removed.
-fn edit(block: &mut Block, edits: BTreeMap<Vec<u8>, Edit>) -> Block {
+fn edit(block: &mut Block, edits: BTreeMap<Box<[u8]>, Edit>) -> Block {
     let mut names: BTreeMap<_, _> = std::mem::take(&mut block.names).into_iter().collect();
     let mut former = Block { dir: block.dir.clone(), mtime: block.mtime, names: Vec::new() };
     for (name, edit) in edits {
+        let name = name.into_vec();
         let was = match edit {
             Edit::Put(seen) => names.insert(name.clone(), seen),
             Edit::Remove => names.remove(&name),

@@ -259,10 +259,10 @@ pub(crate) fn staged(
 ) -> Outcome<Staging> {
     let staging = store.begin(base, transaction)?;
     let (uploads, contents) = wish.uploads();
-    for item in staging.stage(&uploads, &contents, &Monitor::silent())? {
-        item.map_err(|r| Failure::new(dsg_core::failure::Code::Io, format!("{r:?}")))?;
+    match staging.stage(&uploads, &contents, &Monitor::silent())?.pop() {
+        None => Ok(staging),
+        Some((_, refusal)) => Err(Failure::new(Code::Io, format!("{refusal:?}"))),
     }
-    Ok(staging)
 }
 
 pub(crate) fn read_tree(root: &Path) -> Tree {
