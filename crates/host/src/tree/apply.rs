@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use dsg_core::entry::{Entry, Hash};
 use dsg_core::failure::{Code, Failure, Outcome};
+use dsg_core::manifest::Change;
 use dsg_core::path::RepoPath;
 use dsg_core::repository::Publication;
 use dsg_fs::dir::Dir;
@@ -46,10 +47,10 @@ fn sources(publication: &Publication) -> BTreeMap<&RepoPath, Source<'_>> {
     let mut taken = BTreeSet::new();
     let mut sources = BTreeMap::new();
     for (to, from) in &publication.copies {
-        if entry(publication, to).flatten().and_then(Entry::file).is_none() {
+        if put(publication, to).and_then(Entry::file).is_none() {
             continue;
         }
-        let gone = entry(publication, from) == Some(None);
+        let gone = change(publication, from).is_some_and(|c| c.entry.is_none());
         let source =
             if gone && taken.insert(from) { Source::Move(from) } else { Source::Copy(from) };
         sources.insert(to, source);
@@ -57,11 +58,14 @@ fn sources(publication: &Publication) -> BTreeMap<&RepoPath, Source<'_>> {
     sources
 }
 
-/// What a publication says of a path: nothing, that it goes, or what comes.
-fn entry<'p>(publication: &'p Publication, path: &RepoPath) -> Option<Option<&'p Entry>> {
-    let changes = &publication.changes;
-    let at = changes.binary_search_by(|c| c.path.cmp(path)).ok()?;
-    Some(changes[at].entry.as_ref())
+fn change<'p>(publication: &'p Publication, path: &RepoPath) -> Option<&'p Change> {
+    let at = publication.changes.binary_search_by(|c| c.path.cmp(path)).ok()?;
+    publication.changes.get(at)
+}
+
+/// What comes to a path, if anything does.
+fn put<'p>(publication: &'p Publication, path: &RepoPath) -> Option<&'p Entry> {
+    change(publication, path)?.entry.as_ref()
 }
 
 /// Proves that a publication makes sense with what the base holds. That content was staged is found
@@ -80,12 +84,12 @@ pub(super) fn check(
         return Err(wrong("copies are out of order".into()));
     }
     for (to, _) in &publication.copies {
-        if entry(publication, to).flatten().is_none() {
+        if put(publication, to).is_none() {
             return Err(wrong(format!("{to} is copied, but not put")));
         }
     }
     for (path, source) in sources(publication) {
-        let Some(Some(Entry::File(put))) = entry(publication, path) else { continue };
+        let Some(Entry::File(put)) = put(publication, path) else { continue };
         let (Source::Move(from) | Source::Copy(from)) = source;
         match base(from) {
             Some(Entry::File(file)) if file.hash == put.hash && file.size == put.size => {}
@@ -191,7 +195,7 @@ pub(super) fn apply(staging: &Staging, tree: &Dir, publication: &Publication) ->
 }
 
 /// What a publication puts, sorted by path.
-pub(super) fn puts(publication: &Publication) -> impl Iterator<Item = &dsg_core::manifest::Change> {
+pub(super) fn puts(publication: &Publication) -> impl Iterator<Item = &Change> {
     publication.changes.iter().filter(|c| c.entry.is_some())
 }
 
@@ -216,7 +220,7 @@ fn bring(
     modes: Modes,
 ) -> Outcome<()> {
     let (Source::Move(from) | Source::Copy(from)) = source;
-    let wanted = entry(publication, path).flatten().and_then(Entry::file);
+    let wanted = put(publication, path).and_then(Entry::file);
     let (Some(wanted), Some(stat)) = (wanted, tree.stat(from.as_str())?) else {
         return Err(Failure::new(
             Code::Drift,

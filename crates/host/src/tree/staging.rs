@@ -118,8 +118,7 @@ pub(super) fn repeated<'h>(hashes: impl Iterator<Item = &'h Hash>) -> HashSet<u6
 
 /// As [`repeated`] knows a hash.
 pub(super) fn beginning(hash: &Hash) -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = hash.0;
-    u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    hash.0.first_chunk().copied().map_or(0, u64::from_le_bytes)
 }
 
 impl Staging {
