@@ -1,12 +1,12 @@
-//! Where things wait on the way in and out: staging and trash, one pair per file system.
+//! Where things wait on the way in and out: staging and trash, one pair per volume.
 //!
-//! A rename cannot cross file systems, and data folders may be mounts of their own: so each file
-//! system in the project has a `.dsg/staging` and a `.dsg/trash` at its top. Hidden names are never
-//! tracked. An area is made while a transaction is staged, and only found again afterwards: an area
-//! that is not there says nothing of what was in it.
+//! A rename cannot leave a file system, nor a folder that is bound from elsewhere in the same one,
+//! and data folders may be either: so each has a `.dsg/staging` and a `.dsg/trash` at its top. Hidden
+//! names are never tracked. An area is made while a transaction is staged, and only found again
+//! afterwards: an area that is not there says nothing of what was in it.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -14,12 +14,13 @@ use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::path::RepoPath;
 use dsg_fs::dir::Dir;
 use dsg_fs::error::{FsError, FsResult};
+use dsg_fs::stat::{Kind, Volume};
 use serde::{Deserialize, Serialize};
 
 /// DSG's own folder in a project.
 pub(crate) const DOT_DSG: &str = ".dsg";
 pub(crate) const STAGING: &str = ".dsg/staging";
-const TRASH: &str = ".dsg/trash";
+pub(crate) const TRASH: &str = ".dsg/trash";
 /// Two names with which an area proves that it can swap.
 const PROBES: [&str; 2] = ["probe-1", "probe-2"];
 
@@ -27,10 +28,12 @@ const PROBES: [&str; 2] = ["probe-1", "probe-2"];
 pub(crate) struct Areas {
     root: Arc<Dir>,
     transaction: String,
-    by_device: BTreeMap<u64, Area>,
+    by_top: BTreeMap<String, Area>,
+    /// Tops whose area was in use and is not there now.
+    lost: BTreeSet<String>,
     /// The folder that was asked for last, with what [`Areas::place`] said: sorted paths mostly
     /// stay in one.
-    last: RefCell<Option<(String, (u64, String))>>,
+    last: RefCell<Option<(String, String)>>,
 }
 
 /// Staging and trash on one file system.
@@ -58,7 +61,8 @@ impl Areas {
         Self {
             root: Arc::new(root),
             transaction: transaction.to_owned(),
-            by_device: BTreeMap::new(),
+            by_top: BTreeMap::new(),
+            lost: BTreeSet::new(),
             last: RefCell::default(),
         }
     }
@@ -70,7 +74,7 @@ impl Areas {
 
     /// All areas in use.
     pub fn all(&self) -> impl Iterator<Item = &Area> {
-        self.by_device.values()
+        self.by_top.values()
     }
 
     /// The area on the file system of `path`, made if need be.
@@ -78,18 +82,20 @@ impl Areas {
     /// # Errors
     /// It cannot be made there, or two files cannot be swapped there in one step.
     pub fn at(&mut self, path: &RepoPath) -> Outcome<&Area> {
-        let (dev, top) = self.place(path)?;
-        if !self.by_device.contains_key(&dev) {
+        let top = self.place(path)?;
+        if !self.by_top.contains_key(&top) {
             let area = self.make(&top)?;
-            self.by_device.insert(dev, area);
+            self.by_top.insert(top, area);
         }
         self.find(path).ok_or_else(|| Failure::new(Code::Io, format!("{path} has no staging.")))
     }
 
     /// The area on the file system of `path`, if it is in use and there.
     pub fn find(&self, path: &RepoPath) -> Option<&Area> {
-        let (dev, top) = self.place(path).ok()?;
-        self.by_device.get(&dev).filter(|area| area.ground.top == top)
+        let top = self.place(path).ok()?;
+        // Where a file system is not mounted now, the one beneath it would be asked in its place.
+        let is_lost = |lost: &String| lost.len() >= top.len() && path.is_within(lost);
+        self.by_top.get(&top).filter(|_| !self.lost.iter().any(is_lost))
     }
 
     /// Finds the areas that an earlier run of this transaction made. One whose file system is not
@@ -103,15 +109,17 @@ impl Areas {
                 let staging = base.open_beneath(format!("{STAGING}/{}", self.transaction))?;
                 let trash = format!("{TRASH}/{}", self.transaction);
                 base.ensure_dirs(&trash, Some(0o700))?;
-                Ok((base.own_stat()?.dev, staging, base.open_beneath(&trash)?))
+                Ok((staging, base.open_beneath(&trash)?))
             });
             match opened {
-                Ok((dev, staging, trash)) if staging.own_stat()?.ino == ground.staging => {
+                Ok((staging, trash)) if staging.own_stat()?.ino == ground.staging => {
                     let area = Area { ground: ground.clone(), staging: Arc::new(staging), trash };
-                    self.by_device.insert(dev, area);
+                    self.by_top.insert(ground.top.clone(), area);
                 }
-                Ok(_) => {}
-                Err(error) if error.is_absent() || error.is_escape() => {}
+                Ok(_) => drop(self.lost.insert(ground.top.clone())),
+                Err(error) if error.is_absent() || error.is_escape() => {
+                    self.lost.insert(ground.top.clone());
+                }
                 Err(error) => return Err(error.into()),
             }
         }
@@ -123,22 +131,21 @@ impl Areas {
         self.last.take();
     }
 
-    /// Device and top of the file system that holds (or would hold) `path`.
-    fn place(&self, path: &RepoPath) -> FsResult<(u64, String)> {
+    /// Top of the volume that holds (or would hold) `path`.
+    fn place(&self, path: &RepoPath) -> FsResult<String> {
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        if let Some((known, place)) = &*self.last.borrow()
+        if let Some((known, top)) = &*self.last.borrow()
             && known == folder
         {
-            return Ok(place.clone());
+            return Ok(top.clone());
         }
-        let place = self.look(path)?;
-        self.last.replace(Some((folder.to_owned(), place.clone())));
-        Ok(place)
+        let top = self.look(path)?;
+        self.last.replace(Some((folder.to_owned(), top.clone())));
+        Ok(top)
     }
 
-    fn look(&self, path: &RepoPath) -> FsResult<(u64, String)> {
-        let mut dev = None;
-        let mut top = String::new();
+    fn look(&self, path: &RepoPath) -> FsResult<String> {
+        let mut found: Option<(Volume, &str)> = None;
         for dir in path.ancestors() {
             let stat = match self.root.stat(dir) {
                 Ok(stat) => stat,
@@ -146,19 +153,14 @@ impl Areas {
                 Err(error) if error.is_escape() || error.is_absent() => None,
                 Err(error) => return Err(error),
             };
-            let is_dir = |s: &dsg_fs::stat::Stat| s.kind == dsg_fs::stat::Kind::Dir;
-            let Some(stat) = stat.filter(is_dir) else { continue };
-            match dev {
-                Some(dev) if dev != stat.dev => return Ok((dev, top)),
-                _ => dev = Some(stat.dev),
+            let Some(stat) = stat.filter(|s| s.kind == Kind::Dir) else { continue };
+            match found {
+                Some((volume, top)) if volume != stat.volume() => return Ok(top.to_owned()),
+                _ => found = Some((stat.volume(), dir)),
             }
-            dir.clone_into(&mut top);
         }
-        let own = self.root.own_stat()?.dev;
-        match dev {
-            Some(dev) if dev != own => Ok((dev, top)),
-            _ => Ok((own, String::new())),
-        }
+        let own = self.root.own_stat()?.volume();
+        Ok(found.filter(|(volume, _)| *volume != own).map_or_else(String::new, |f| f.1.to_owned()))
     }
 
     fn base(&self, top: &str) -> FsResult<Dir> {
@@ -183,7 +185,7 @@ impl Areas {
     /// # Errors
     /// The disk's.
     pub fn fsync(&self) -> Outcome<()> {
-        for area in self.by_device.values() {
+        for area in self.by_top.values() {
             let base = self.base(&area.ground.top)?;
             area.staging.fsync()?;
             area.trash.fsync()?;
@@ -201,7 +203,7 @@ impl Areas {
     /// # Errors
     /// Something cannot be removed; it does no harm there.
     pub fn clean(&self) -> Outcome<()> {
-        for area in self.by_device.values() {
+        for area in self.by_top.values() {
             let top = &area.ground.top;
             let base = self.base(top)?;
             match base.open_beneath(STAGING).and_then(|s| s.remove_tree(&self.transaction)) {
@@ -285,3 +287,6 @@ pub(crate) fn leftovers<'a>(
     found.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,10 +21,12 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use crate::error::{FsError, FsResult};
-use crate::stat::{Kind, Stat};
+use crate::stat::{Kind, Stat, WANTED};
 
 const BENEATH: ResolveFlags =
     ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
+/// A link itself, and what an automounter has mounted already.
+const LOOK: AtFlags = AtFlags::SYMLINK_NOFOLLOW.union(AtFlags::NO_AUTOMOUNT);
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 /// An open directory.
@@ -106,7 +108,7 @@ impl Dir {
     pub fn stat(&self, rel: impl AsRef<Path>) -> FsResult<Option<Stat>> {
         let rel = rel.as_ref();
         let found = self
-            .within(rel, |fd, name| sys::statat(fd, name, AtFlags::SYMLINK_NOFOLLOW))
+            .within(rel, |fd, name| sys::statx(fd, name, LOOK, WANTED))
             .map_err(|e| self.error("look at", rel, e));
         match found {
             Ok(stat) => Ok(Some(stat.into())),
@@ -120,7 +122,7 @@ impl Dir {
     /// # Errors
     /// Its file system is gone.
     pub fn own_stat(&self) -> FsResult<Stat> {
-        sys::fstat(&self.fd).map(Stat::from).map_err(|e| FsError::new("look at", &self.path, e))
+        own_stat(&self.fd).map_err(|e| FsError::new("look at", &self.path, e))
     }
 
     /// Creates the directory `rel` and those above it that are missing; gives those that are new,
@@ -524,5 +526,10 @@ pub fn set_file_time(file: &File, path: &Path, mtime: Mtime) -> FsResult<()> {
 /// # Errors
 /// Its file system is gone.
 pub fn file_stat(file: &File, path: &Path) -> FsResult<Stat> {
-    sys::fstat(file).map(Stat::from).map_err(|e| FsError::new("look at", path, e))
+    own_stat(file).map_err(|e| FsError::new("look at", path, e))
+}
+
+/// The stat of what is open.
+fn own_stat(fd: impl AsFd) -> Result<Stat, Errno> {
+    sys::statx(fd, c"", AtFlags::EMPTY_PATH, WANTED).map(Stat::from)
 }

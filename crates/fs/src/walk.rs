@@ -22,7 +22,7 @@ use rustix::io::Errno;
 
 use crate::dir::Dir;
 use crate::error::{FsError, FsResult};
-use crate::stat::{Kind, Stat};
+use crate::stat::{Kind, Stat, Volume};
 use names::Names;
 pub use names::Twin;
 
@@ -67,10 +67,10 @@ pub enum What {
     Leaf(Stat),
     /// A directory; its entries come next.
     Dir {
-        /// Its stat: another device than its parent's means that a file system is mounted there.
+        /// Its stat: another volume than its parent's means that something is mounted there.
         stat: Stat,
-        /// Device of the directory that holds it.
-        parent_dev: u64,
+        /// Volume of the directory that holds it.
+        parent: Volume,
     },
     /// It, and if it is a directory all below it, cannot be known.
     Hole {
@@ -218,7 +218,7 @@ impl Walk {
                 Found::Leaf(stat) => What::Leaf(stat),
                 Found::Dir(stat, id) => {
                     self.enter = Some((self.step.path.clone(), id));
-                    What::Dir { stat, parent_dev: frame.names.dev() }
+                    What::Dir { stat, parent: frame.names.volume() }
                 }
                 Found::Failed(error) => What::Hole { error, dir: frame.names.is_dir(at) },
             };

@@ -5,10 +5,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use crate::run::{is_root, skipped};
+
+/// How long a file system may be busy.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Which file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +79,7 @@ impl Disk {
 
     /// Unmounts it; the folder stays, empty.
     pub fn unmount(&self) {
-        run("umount", &[self.mount.as_ref()]).expect("umount");
+        unmount(&self.mount).expect("umount");
     }
 
     /// Mounts it again.
@@ -89,8 +93,16 @@ impl Disk {
         let mount = self.mount.as_path();
         run("xfs_io", &["-x".as_ref(), "-c".as_ref(), "shutdown".as_ref(), mount.as_ref()])
             .expect("shutdown");
-        self.unmount();
-        self.remount();
+        let begun = Instant::now();
+        loop {
+            self.unmount();
+            self.remount();
+            // Another test's namespace may still hold the one that was shut down.
+            if std::fs::read_dir(&self.mount).is_ok() || begun.elapsed() > PATIENCE {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Fills it until `free` bytes are left; the file that does is given back.
@@ -112,6 +124,50 @@ impl Drop for Disk {
         }
         let _ = run("losetup", &["-d".as_ref(), self.device.as_ref()]);
         let _ = std::fs::remove_file(&self.image);
+    }
+}
+
+/// A folder that also stands in another place, in the same file system.
+pub struct Bind {
+    to: PathBuf,
+}
+
+impl Bind {
+    /// Binds the folder `from` to the folder `to`.
+    pub fn new(from: &Path, to: &Path) -> Option<Self> {
+        if !is_root() {
+            skipped("a bind mount needs root");
+            return None;
+        }
+        match run("mount", &["--bind".as_ref(), from.as_ref(), to.as_ref()]) {
+            Ok(_) => Some(Self { to: to.to_owned() }),
+            Err(why) => {
+                skipped(&format!("no bind mount: {why}"));
+                None
+            }
+        }
+    }
+}
+
+impl Drop for Bind {
+    fn drop(&mut self) {
+        if unmount(&self.to).is_err() {
+            let _ = run("umount", &["-l".as_ref(), self.to.as_ref()]);
+        }
+    }
+}
+
+/// A process that another test just starts holds, until it is another program, all that is open here:
+/// that passes.
+fn unmount(mount: &Path) -> Result<String, String> {
+    let begun = Instant::now();
+    loop {
+        match run("umount", &[mount.as_ref()]) {
+            Err(why) if why.contains("busy") && begun.elapsed() < PATIENCE => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            ended => return ended,
+        }
     }
 }
 

@@ -190,6 +190,7 @@ pub(super) fn unpack(bytes: &[u8], device: impl FnOnce(u32) -> u64) -> Option<Se
     let stat = Stat {
         kind,
         dev,
+        mount: 0,
         ino: u64::from_le_bytes(take(&mut rest)?),
         size: u64::from_le_bytes(take(&mut rest)?),
         mtime: Mtime(i64::from_le_bytes(take(&mut rest)?)),

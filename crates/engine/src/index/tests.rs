@@ -31,6 +31,7 @@ fn seen(index: &Index) -> Seen {
     let stat = Stat {
         kind: Kind::File,
         dev,
+        mount: 0,
         ino: u64::MAX,
         size: 3,
         mtime: Mtime(-5),

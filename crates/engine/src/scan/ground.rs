@@ -1,8 +1,10 @@
-//! The file systems beneath the project: where another one begins, and where one is missing.
+//! The file systems beneath the project: where another one begins, and where one is missing. A
+//! folder that is bound from elsewhere is one, too: it can go as a disk can.
 
 use std::collections::BTreeMap;
 
 use dsg_core::failure::Outcome;
+use dsg_fs::stat::{Stat, Volume};
 
 use super::{Scan, problem};
 use crate::index::{Index, Problem, ProblemKind};
@@ -60,8 +62,8 @@ impl Ground {
 
 impl Scan<'_> {
     /// Takes note of a directory on the way; `false` if a file system is missing there.
-    pub(super) fn tread(&mut self, path: &str, dev: u64, parent_dev: u64) -> Outcome<bool> {
-        let crossing = dev != parent_dev;
+    pub(super) fn tread(&mut self, path: &str, stat: &Stat, parent: Volume) -> Outcome<bool> {
+        let (dev, crossing) = (stat.dev, stat.volume() != parent);
         let known = self.ground.mounts.get_mut(path);
         let changed = match known {
             None if !crossing => return Ok(true),

@@ -23,7 +23,7 @@ impl Scan<'_> {
         self.blocked = None;
         let mut entered = true;
         let mut listed = false;
-        let mut parent_dev = self.root.own_stat()?.dev;
+        let mut parent = self.root.own_stat()?.volume();
         for (at, _) in path.match_indices('/') {
             let dir = &path[..at];
             entered &= enters(&self.rules, dir);
@@ -37,10 +37,10 @@ impl Scan<'_> {
             }
             match self.root.stat(dir) {
                 Ok(Some(stat)) if stat.kind == Kind::Dir => {
-                    if !self.tread(dir, stat.dev, parent_dev)? {
+                    if !self.tread(dir, &stat, parent)? {
                         self.block(dir, problem::unmounted());
                     }
-                    parent_dev = stat.dev;
+                    parent = stat.volume();
                 }
                 Ok(_) => entered = false,
                 Err(e) if e.is_escape() => entered = false,
@@ -62,7 +62,7 @@ impl Scan<'_> {
                     let twins = self.neighbours(path)?;
                     self.seen(
                         OsStr::new(path),
-                        &What::Dir { stat, parent_dev },
+                        &What::Dir { stat, parent },
                         twins.as_deref(),
                         None,
                     )?;

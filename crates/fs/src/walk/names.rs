@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use super::Take;
 use crate::dir::Dir;
 use crate::error::{FsError, FsResult};
-use crate::stat::Kind;
+use crate::stat::{Kind, Volume};
 
 /// One of several names that differ by case only.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub(super) struct Names {
     bytes: Vec<u8>,
     items: Vec<Item>,
     twins: HashMap<usize, Arc<[Twin]>>,
-    dev: u64,
+    volume: Volume,
     /// Kept open only if the names are looked at in several goes.
     dir: Option<Dir>,
 }
@@ -43,13 +43,13 @@ struct Item {
 
 impl Names {
     pub(super) fn read(dir: &Dir, path: Vec<u8>, take: &Take) -> FsResult<Self> {
-        let dev = dir.own_stat()?.dev;
+        let volume = dir.own_stat()?.volume();
         let mut names = Self {
             path,
             bytes: Vec::new(),
             items: Vec::new(),
             twins: HashMap::new(),
-            dev,
+            volume,
             dir: None,
         };
         let mut buffer = Vec::with_capacity(32 * 1024);
@@ -152,8 +152,8 @@ impl Names {
         self.dir.as_ref()
     }
 
-    pub(super) fn dev(&self) -> u64 {
-        self.dev
+    pub(super) fn volume(&self) -> Volume {
+        self.volume
     }
 
     pub(super) fn len(&self) -> usize {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::snapshot::SnapshotHeader;
 use dsg_fs::lock::{Holder, Lock, Tried};
-use rustix::fs::{self as sys, AtFlags, Timespec, Timestamps};
+use rustix::fs::{self as sys, Timespec, Timestamps};
 
 use super::history::History;
 use super::layout::{CTIMES_VOID, Facts, JOURNAL, Journal, LOCK, Layout, Modes, WANTED};
@@ -129,8 +129,7 @@ impl Repo {
         // then only a write that hides itself completely could be missed.
         for _ in 0..5_000 {
             sys::futimens(file.as_fd(), &times).map_err(cannot)?;
-            let stat = sys::statat(&file, "", AtFlags::EMPTY_PATH).map_err(cannot)?;
-            let at = dsg_fs::stat::Stat::from(stat).ctime;
+            let at = dsg_fs::dir::file_stat(&file, &self.layout.side.at("tick"))?.ctime;
             match first {
                 None => first = Some(at),
                 Some(first) if at != first => return Ok(()),

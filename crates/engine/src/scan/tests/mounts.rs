@@ -122,6 +122,23 @@ fn in_namespace() {
     project.scan_paths(&["input/disk/a"]);
     assert_eq!(project.local("input/disk/a"), Local::Absent);
 
+    // A folder bound from elsewhere in the project's own file system shows the same device.
+    let bound = project.at("input/bound");
+    std::fs::create_dir(&bound).unwrap();
+    run("mount", &["--bind".as_ref(), other.as_ref(), bound.as_ref()]);
+    project.write("input/bound/x", "bound");
+    project.scan();
+    project.agree();
+    assert_eq!(project.scan().hashed_files, 0);
+    run("umount", &[bound.as_ref()]);
+    assert_eq!(project.scan().unmounted, ["input/bound"]);
+    assert!(is_unknown(&project.local("input/bound/x")));
+    project.scan_paths(&["input/bound/x"]);
+    assert!(is_unknown(&project.local("input/bound/x")));
+    run("mount", &["--bind".as_ref(), other.as_ref(), bound.as_ref()]);
+    assert!(project.scan().unmounted.is_empty() && project.pending().is_empty());
+    run("umount", &[bound.as_ref()]);
+
     // Another disk over the project's own folder.
     let root = project.temp.path().to_owned();
     run("mount", &["-t".as_ref(), "tmpfs".as_ref(), "none".as_ref(), root.as_ref()]);
