@@ -203,7 +203,12 @@ pub fn normalized(name: &str) -> Option<String> {
 
 /// Folds what a case-insensitive file system would take for the same path.
 pub fn case_key(path: &RepoPath) -> String {
-    path.0.to_lowercase().nfc().collect()
+    folded(path)
+}
+
+/// As [`case_key`], of a path or of a part of one.
+pub fn folded(path: &str) -> String {
+    path.to_lowercase().nfc().collect()
 }
 
 impl Deref for RepoPath {

@@ -5,7 +5,7 @@
 //! | `create` | init, clone |
 //! | `recover` | what every other use case begins with: the lock, and the end of a sync cut off |
 //! | `head` | learning the repository's head; is it the same repository, is its history intact |
-//! | `pending`, `obstacles` | the plan, and what only the folder tells |
+//! | `pending`, `obstacles`, `renames` | the plan, and what only the folder tells |
 //! | `status`, `sync`, `resolve` | the daily three |
 //! | `history` | log, diff, lists and checks of files and history |
 //! | `clean` | trash and leftovers |
@@ -17,6 +17,7 @@ mod history;
 mod obstacles;
 mod pending;
 mod recover;
+mod renames;
 mod resolve;
 mod status;
 mod sync;

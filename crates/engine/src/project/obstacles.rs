@@ -1,20 +1,23 @@
 //! What only the folder itself tells: places that are taken, and files that may not be shared.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use dsg_core::failure::Outcome;
-use dsg_core::path::RepoPath;
+use dsg_core::path::{RepoPath, folded};
 use dsg_core::plan::{Action, Item, Plan};
 use dsg_core::repository::Access;
 use dsg_fs::stat::Kind;
 
 use super::Project;
+use crate::scan::problem;
 use crate::transaction::PRIVATE;
 
 impl Project {
     /// Paths of the plan that must stay out, with why. The plan has to be made anew without them.
     pub(super) fn obstacles(&self, plan: &Plan) -> Outcome<BTreeMap<RepoPath, String>> {
         let mut found = self.obstructed(plan)?;
+        found.extend(self.look_alikes(plan)?);
+        found.extend(self.half_renamed(plan)?);
         if self.known_repository()?.is_some_and(|r| r.access == Access::Team) {
             let goes = |i: &&Item| matches!(i.action, Action::Upload | Action::KeepBoth { .. });
             for item in plan.items.iter().filter(goes) {
@@ -56,6 +59,47 @@ impl Project {
         Ok(found)
     }
 
+    /// New names, or names of new folders, that differ by case only from one that the repository
+    /// has and this folder has not: of names that are both here the scan takes care.
+    fn look_alikes(&self, plan: &Plan) -> Outcome<BTreeMap<RepoPath, String>> {
+        let is_new = |i: &&Item| {
+            i.at.remote.is_none() && matches!(i.action, Action::Upload | Action::MoveRemote { .. })
+        };
+        let is_there_only = |i: &&Item| {
+            i.at.remote.is_some()
+                && i.at.local.entry().is_none()
+                && i.action != Action::DeleteRemote
+        };
+        let mut theirs: HashMap<String, &str> = HashMap::new();
+        if plan.items.iter().any(|i| is_new(&i)) {
+            for item in plan.items.iter().filter(is_there_only) {
+                for name in names(&item.at.path) {
+                    theirs.entry(folded(name)).or_insert(name);
+                }
+            }
+        }
+        let mut judged: HashMap<&str, Option<String>> = HashMap::new();
+        let mut found = BTreeMap::new();
+        for item in plan.items.iter().filter(|i| !theirs.is_empty() && is_new(i)) {
+            for name in names(&item.at.path) {
+                if !judged.contains_key(name) {
+                    let other = theirs.get(&folded(name)).filter(|other| **other != name);
+                    let reason = match other {
+                        Some(other) if !self.index.is_shared(name)? => {
+                            Some(problem::case_there(name, other))
+                        }
+                        _ => None,
+                    };
+                    judged.insert(name, reason);
+                }
+                if let Some(Some(reason)) = judged.get(name) {
+                    found.insert(item.at.path.clone(), reason.clone());
+                }
+            }
+        }
+        Ok(found)
+    }
+
     fn first_staying(&self, dir: &str, leaving: &BTreeSet<&str>) -> Outcome<Option<String>> {
         for name in self.dir.open_beneath(dir)?.list()? {
             let Some(name) = name.name.to_str() else { return Ok(Some(format!("{dir}/…"))) };
@@ -73,4 +117,9 @@ impl Project {
         }
         Ok(None)
     }
+}
+
+/// A path, and the folders that it lies in.
+fn names(path: &RepoPath) -> impl Iterator<Item = &str> {
+    std::iter::once(path.as_str()).chain(path.ancestors())
 }

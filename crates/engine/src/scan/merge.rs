@@ -107,8 +107,8 @@ impl Scan<'_> {
         let stat = match what {
             What::Leaf(stat) => stat,
             What::Hole { error, dir } => return self.hole(path, error, *dir, row),
-            What::Dir { stat, parent_dev } => {
-                if !self.tread(path, stat.dev, *parent_dev)? {
+            What::Dir { stat, parent } => {
+                if !self.tread(path, stat, *parent)? {
                     self.block(path, problem::unmounted());
                 } else if let Some(sentence) = self.loses(path, twins)? {
                     self.block(path, sentence.clone());
@@ -123,8 +123,7 @@ impl Scan<'_> {
         let legal = match proved.map_or_else(|| RepoPath::from_bytes(os_path.as_bytes()), Ok) {
             Ok(legal) => legal,
             Err(error) => {
-                self.illegal_name(path, &error);
-                return Ok(());
+                return self.illegal_name(path, &error);
             }
         };
         self.groups.note(&self.rules.data_dirs, path, row.as_ref().is_some_and(|r| r.cached), true);
@@ -275,16 +274,22 @@ impl Scan<'_> {
         Ok(())
     }
 
-    fn illegal_name(&mut self, path: &str, error: &dsg_core::path::PathError) {
+    fn illegal_name(&mut self, path: &str, error: &dsg_core::path::PathError) -> Outcome<()> {
         let inside = |dir: &String| {
             path.strip_prefix(dir.as_str()).is_some_and(|rest| rest.starts_with('/'))
         };
         if self.illegal.as_ref().is_some_and(inside) {
-            return;
+            return Ok(());
         }
-        let problem = problem::illegal_name(path, error);
+        let mut problem = problem::illegal_name(path, error);
+        if let Some(offer) = &problem.offer
+            && self.index.is_shared(offer)?
+        {
+            problem.sentence += &problem::offer_taken(offer);
+        }
         self.illegal = (problem.path != path).then(|| problem.path.clone());
         self.problem(problem);
+        Ok(())
     }
 
     /// Why `path` must stand back behind another of its twins: those that were synced stay, else

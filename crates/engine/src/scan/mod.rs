@@ -12,7 +12,7 @@ mod ground;
 mod merge;
 mod one;
 mod pool;
-mod problem;
+pub(crate) mod problem;
 mod rows;
 
 use std::collections::BTreeSet;

@@ -30,6 +30,11 @@ pub(super) fn illegal_name(path: &str, error: &PathError) -> Problem {
     }
 }
 
+/// Of a legal name that would be given, and is in use.
+pub(super) fn offer_taken(offer: &str) -> String {
+    format!(" The legal form of it, {offer:?}, is another file of the repository: rename this one.")
+}
+
 pub(super) fn bad_link(error: &LinkError) -> String {
     let mut sentence = error.to_string();
     if let Some(first) = sentence.get_mut(..1) {
@@ -50,6 +55,14 @@ pub(super) fn case(name: &str, other: &str) -> String {
     format!(
         "{name:?} differs from {other:?} by upper and lower case only: on some computers they \
          would be one. Rename one of them."
+    )
+}
+
+/// Of a path that is new here and one that only the repository has.
+pub(crate) fn case_there(path: &str, other: &str) -> String {
+    format!(
+        "{path:?} differs from {other:?} in the repository by upper and lower case only: on some \
+         computers they would be one. Rename it here."
     )
 }
 
