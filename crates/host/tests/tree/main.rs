@@ -11,4 +11,3 @@ mod init;
 mod power;
 mod publish;
 mod races;
-mod size;

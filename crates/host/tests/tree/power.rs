@@ -1,66 +1,23 @@
 //! Power cuts, on an XFS of our own: what was not made durable is gone. Ending a process never
-//! shows that. Needs root, `mkfs.xfs`, `xfs_io` and loop devices; run by hand:
-//! `cargo test -p dsg-host -- --ignored power`.
+//! shows that. Needs root, `mkfs.xfs`, `xfs_io` and loop devices; skipped where they are not.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::path::Path;
 
 use dsg_core::failure::Code;
 use dsg_core::monitor::Monitor;
 use dsg_core::repository::{Access, Outcome as TransactionOutcome};
 use dsg_host::tree::TreeStore;
-use tempfile::TempDir;
+use dsg_testkit::disk::{Disk, Format};
 
 use crate::crashes::{TRANSACTION, after, change, decided, dies, passes};
 use crate::fixture::*;
 
-/// One at a time: a process that another test starts inherits the locks of all, and with them keeps
-/// a disk busy.
-static ONE: Mutex<()> = Mutex::new(());
-
-struct Disk {
-    _one: MutexGuard<'static, ()>,
-    _temp: TempDir,
-    image: PathBuf,
-    mount: PathBuf,
+fn disk() -> Option<Disk> {
+    Disk::new(Format::Xfs, 400)
 }
 
-fn run(program: &str, arguments: &[&str]) {
-    let output = Command::new(program).args(arguments).output().unwrap();
-    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-impl Disk {
-    fn new() -> Self {
-        let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-        let temp = TempDir::new().unwrap();
-        let (image, mount) = (temp.path().join("image"), temp.path().join("mount"));
-        std::fs::File::create(&image).unwrap().set_len(400 << 20).unwrap();
-        std::fs::create_dir(&mount).unwrap();
-        run("mkfs.xfs", &["-q", image.to_str().unwrap()]);
-        let disk = Self { _one: one, _temp: temp, image, mount };
-        disk.plug_in();
-        disk
-    }
-    fn plug_in(&self) {
-        run("mount", &["-o", "loop", self.image.to_str().unwrap(), self.mount.to_str().unwrap()]);
-    }
-    /// The log is not written out first.
-    fn power_cut(&self) {
-        run("xfs_io", &["-x", "-c", "shutdown", self.mount.to_str().unwrap()]);
-        run("umount", &[self.mount.to_str().unwrap()]);
-        self.plug_in();
-    }
-    fn settled(&self) {
-        dsg_fs::dir::Dir::open(&self.mount).unwrap().syncfs().unwrap();
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").args(["-l", self.mount.to_str().unwrap()]).status();
-    }
+fn settled(disk: &Disk) {
+    dsg_fs::dir::Dir::open(disk.path()).unwrap().syncfs().unwrap();
 }
 
 fn fixture_on(at: &Path) -> Fixture {
@@ -70,16 +27,15 @@ fn fixture_on(at: &Path) -> Fixture {
 }
 
 #[test]
-#[ignore = "needs root and loop devices"]
 fn power_cuts_leave_before_or_after() {
-    let disk = Disk::new();
+    let Some(disk) = disk() else { return };
     for prestaged in [false, true] {
         let prepared = || {
-            let f = fixture_on(&disk.mount);
+            let f = fixture_on(disk.path());
             if prestaged {
                 f.prestage();
             }
-            disk.settled();
+            settled(&disk);
             f
         };
         for point in passes("publish", prepared) {
@@ -101,10 +57,9 @@ fn power_cuts_leave_before_or_after() {
 }
 
 #[test]
-#[ignore = "needs root and loop devices"]
 fn what_was_answered_survives_the_power_cut_that_follows() {
-    let disk = Disk::new();
-    let f = fixture_on(&disk.mount);
+    let Some(disk) = disk() else { return };
+    let f = fixture_on(disk.path());
     disk.power_cut();
     assert_eq!(f.is_consistent(), first_tree());
     for round in 0..4 {
@@ -126,12 +81,11 @@ fn what_was_answered_survives_the_power_cut_that_follows() {
 }
 
 #[test]
-#[ignore = "needs root and loop devices"]
 fn power_cuts_during_init_leave_nothing_or_all() {
-    let disk = Disk::new();
-    for point in passes("init", || nothing_in(&disk.mount)) {
-        let f = nothing_in(&disk.mount);
-        disk.settled();
+    let Some(disk) = disk() else { return };
+    for point in passes("init", || nothing_in(disk.path())) {
+        let f = nothing_in(disk.path());
+        settled(&disk);
         assert!(dies(&f, "init", point));
         disk.power_cut();
         match TreeStore::open(&f.path) {
