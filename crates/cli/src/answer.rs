@@ -8,7 +8,7 @@ use dsg_core::path::RepoPath;
 use dsg_core::plan::Resolution;
 use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
 use dsg_engine::report::{
-    ChainCheck, CleanReport, CopyState, Difference, FileCheck, Status, SyncReport,
+    ChainCheck, CleanReport, CopyState, Difference, FileCheck, SnapshotCheck, Status, SyncReport,
 };
 
 /// What a use case gave.
@@ -18,6 +18,8 @@ pub(crate) enum Answer {
     Made(Setup),
     /// `clone`.
     Cloned(Setup),
+    /// `clone --attach`.
+    Attached(Setup),
     /// `status`.
     Status(Status),
     /// `sync`.
@@ -51,6 +53,8 @@ pub(crate) enum Answer {
     },
     /// `validate-file`.
     File(FileCheck),
+    /// `validate-snapshot`.
+    Snapshot(SnapshotCheck),
     /// `validate-chain`.
     Chain(ChainCheck),
     /// `clean`.
@@ -90,6 +94,7 @@ impl Answer {
             Self::Synced(report) | Self::WouldSync(report) if !report.conflicts.is_empty() => {
                 Ended::ConflictsPending
             }
+            Self::Attached(setup) if !setup.report.conflicts.is_empty() => Ended::ConflictsPending,
             Self::File(check) if !is_same(&check.local) || !is_same(&check.repository) => {
                 Ended::Mismatch
             }
@@ -103,6 +108,7 @@ impl Answer {
             self,
             Self::Made(_)
                 | Self::Cloned(_)
+                | Self::Attached(_)
                 | Self::Synced(_)
                 | Self::Resolved { .. }
                 | Self::Prepared

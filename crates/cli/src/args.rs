@@ -83,9 +83,18 @@ pub(crate) enum Command {
         #[arg(value_hint = ValueHint::FilePath)]
         path: String,
     },
+    /// Prove a snapshot: its place in the history and its list of files
+    ValidateSnapshot {
+        /// Which; the newest if not given
+        #[arg(value_name = "sN")]
+        snapshot: Option<String>,
+        /// Read its files in the repository too, and compare them with the list
+        #[arg(long)]
+        deep: bool,
+    },
     /// Prove the history: every snapshot follows from the one before
     ValidateChain {
-        /// Rebuild and prove the list of files of every snapshot too
+        /// Prove every snapshot's list of files too, and read every file that the repository keeps
         #[arg(long)]
         deep: bool,
     },
@@ -139,6 +148,10 @@ pub(crate) struct Clone {
     /// The new folder; named as the repository if not given
     #[arg(value_hint = ValueHint::DirPath)]
     pub(crate) dir: Option<PathBuf>,
+    /// Take a folder that holds files already: what is equal is in sync, what is missing comes, what
+    /// differs is a conflict; nothing is overwritten
+    #[arg(long)]
+    pub(crate) attach: bool,
 }
 
 /// `sync`.

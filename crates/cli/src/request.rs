@@ -54,6 +54,8 @@ pub(crate) enum Deed {
         address: Address,
         /// The new folder, absolute.
         dir: PathBuf,
+        /// It may hold files already.
+        attach: bool,
     },
     /// Show what is pending.
     Status {
@@ -95,6 +97,13 @@ pub(crate) enum Deed {
     ValidateFile {
         /// Which.
         path: String,
+    },
+    /// Check a snapshot.
+    ValidateSnapshot {
+        /// Which; the head if none.
+        snapshot: Option<SnapshotId>,
+        /// With contents.
+        deep: bool,
     },
     /// Check the history.
     ValidateChain {
@@ -138,7 +147,7 @@ fn deed(command: Command, start: &Path) -> Outcome<Deed> {
         Command::Clone(clone) => {
             let address = address(&clone.address, start)?;
             let dir = tidy(&start.join(clone.dir.unwrap_or_else(|| address.name().into())));
-            Deed::Clone { address, dir }
+            Deed::Clone { address, dir, attach: clone.attach }
         }
         Command::Status { offline } => Deed::Status { offline },
         Command::Sync(sync) => {
@@ -163,6 +172,9 @@ fn deed(command: Command, start: &Path) -> Outcome<Deed> {
         Command::Diff { from, to } => Deed::Diff { from: snapshot(from)?, to: snapshot(to)? },
         Command::ListFiles { snapshot: id } => Deed::ListFiles { snapshot: snapshot(id)? },
         Command::ValidateFile { path } => Deed::ValidateFile { path },
+        Command::ValidateSnapshot { snapshot: id, deep } => {
+            Deed::ValidateSnapshot { snapshot: snapshot(id)?, deep }
+        }
         Command::ValidateChain { deep } => Deed::ValidateChain { deep },
         Command::Clean { yes } => Deed::Clean { really: yes },
         Command::Prepare => Deed::Prepare,
@@ -254,7 +266,7 @@ mod tests {
     fn relative_addresses_and_folders_are_from_the_chosen_folder() {
         let request = understand("dsg -C /a/b/../c clone ./repo").unwrap();
         assert_eq!(request.start, Path::new("/a/c"));
-        let Deed::Clone { address, dir } = request.deed else { panic!() };
+        let Deed::Clone { address, dir, .. } = request.deed else { panic!() };
         assert_eq!(
             (address.to_string().as_str(), dir.as_path()),
             ("/a/c/repo", Path::new("/a/c/repo"))

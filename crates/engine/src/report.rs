@@ -277,8 +277,35 @@ pub struct ChainCheck {
     pub head: SnapshotId,
     /// Its chain value: citing it cites the whole history.
     pub chain: Hash,
-    /// Whether every manifest was rebuilt and proved, too.
-    pub deep: bool,
+    /// With every manifest rebuilt and proved, what was read of the files.
+    pub contents: Option<ContentCheck>,
+}
+
+/// One snapshot that proved itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotCheck {
+    /// Which.
+    pub snapshot: SnapshotId,
+    /// Its chain value.
+    pub chain: Hash,
+    /// Files and links that it holds.
+    pub entries: u64,
+    /// What was read of its files.
+    pub contents: Option<ContentCheck>,
+}
+
+/// Files in the repository that were read, and are what was recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContentCheck {
+    /// Snapshots whose files are kept there.
+    pub snapshots: Vec<SnapshotId>,
+    /// Files and links compared, each in each snapshot.
+    pub files: u64,
+    /// Bytes read; what snapshots share was read once.
+    pub bytes: u64,
+    /// Paths of former snapshots, each with its snapshot, whose files are not kept: they were
+    /// overwritten or deleted on the host.
+    pub gone: Vec<String>,
 }
 
 /// What can be, or was, cleaned.

@@ -21,12 +21,13 @@
 //! | [`reader`] | a snapshot's files |
 //! | [`create`] | making and opening a repository |
 //! | [`net`] | what is new since a snapshot |
-//! | [`verify`] | proofs of the history and of files |
+//! | [`verify`], [`contents`] | proofs of the history and of files |
 //! | [`store`] | what else others call |
 
 mod adopt;
 mod apply;
 mod check;
+mod contents;
 mod copy;
 mod create;
 mod drift;
@@ -46,6 +47,7 @@ mod stats;
 mod store;
 mod verify;
 
+pub use contents::Contents;
 pub use reader::SnapshotReader;
 pub use staging::{Refusal, Staging, Supply};
 pub use store::TreeStore;

@@ -25,9 +25,13 @@ pub(crate) fn run(request: &Request, monitor: &Monitor) -> Outcome<Answer> {
             }
             Ok(Answer::Made(setup(&project, report)))
         }
-        Deed::Clone { address, dir } => {
+        Deed::Clone { address, dir, attach: false } => {
             let (project, report) = Project::clone_from(address, dir, monitor)?;
             Ok(Answer::Cloned(setup(&project, report)))
+        }
+        Deed::Clone { address, dir, attach: true } => {
+            let (project, report) = Project::attach(address, dir, monitor)?;
+            Ok(Answer::Attached(setup(&project, report)))
         }
         Deed::Status { offline } => Ok(Answer::Status(open()?.status(*offline, monitor)?)),
         Deed::Sync { options, dry_run } => {
@@ -41,6 +45,9 @@ pub(crate) fn run(request: &Request, monitor: &Monitor) -> Outcome<Answer> {
         Deed::ListFiles { snapshot } => history::list_files(&mut open()?, *snapshot),
         Deed::ValidateFile { path } => {
             history::validate_file(&mut open()?, &request.start, path, monitor)
+        }
+        Deed::ValidateSnapshot { snapshot, deep } => {
+            Ok(Answer::Snapshot(open()?.validate_snapshot(*snapshot, *deep, monitor)?))
         }
         Deed::ValidateChain { deep } => Ok(Answer::Chain(open()?.validate_chain(*deep, monitor)?)),
         Deed::Clean { really } => Ok(Answer::Clean(open()?.clean(*really)?)),

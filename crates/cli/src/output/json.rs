@@ -6,8 +6,8 @@ use dsg_core::failure::Failure;
 use dsg_core::plan::Resolution;
 use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
 use dsg_engine::report::{
-    ChainCheck, CleanReport, CopyState, Counts, Difference, DifferenceKind, FileCheck, Status,
-    StatusChange, SyncReport,
+    ChainCheck, CleanReport, ContentCheck, CopyState, Counts, Difference, DifferenceKind,
+    FileCheck, Status, StatusChange, SyncReport,
 };
 use serde_json::{Map, Value, json};
 
@@ -16,7 +16,7 @@ use crate::answer::{Answer, Setup, is_same};
 /// The answer's document, with a line end.
 pub(crate) fn document(answer: &Answer) -> String {
     line(&match answer {
-        Answer::Made(setup) | Answer::Cloned(setup) => self::setup(setup),
+        Answer::Made(setup) | Answer::Cloned(setup) | Answer::Attached(setup) => self::setup(setup),
         Answer::Status(status) => self::status(status),
         Answer::Synced(report) => sync(report),
         Answer::WouldSync(report) => with(sync(report), [("dry_run", json!(true))]),
@@ -37,6 +37,13 @@ pub(crate) fn document(answer: &Answer) -> String {
             json!({"snapshot": id(*snapshot), "files": files})
         }
         Answer::File(check) => file(check),
+        Answer::Snapshot(check) => with(
+            json!({
+                "snapshot": check.snapshot.to_string(), "chain": check.chain.to_string(),
+                "entries": check.entries, "valid": true,
+            }),
+            contents(check.contents.as_ref()),
+        ),
         Answer::Chain(check) => chain(check),
         Answer::Clean(report) => clean(report),
         Answer::Prepared => json!({"prepared": true}),
@@ -212,10 +219,25 @@ fn file(check: &FileCheck) -> Value {
 }
 
 fn chain(check: &ChainCheck) -> Value {
-    json!({
+    let document = json!({
         "snapshots": check.snapshots, "head": check.head.to_string(), "chain": check.chain.to_string(),
-        "deep": check.deep, "valid": true,
-    })
+        "valid": true,
+    });
+    with(document, contents(check.contents.as_ref()))
+}
+
+/// What was read of the files.
+fn contents(check: Option<&ContentCheck>) -> Vec<(&'static str, Value)> {
+    let deep = ("deep", json!(check.is_some()));
+    let Some(check) = check else { return vec![deep] };
+    let kept: Vec<_> = check.snapshots.iter().map(ToString::to_string).collect();
+    vec![
+        deep,
+        ("files_of", json!(kept)),
+        ("files", json!(check.files)),
+        ("bytes_read", json!(check.bytes)),
+        ("gone", json!(check.gone)),
+    ]
 }
 
 fn clean(report: &CleanReport) -> Value {

@@ -99,12 +99,7 @@ pub(crate) fn shown(name: &str) -> String {
 
 /// A name as a shell takes it.
 pub(crate) fn quoted(name: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "/._-+,@%=".contains(c);
-    if !name.is_empty() && name.chars().all(plain) && !name.starts_with('-') {
-        return name.to_owned();
-    }
-    let dashed = if name.starts_with('-') { "./" } else { "" };
-    format!("'{dashed}{}'", shown(name).replace('\'', "'\\''"))
+    dsg_core::failure::shell_word(&shown(name))
 }
 
 /// Bytes, for people: three digits are enough.

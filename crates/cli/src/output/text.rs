@@ -7,7 +7,8 @@ use dsg_core::failure::Failure;
 use dsg_core::plan::Resolution;
 use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
 use dsg_engine::report::{
-    ChainCheck, CleanReport, CopyState, Difference, DifferenceKind, FileCheck, SyncReport,
+    ChainCheck, CleanReport, ContentCheck, CopyState, Difference, DifferenceKind, FileCheck,
+    SnapshotCheck, SyncReport,
 };
 
 use super::{Style, Tone, count, quoted, shown, size};
@@ -23,6 +24,10 @@ pub(crate) fn of(answer: &Answer, style: &Style) -> String {
     match answer {
         Answer::Made(setup) => made(setup, style),
         Answer::Cloned(setup) => cloned(setup, style),
+        Answer::Attached(setup) => {
+            cloned(setup, style)
+                + "What was here already is as it was; dsg status shows what differs.\n"
+        }
         Answer::Status(status) => status::of(status, style),
         Answer::Synced(report) => synced(report, style),
         Answer::WouldSync(report) => would_sync(report, style),
@@ -33,6 +38,7 @@ pub(crate) fn of(answer: &Answer, style: &Style) -> String {
             files.iter().map(|(path, entry)| listed(path, entry, style)).collect()
         }
         Answer::File(check) => file(check, style),
+        Answer::Snapshot(check) => snapshot(check, style),
         Answer::Chain(check) => chain(check, style),
         Answer::Clean(report) => clean(report, style),
         Answer::Prepared => {
@@ -337,13 +343,55 @@ fn file(check: &FileCheck, style: &Style) -> String {
 }
 
 fn chain(check: &ChainCheck, style: &Style) -> String {
-    let depth = if check.deep { ", and every list of files is as recorded" } else { "" };
+    let depth =
+        if check.contents.is_some() { ", and every list of files is as recorded" } else { "" };
     format!(
-        "{} {} up to {}: each follows from the one before{depth}.\n",
+        "{} {} up to {}: each follows from the one before{depth}.\n{}",
         style.paint(Tone::Good, "✓"),
         count(check.snapshots, "snapshot", "snapshots"),
-        check.head
+        check.head,
+        contents(check.contents.as_ref(), style)
     )
+}
+
+fn snapshot(check: &SnapshotCheck, style: &Style) -> String {
+    format!(
+        "{} {} follows from the one before, and its list of {} is as recorded.\n{}",
+        style.paint(Tone::Good, "✓"),
+        check.snapshot,
+        count(check.entries, "file", "files"),
+        contents(check.contents.as_ref(), style)
+    )
+}
+
+/// What was read of the files.
+fn contents(check: Option<&ContentCheck>, style: &Style) -> String {
+    let Some(check) = check else { return String::new() };
+    let oldest = check.snapshots.iter().min().zip(check.snapshots.iter().max());
+    let kept = match oldest {
+        Some((first, last)) if first != last => format!(
+            "The files of {} between {first} and {last} are kept:",
+            count(check.snapshots.len() as u64, "snapshot", "snapshots")
+        ),
+        Some((only, _)) => format!("The files of {only} are kept:"),
+        None => return "No snapshot's files are kept.\n".to_owned(),
+    };
+    let mut text = format!(
+        "{} {kept} {} compared, {} read; all are as recorded.\n",
+        style.paint(Tone::Good, "✓"),
+        count(check.files, "file", "files"),
+        size(check.bytes)
+    );
+    if !check.gone.is_empty() {
+        text += "Not kept, because they were overwritten or deleted on the host:\n";
+        for path in check.gone.iter().take(NAMED_PATHS) {
+            let _ = writeln!(text, "  {}", shown(path));
+        }
+        if check.gone.len() > NAMED_PATHS {
+            let _ = writeln!(text, "  … and {} more", check.gone.len() - NAMED_PATHS);
+        }
+    }
+    text
 }
 
 fn clean(report: &CleanReport, style: &Style) -> String {

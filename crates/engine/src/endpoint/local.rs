@@ -12,7 +12,7 @@ use dsg_core::repository::{self, Publication, RepositoryInfo, Upload};
 use dsg_core::snapshot::{Authorship, SnapshotHeader, SnapshotId};
 use dsg_host::tree::{Refusal, Staging, Supply, TreeStore};
 
-use super::{Endpoint, Receive, RemoteTransaction};
+use super::{Contents, Endpoint, Receive, RemoteTransaction};
 
 /// A tree repository, reached directly.
 pub(super) struct LocalEndpoint {
@@ -157,6 +157,10 @@ impl Endpoint for LocalEndpoint {
         }
         let head = store.head()?;
         Ok((head.id.number(), head))
+    }
+
+    fn verify_contents(&self, only: Option<SnapshotId>, monitor: &Monitor) -> Outcome<Contents> {
+        self.ask().validate_contents(only, monitor)
     }
 
     fn round_trips(&self) -> u64 {

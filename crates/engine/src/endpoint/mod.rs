@@ -16,7 +16,7 @@ use dsg_core::path::RepoPath;
 use dsg_core::repository::{self, Publication, RepositoryInfo, Upload};
 use dsg_core::snapshot::{Authorship, SnapshotHeader, SnapshotId};
 
-pub use dsg_host::tree::{Refusal, Supply};
+pub use dsg_host::tree::{Contents, Refusal, Supply};
 
 /// A repository, wherever it is.
 pub trait Endpoint: Send + Sync {
@@ -115,6 +115,14 @@ pub trait Endpoint: Send + Sync {
     /// # Errors
     /// What does not prove itself.
     fn verify_history(&self, deep: bool, monitor: &Monitor) -> Outcome<(u64, SnapshotHeader)>;
+
+    /// Reads every file of the snapshots that are kept, or of one, and compares it with what was
+    /// recorded. What is not the same is in the result.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`](dsg_core::failure::Code::NotFound): the files of that one are not kept;
+    /// files may not be read.
+    fn verify_contents(&self, only: Option<SnapshotId>, monitor: &Monitor) -> Outcome<Contents>;
 
     /// How many questions waited for an answer so far.
     fn round_trips(&self) -> u64;

@@ -12,8 +12,10 @@ use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
 use sha2::{Digest as _, Sha256};
 
 use super::Project;
-use crate::endpoint::{self, Endpoint, Receive};
-use crate::report::{ChainCheck, CopyState, Difference, DifferenceKind, FileCheck};
+use crate::endpoint::{self, Contents, Endpoint, Receive};
+use crate::report::{
+    ChainCheck, ContentCheck, CopyState, Difference, DifferenceKind, FileCheck, SnapshotCheck,
+};
 use crate::scan::{Scope, scan};
 
 impl Project {
@@ -187,14 +189,64 @@ impl Project {
     }
 
     /// Proves the repository's history: the chain of all headers and, with `deep`, every
-    /// manifest.
+    /// manifest, and every file that is kept, by reading it.
     ///
     /// # Errors
     /// What does not prove itself; the repository cannot be read.
     pub fn validate_chain(&mut self, deep: bool, monitor: &Monitor) -> Outcome<ChainCheck> {
-        let (snapshots, head) = endpoint::open(&self.address)?.verify_history(deep, monitor)?;
-        Ok(ChainCheck { snapshots, head: head.id, chain: head.chain, deep })
+        let endpoint = endpoint::open(&self.address)?;
+        let (snapshots, head) = endpoint.verify_history(deep, monitor)?;
+        let contents = deep.then(|| read_all(&*endpoint, None, monitor)).transpose()?;
+        Ok(ChainCheck { snapshots, head: head.id, chain: head.chain, contents })
     }
+
+    /// Proves one snapshot (the head by default): its place in the chain, its manifest and, with
+    /// `deep`, its files, by reading them.
+    ///
+    /// # Errors
+    /// As [`Project::validate_chain`]; [`Code::NotFound`] if there is no such snapshot, or its
+    /// files are not kept.
+    pub fn validate_snapshot(
+        &mut self,
+        snapshot: Option<SnapshotId>,
+        deep: bool,
+        monitor: &Monitor,
+    ) -> Outcome<SnapshotCheck> {
+        let endpoint = endpoint::open(&self.address)?;
+        let Some(id) = snapshot_or_head(&*endpoint, snapshot)? else {
+            return Err(Failure::new(Code::NotFound, "The repository has no snapshot."));
+        };
+        // Listed, it is proved against its parent.
+        endpoint.headers(Some(id.next()), 1)?;
+        let mut entries = 0;
+        let header = endpoint.manifest(id, &mut |_| {
+            entries += 1;
+            monitor.check()
+        })?;
+        let contents = deep.then(|| read_all(&*endpoint, Some(id), monitor)).transpose()?;
+        Ok(SnapshotCheck { snapshot: id, chain: header.chain, entries, contents })
+    }
+}
+
+/// Reads what the repository keeps, of one snapshot or of all.
+fn read_all(
+    endpoint: &dyn Endpoint,
+    only: Option<SnapshotId>,
+    monitor: &Monitor,
+) -> Outcome<ContentCheck> {
+    let Contents { snapshots, files, bytes, faults, gone } =
+        endpoint.verify_contents(only, monitor)?;
+    if faults.is_empty() {
+        let gone = gone.iter().map(|g| format!("{}: {}", g.snapshot, g.what)).collect();
+        return Ok(ContentCheck { snapshots, files, bytes, gone });
+    }
+    let message = match faults.as_slice() {
+        [one] => format!("{} of the repository is not as recorded: {}.", one.snapshot, one.what),
+        _ => format!("{} files of the repository are not as recorded.", faults.len()),
+    };
+    Err(Failure::new(Code::HashMismatch, message)
+        .hint("Look for copies of these files, in other snapshots, projects and backups, before you use them. If somebody changed the newest ones there on purpose, dsg sync --allow drift takes them as a snapshot.")
+        .about(faults.iter().map(|f| format!("{}: {}", f.snapshot, f.what))))
 }
 
 fn snapshot_or_head(

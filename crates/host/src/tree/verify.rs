@@ -25,7 +25,8 @@ pub struct Fault {
 
 impl TreeStore {
     /// Proves the history: that each header follows from its parent, and, `deep`, that each
-    /// manifest can be rebuilt and is what its header says.
+    /// manifest can be rebuilt and is what its header says. No file is read: see
+    /// [`TreeStore::validate_contents`].
     ///
     /// # Errors
     /// It cannot be read at all; what is wrong with it is in the result.
