@@ -208,6 +208,24 @@ impl SharedConfig {
         }
     }
 
+    /// What both have: the base for two that have none. Merged with it, neither side seems to have
+    /// removed what only the other has; the name is theirs.
+    #[must_use]
+    pub fn common(ours: &Self, theirs: &Self) -> Self {
+        let both = |pick: fn(&Self) -> &BTreeSet<String>| -> BTreeSet<String> {
+            pick(ours).intersection(pick(theirs)).cloned().collect()
+        };
+        Self {
+            name: ours.name.clone(),
+            data_dirs: both(|c| &c.data_dirs),
+            ignore: Ignore {
+                paths: both(|c| &c.ignore.paths),
+                names: both(|c| &c.ignore.names),
+                suffixes: both(|c| &c.ignore.suffixes),
+            },
+        }
+    }
+
     /// What becomes of the directory at `path` (components joined by `/`, as on disk).
     pub fn directory(&self, path: &str) -> Tracking {
         self.excluded(path).unwrap_or(if self.is_data(path) {
@@ -342,6 +360,12 @@ mod tests {
         let merged = SharedConfig::merge(&base, &ours, &theirs);
         assert_eq!(merged.name, "q");
         assert_eq!(merged.data_dirs, owned(["figures", "input", "output"]));
+        assert!(merged.ignore.suffixes.contains(".bak"));
+        // Two that never met: nothing of either side is lost.
+        let base = SharedConfig::common(&ours, &theirs);
+        let merged = SharedConfig::merge(&base, &ours, &theirs);
+        assert_eq!(merged.name, "q");
+        assert_eq!(merged.data_dirs, owned(["figures", "frozen", "input", "output"]));
         assert!(merged.ignore.suffixes.contains(".bak"));
     }
 }

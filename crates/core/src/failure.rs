@@ -99,6 +99,16 @@ pub struct Failure {
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
+/// A word as a shell takes it, for hints that name a command.
+pub fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+,@%=:".contains(c);
+    if !text.is_empty() && text.chars().all(plain) && !text.starts_with('-') {
+        return text.to_owned();
+    }
+    let dashed = if text.starts_with('-') { "./" } else { "" };
+    format!("'{dashed}{}'", text.replace('\'', "'\\''"))
+}
+
 /// Result with [`Failure`].
 pub type Outcome<T> = Result<T, Failure>;
 

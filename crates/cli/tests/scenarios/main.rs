@@ -6,14 +6,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
+mod attach;
 mod conflicts;
 mod crash;
 mod damage;
 mod editor;
 mod first_use;
 mod kill;
+mod mounts;
 mod names;
 mod power;
+mod proofs;
+mod renames;
 mod safety;
 mod scenes;
 mod states;

@@ -20,7 +20,7 @@ pub(crate) mod row;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
-use dsg_core::failure::{Code, Failure, Outcome};
+use dsg_core::failure::{Code, Failure, Outcome, shell_word};
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use rustix::fs::{CWD, Mode, OFlags};
 
@@ -66,6 +66,9 @@ CREATE TABLE problem (
 ) WITHOUT ROWID;
 CREATE TABLE resolution (path TEXT PRIMARY KEY NOT NULL, kind TEXT NOT NULL) WITHOUT ROWID;
 ";
+
+/// Beside the database: the repository's address, to be read where the database cannot be.
+pub(crate) const ADDRESS: &str = "address";
 
 /// A file system that part of the project lies on. Rows name it by slot, because device numbers
 /// change when a computer starts anew.
@@ -125,6 +128,10 @@ impl Index {
     /// [`Code::NewerFormat`], [`Code::StateDamaged`], or what the file system says.
     pub fn open(path: &Path) -> Outcome<Self> {
         match std::fs::symlink_metadata(path) {
+            // Not even opened: that would write to it.
+            Ok(found) if found.is_file() && found.len() == 0 => {
+                return Err(damaged(path, "it is empty"));
+            }
             Ok(found) if found.is_file() => {}
             Ok(_) => return Err(damaged(path, "it is not a file")),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
@@ -156,8 +163,7 @@ impl Index {
     }
 
     fn connect(path: &Path) -> Outcome<Self> {
-        let found = rustix::fs::stat(path).map_err(|e| Failure::io("open", path, e))?;
-        let found = dsg_fs::stat::Stat::from(found);
+        let found = dsg_fs::stat::Stat::of(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(|e| sqlite(path, e))?;
         let dir = path.parent().unwrap_or(Path::new("."));
@@ -284,10 +290,20 @@ pub(crate) fn sqlite(path: &Path, error: rusqlite::Error) -> Failure {
 /// The state cannot be used; the way out costs no local file.
 pub(crate) fn damaged(path: &Path, why: &str) -> Failure {
     let message = format!("{} cannot be used: {why}.", path.display());
-    Failure::new(Code::StateDamaged, message).hint(
-        "Move the .dsg folder aside and attach or clone the repository again; your files are not \
-         touched by that. Keep the moved folder: its trash may hold files.",
-    )
+    let address = std::fs::read_to_string(path.with_file_name(ADDRESS)).unwrap_or_default();
+    let address = address.lines().next().filter(|line| !line.is_empty()).map(shell_word);
+    let dot_dsg = path.parent().unwrap_or(path);
+    let word = |path: &Path| shell_word(&path.to_string_lossy());
+    let hint = format!(
+        "Move DSG's own folder aside, and attach your files to the repository again; none of them \
+         is touched by that:\n  mv {} {}\n  dsg clone --attach {} {}\nKeep the moved folder until all \
+         is well: its trash may hold files.",
+        word(dot_dsg),
+        word(&dot_dsg.with_file_name(".dsg-damaged")),
+        address.as_deref().unwrap_or("ADDRESS"),
+        word(dot_dsg.parent().unwrap_or(dot_dsg)),
+    );
+    Failure::new(Code::StateDamaged, message).hint(hint)
 }
 
 /// Whether another computer may change files there unnoticed, and shared memory between programs

@@ -6,20 +6,24 @@ use std::time::Instant;
 
 use dsg_core::address::Address;
 use dsg_core::config::{DEFAULT_DATA_DIRS, SharedConfig};
-use dsg_core::failure::{Code, Failure, Outcome};
+use dsg_core::failure::{Code, Failure, Outcome, shell_word};
 use dsg_core::monitor::{Event, Monitor, Phase};
 use dsg_fs::dir::Dir;
 
 use super::head::Configs;
 use super::sync::Ground;
 use super::{PATIENCE, Project, STATE};
-use crate::areas::DOT_DSG;
+use crate::areas::{DOT_DSG, TRASH, leftovers};
 use crate::config_file;
 use crate::crash;
 use crate::endpoint;
-use crate::index::Index;
+use crate::index::{ADDRESS, Index};
 use crate::report::{SyncOptions, SyncReport};
 use crate::scan::{ScanSummary, Scope, scan};
+
+/// What is under way while a folder becomes a project, in the words of the command.
+const CLONE: &str = "clone";
+const ATTACH: &str = "clone --attach";
 
 /// What a person asks of an init.
 #[derive(Clone, Debug)]
@@ -65,15 +69,19 @@ impl Project {
         let endpoint = endpoint::create(&self.address)?;
         let info = serde_json::to_string(endpoint.info()).unwrap_or_default();
         self.index.batch(|batch| batch.set_meta("repository", Some(&info)))?;
-        let ground =
-            Ground { head: None, configs: Configs { seen, merged, remote_differs: true }, summary };
+        let ground = Ground {
+            head: None,
+            configs: Configs { seen, merged, remote_differs: true },
+            summary,
+            receives: false,
+        };
         let sync = SyncOptions { message: options.message.clone(), ..SyncOptions::default() };
         let mut report = self.carry_out(&*endpoint, ground, &sync, monitor)?;
         report.round_trips = endpoint.round_trips();
         Ok(report)
     }
 
-    /// Makes the folder `dir` from a repository.
+    /// Makes the folder `dir`, new or empty, from a repository.
     ///
     /// # Errors
     /// Nothing is made, unless it is [`Code::Unsettled`].
@@ -82,11 +90,31 @@ impl Project {
         dir: &Path,
         monitor: &Monitor,
     ) -> Outcome<(Self, SyncReport)> {
+        Self::copy_of(address, dir, CLONE, monitor)
+    }
+
+    /// Makes a project of the folder `dir`, whatever it holds: what is the same here and in the
+    /// repository is in sync, what only the repository has comes, what only the folder has waits
+    /// for the next sync, and what differs is a conflict. Nothing here is overwritten or deleted,
+    /// and nothing there changes.
+    ///
+    /// # Errors
+    /// As [`Project::clone_from`].
+    pub fn attach(address: &Address, dir: &Path, monitor: &Monitor) -> Outcome<(Self, SyncReport)> {
+        Self::copy_of(address, dir, ATTACH, monitor)
+    }
+
+    fn copy_of(
+        address: &Address,
+        dir: &Path,
+        phase: &str,
+        monitor: &Monitor,
+    ) -> Outcome<(Self, SyncReport)> {
         let begun = Instant::now();
         let endpoint = endpoint::open(address)?;
-        let made_dir = prepare_folder(dir)?;
+        let made_dir = prepare_folder(dir, address, phase)?;
         let root = std::fs::canonicalize(dir).map_err(|e| Failure::io("open", dir, e))?;
-        let cloned = Self::clone_into(&root, address, &*endpoint, begun, monitor);
+        let cloned = Self::clone_into(&root, address, &*endpoint, phase, begun, monitor);
         if made_dir && cloned.as_ref().is_err_and(|f| f.code != Code::Unsettled) {
             // Only goes if nothing is in it.
             let _ = std::fs::remove_dir(&root);
@@ -98,16 +126,17 @@ impl Project {
         root: &Path,
         address: &Address,
         endpoint: &dyn endpoint::Endpoint,
+        phase: &str,
         begun: Instant,
         monitor: &Monitor,
     ) -> Outcome<(Self, SyncReport)> {
         keep_apart(root, address)?;
-        let mut project = Self::begin(root, address, "clone", monitor)?;
+        let mut project = Self::begin(root, address, phase, monitor)?;
         if let Some(resumed) = project.resume(monitor)? {
             return Ok((project, resumed));
         }
-        let lock = project.lock("clone", PATIENCE, monitor)?;
-        let made = project.first_download(endpoint, monitor).map(|mut report| {
+        let lock = project.lock(phase, PATIENCE, monitor)?;
+        let made = project.first_download(endpoint, phase, monitor).map(|mut report| {
             report.round_trips = endpoint.round_trips();
             report
         });
@@ -130,14 +159,27 @@ impl Project {
     fn first_download(
         &mut self,
         endpoint: &dyn endpoint::Endpoint,
+        phase: &str,
         monitor: &Monitor,
     ) -> Outcome<SyncReport> {
         crash::CREATED.pass();
         monitor.phase(Phase::Comparing, None, None);
         let head = self.refresh_head(endpoint, &BTreeSet::new())?;
-        let configs = self.configs(head.as_ref())?;
-        let ground = Ground { head, configs, summary: ScanSummary::default() };
-        self.carry_out(endpoint, ground, &SyncOptions::default(), monitor)
+        let mut configs = self.configs(head.as_ref())?;
+        let mut options = SyncOptions::default();
+        let mut summary = ScanSummary::default();
+        if phase == ATTACH {
+            if let Some(ours) = configs.seen.take() {
+                // A file that is here stays as it is; the next sync merges both sides' additions.
+                let base = SharedConfig::common(&ours, &configs.merged);
+                let base = serde_json::to_string(&base).unwrap_or_default();
+                self.index.batch(|batch| batch.set_meta("config_base", Some(&base)))?;
+            }
+            summary = scan(&self.root, &configs.merged, &mut self.index, Scope::All, monitor)?;
+            options.except_conflicts = true;
+        }
+        let ground = Ground { head, configs, summary, receives: true };
+        self.carry_out(endpoint, ground, &options, monitor)
     }
 
     /// Makes `.dsg`, or finds what an earlier try left.
@@ -173,8 +215,10 @@ impl Project {
                 Err(failure) if !is_unborn(&state) => return Err(failure),
                 Err(_) => {}
             }
+            keep_staged(&dir)?;
             remove_state(&dir)?;
         }
+        keep_staged(&dir)?;
         Self::create(root, address, phase)
     }
 
@@ -183,6 +227,11 @@ impl Project {
         let state = root.join(DOT_DSG).join(STATE);
         dir.ensure_dirs(DOT_DSG, Some(0o700))?;
         let mut index = Index::create(&state)?;
+        dir.open_beneath(DOT_DSG)?.write_atomically(
+            ADDRESS,
+            format!("{address}\n").as_bytes(),
+            0o644,
+        )?;
         index.batch(|batch| {
             batch.set_meta("address", Some(&address.to_string()))?;
             batch.set_meta("phase", Some(phase))
@@ -230,7 +279,9 @@ fn is_unborn(state: &Path) -> bool {
 /// Removes `.dsg` of a project that never came to be. A trash in it stays.
 fn remove_state(dir: &Dir) -> Outcome<()> {
     let dot = dir.open_beneath(DOT_DSG)?;
-    for name in [STATE, "state.db-wal", "state.db-shm", "state.db-journal", "staging", "lock"] {
+    for name in
+        [STATE, "state.db-wal", "state.db-shm", "state.db-journal", ADDRESS, "staging", "lock"]
+    {
         dot.remove_tree(name)?;
     }
     match dir.remove_dir(DOT_DSG) {
@@ -239,8 +290,28 @@ fn remove_state(dir: &Dir) -> Outcome<()> {
     }
 }
 
-/// The folder for a clone: new, or empty. Gives whether it was made.
-fn prepare_folder(dir: &Path) -> Outcome<bool> {
+/// What waits in staging for a sync whose record is lost with the state may be a person's: it goes to
+/// the trash.
+fn keep_staged(dir: &Dir) -> Outcome<()> {
+    for leftover in leftovers(dir, [""])?.into_iter().filter(|l| !l.trash) {
+        let Some(name) = leftover.path.file_name().and_then(|n| n.to_str()) else { continue };
+        dir.ensure_dirs(TRASH, Some(0o700))?;
+        for n in 1..100 {
+            match dir.rename_noreplace(&leftover.path, dir, format!("{TRASH}/{name}-left-{n}")) {
+                Err(e) if e.is_present() => {}
+                other => {
+                    other?;
+                    break;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The folder for a copy of a repository: new or empty, unless it is to be attached as it is. Gives
+/// whether it was made.
+fn prepare_folder(dir: &Path, address: &Address, phase: &str) -> Outcome<bool> {
     match std::fs::create_dir(dir) {
         Ok(()) => return Ok(true),
         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
@@ -250,12 +321,28 @@ fn prepare_folder(dir: &Path) -> Outcome<bool> {
         .map_err(|e| Failure::io("read the folder", dir, e))?
         .filter_map(Result::ok)
         .find(|e| e.file_name() != DOT_DSG && e.file_name() != "lost+found");
-    // What an earlier clone placed here is finished by its record, not by this check.
-    if foreign.is_some() && !dir.join(DOT_DSG).join(STATE).exists() {
-        return Err(Failure::new(Code::Exists, format!("{} is not empty.", dir.display()))
-            .hint("Choose a new or empty folder for the copy."));
+    if phase == ATTACH || foreign.is_none() || is_judged_later(dir) {
+        return Ok(false);
     }
-    Ok(false)
+    Err(Failure::new(Code::Exists, format!("{} is not empty.", dir.display())).hint(format!(
+        "Choose a new or empty folder for the copy. To make this folder the copy, with all that it \
+         holds and nothing overwritten: dsg clone --attach {} {}",
+        shell_word(&address.to_string()),
+        shell_word(&dir.to_string_lossy()),
+    )))
+}
+
+/// Whether a folder's state says more than that it is not empty: it is a project, a clone that was
+/// cut off, or damaged.
+fn is_judged_later(dir: &Path) -> bool {
+    let state = dir.join(DOT_DSG).join(STATE);
+    if is_unborn(&state) || !state.exists() {
+        return false;
+    }
+    match Index::open(&state).and_then(|index| index.meta("phase")) {
+        Ok(phase) => phase.is_none_or(|phase| phase == CLONE),
+        Err(_) => true,
+    }
 }
 
 /// A repository inside its project, or a project inside its repository, would sync itself.

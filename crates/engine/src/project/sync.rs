@@ -33,6 +33,8 @@ pub(super) struct Ground {
     pub head: Option<SnapshotHeader>,
     pub configs: Configs,
     pub summary: ScanSummary,
+    /// Nothing goes to the repository.
+    pub receives: bool,
 }
 
 impl Project {
@@ -126,7 +128,7 @@ impl Project {
         let head = self.refresh_head(endpoint, &options.allow)?;
         let configs = self.configs(head.as_ref())?;
         let summary = self.look(&configs.merged, options, monitor)?;
-        Ok(Ground { head, configs, summary })
+        Ok(Ground { head, configs, summary, receives: false })
     }
 
     /// Looks at the folder; at all of it before anything is deleted in the repository.
@@ -157,13 +159,16 @@ impl Project {
         options: &SyncOptions,
         monitor: &Monitor,
     ) -> Outcome<SyncReport> {
-        let Ground { head, configs, summary } = ground;
+        let Ground { head, configs, summary, receives } = ground;
         let only = only(options)?;
         let mut blocked = BTreeMap::new();
         for round in 0.. {
             monitor.phase(Phase::Comparing, None, None);
             let planned = i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX);
-            let plan = self.plan(&configs.merged, only.as_deref(), blocked.clone())?;
+            let mut plan = self.plan(&configs.merged, only.as_deref(), blocked.clone())?;
+            if receives {
+                plan.items.retain(|i| i.action != Action::Upload);
+            }
             refuse_conflicts(&plan, options)?;
             self.check_safety(&plan, &summary, options)?;
             if !plan.changes_remote() && !configs.remote_differs && head.is_some() {
