@@ -3,6 +3,8 @@
 //! Owns the shared configuration as a value (it travels in every snapshot's header), its YAML view
 //! `.dsgconfig.yml`, its three-way merge, and the rules that decide whether a path is tracked.
 
+mod lines;
+
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
@@ -113,11 +115,15 @@ impl SharedConfig {
         serde_norway::to_string(self).map_err(|e| ConfigError::Syntax(e.to_string()))
     }
 
-    /// As [`SharedConfig::to_yaml`], with the keys of other tools that stand in `old`.
+    /// As [`SharedConfig::to_yaml`], in the place of `old`: only the lines change that must, and if
+    /// `old` is written in a way that does not allow it, at least the keys of other tools stay.
     ///
     /// # Errors
     /// `old` is no YAML mapping; a value that YAML cannot hold.
     pub fn to_yaml_over(&self, old: &str) -> Result<String, ConfigError> {
+        if let Some(text) = lines::edited(old, self) {
+            return Ok(text);
+        }
         let syntax = |e: serde_norway::Error| ConfigError::Syntax(e.to_string());
         let old: Option<serde_norway::Mapping> = serde_norway::from_str(old).map_err(syntax)?;
         let own = serde_norway::to_value(self).map_err(syntax)?;
@@ -347,6 +353,46 @@ mod tests {
                 .to_string()
                 .contains("line")
         );
+    }
+
+    #[test]
+    fn comments_and_order_outlive_a_change_and_only_touched_lines_change() {
+        let old = "\
+# Who may be asked: the data desk.
+ignore:
+  suffixes:   # scratch
+    - '.tmp'  # editors
+    - .pyc
+  names: [__pycache__]
+  paths:
+  - input/big/  # too large
+  - output/old
+
+ssh: {host: server}   # another tool's
+name: survey
+data_dirs:
+# raw
+- input
+# made from it
+- output
+";
+        let mut config = SharedConfig::from_yaml(old).unwrap();
+        assert_eq!(config.to_yaml_over(old).unwrap(), old);
+        config.name = "survey: 2".into();
+        config.data_dirs = owned(["input", "figures", "*"]);
+        config.ignore.suffixes = owned([".tmp", ".bak"]);
+        config.ignore.paths = owned(["input/big", "input/scratch"]);
+        let expected = old
+            .replace("name: survey\n", "name: 'survey: 2'\n")
+            .replace("- output\n", "- '*'\n- figures\n")
+            .replace("    - .pyc\n", "    - .bak\n")
+            .replace("  - output/old\n", "  - input/scratch\n");
+        assert_eq!(config.to_yaml_over(old).unwrap(), expected);
+        // Written in another style, it is written anew, and says the same.
+        config.ignore.names = owned(["x"]);
+        let anew = config.to_yaml_over(old).unwrap();
+        assert!(anew.contains("host: server") && !anew.contains('#'), "{anew}");
+        assert_eq!(SharedConfig::from_yaml(&anew), Ok(config));
     }
 
     #[test]

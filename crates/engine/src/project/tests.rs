@@ -106,7 +106,7 @@ fn the_configuration_of_a_colleague_leaves_other_tools_keys_and_the_old_file() {
     theirs.sync(&SyncOptions::default(), &Monitor::silent()).unwrap();
     project.sync(&SyncOptions::default(), &Monitor::silent()).unwrap();
     let now = fs::read_to_string(desk.at(".dsgconfig.yml")).unwrap();
-    assert!(now.contains(".bak") && now.contains("host: server"), "{now}");
+    assert!(now.contains(".bak") && now.ends_with("ssh: {host: server}\n# a note\n"), "{now}");
     let trash = fs::read_dir(desk.at(".dsg/trash")).unwrap().next().unwrap().unwrap().path();
     assert_eq!(fs::read_to_string(trash.join(".dsgconfig.yml")).unwrap(), mine);
 }
