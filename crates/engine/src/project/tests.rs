@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
+use dsg_core::plan::Resolution;
+
 use super::*;
 use crate::report::SyncOptions;
 
@@ -109,4 +111,27 @@ fn the_configuration_of_a_colleague_leaves_other_tools_keys_and_the_old_file() {
     assert!(now.contains(".bak") && now.ends_with("ssh: {host: server}\n# a note\n"), "{now}");
     let trash = fs::read_dir(desk.at(".dsg/trash")).unwrap().next().unwrap().unwrap().path();
     assert_eq!(fs::read_to_string(trash.join(".dsgconfig.yml")).unwrap(), mine);
+}
+
+#[test]
+fn a_decision_on_a_conflict_that_ended_by_itself_is_forgotten() {
+    let (desk, mut project) = Desk::with(&["input/a", "input/b"]);
+    let copy = desk.folder.path().join("copy");
+    let (mut theirs, _) =
+        Project::clone_from(project.address(), &copy, &Monitor::silent()).unwrap();
+    for path in ["input/a", "input/b"] {
+        fs::write(copy.join(path), "theirs").unwrap();
+        desk.write(path, "mine is longer");
+    }
+    theirs.sync(&SyncOptions::default(), &Monitor::silent()).unwrap();
+    project.status(false, &Monitor::silent()).unwrap();
+    let both = ["input/a".to_owned(), "input/b".to_owned()];
+    project.resolve(&both, Some(Resolution::Local), &Monitor::silent()).unwrap();
+    // They talked to each other.
+    desk.write("input/a", "theirs");
+    let options = SyncOptions { only: vec!["input/a".into()], ..SyncOptions::default() };
+    project.sync(&options, &Monitor::silent()).unwrap();
+    let left: Vec<String> =
+        project.index.resolutions().unwrap().into_iter().map(|(path, _)| path).collect();
+    assert_eq!(left, ["input/b"], "a decision that still stands is kept");
 }

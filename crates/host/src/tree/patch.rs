@@ -83,7 +83,7 @@ pub(super) fn apply(
     let mut next = move || changes.next().transpose().map_err(PatchError::Changes);
     let mut patch = Patching {
         base: Sha256::new(),
-        result: Sha256::new(),
+        result: None,
         counts: DeltaCounts::default(),
         output,
         former,
@@ -133,8 +133,8 @@ pub(super) fn apply(
         pending = next()?;
     }
     patch.output.flush()?;
-    let (base, result) = (patch.base.finalize().into(), patch.result.finalize().into());
-    Ok(Patched { base: Hash(base), result: Hash(result), counts: patch.counts })
+    let result = Hash(patch.result().clone().finalize().into());
+    Ok(Patched { base: Hash(patch.base.finalize().into()), result, counts: patch.counts })
 }
 
 fn path_of(line: &[u8]) -> Result<&[u8], PatchError> {
@@ -161,7 +161,8 @@ fn lines_before(lines: &[u8], path: &[u8]) -> usize {
 
 struct Patching<W, F> {
     base: Sha256,
-    result: Sha256,
+    /// `None`: the same as `base` so far.
+    result: Option<Sha256>,
     counts: DeltaCounts,
     output: W,
     former: F,
@@ -172,13 +173,20 @@ impl<W: Write, F: FnMut(&RepoPath, Entry)> Patching<W, F> {
     /// Lines that stay.
     fn keep(&mut self, lines: &[u8]) -> io::Result<()> {
         self.base.update(lines);
-        self.result.update(lines);
+        if let Some(result) = &mut self.result {
+            result.update(lines);
+        }
         self.output.write_all(lines)
+    }
+
+    /// The hash of what is written; from here on it goes its own way.
+    fn result(&mut self) -> &mut Sha256 {
+        self.result.get_or_insert_with(|| self.base.clone())
     }
 
     fn write(&mut self, path: &RepoPath, entry: &Entry) -> io::Result<()> {
         let text = line(path, Some(entry));
-        self.result.update(&text);
+        self.result().update(&text);
         self.output.write_all(&text)
     }
 
@@ -196,6 +204,7 @@ impl<W: Write, F: FnMut(&RepoPath, Entry)> Patching<W, F> {
 
     /// A path that was there.
     fn replace(&mut self, was: &[u8], change: &Change) -> Result<(), PatchError> {
+        self.result();
         self.base.update(was);
         let text = was.strip_suffix(b"\n").unwrap_or(was);
         if let Some(entry) = parse_line(text).map_err(PatchError::Base)?.entry {
