@@ -56,6 +56,8 @@ impl Repo {
     /// Makes the copy, unless one is ready.
     pub(super) fn prestage(&self, monitor: &Monitor) -> Outcome<()> {
         let lock = self.lock("", PREPARES)?;
+        // Of one who gave up or died while he waited; who waits now asks again.
+        remove_if_there(&self.layout.side, WANTED)?;
         self.recover(&lock)?;
         let Some(head) = self.head()? else { return Ok(()) };
         if self.prestaged(head.id)? {

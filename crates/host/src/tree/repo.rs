@@ -14,8 +14,8 @@ use super::layout::{CTIMES_VOID, Facts, JOURNAL, Journal, LOCK, Layout, Modes, W
 
 /// What a preparation says that it does; a publish may ask it to step back.
 pub(super) const PREPARES: &str = "prepares the next publish";
-/// How long a publish waits for that.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a publish waits for that; its last steps, which end by themselves, take seconds.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One repository, open.
 pub(super) struct Repo {
@@ -62,7 +62,7 @@ impl Repo {
         let mut asked = false;
         let lock = loop {
             let by = match self.try_lock(who, doing)? {
-                Tried::Held(lock) => break lock,
+                Tried::Held(lock) => break Ok(lock),
                 Tried::Busy(by) => by,
             };
             let steps_back =
@@ -75,9 +75,10 @@ impl Repo {
                 Some(_) => Duration::ZERO,
             };
             if started.elapsed() >= patience {
-                return Err(locked(&self.layout, by));
+                break Err(locked(&self.layout, by));
             }
-            if steps_back && !asked {
+            // A preparation that begins takes away what an earlier asker left.
+            if steps_back && self.layout.side.stat(WANTED)?.is_none() {
                 asked = true;
                 self.layout.side.write_atomically(WANTED, b"", self.modes().own_file())?;
             }
@@ -86,7 +87,7 @@ impl Repo {
         if asked {
             let _ = self.layout.side.remove_file(WANTED);
         }
-        Ok(lock)
+        lock
     }
 
     pub(super) fn try_lock(&self, who: &str, doing: &str) -> Outcome<Tried> {

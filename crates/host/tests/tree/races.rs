@@ -149,3 +149,13 @@ fn a_publish_does_not_wait_for_a_preparation() {
     });
     f.open().check_drift(&Monitor::silent()).unwrap();
 }
+
+#[test]
+fn who_died_while_waiting_to_publish_keeps_nobody_from_preparing() {
+    let f = fixture();
+    fs::write(f.side("wanted"), "").unwrap();
+    f.prestage();
+    assert!(f.side("prestage/ready.json").exists());
+    f.sync(wish().put("new", "file")).unwrap();
+    assert!(f.is_consistent().contains_key("new"));
+}
