@@ -40,13 +40,20 @@ pub(super) fn compare_live(
 ) -> Outcome<Drift> {
     let strict = repo.ctimes_hold()?;
     let failed = |e: std::io::Error| Failure::io("write", dir.at(CHECKED), e);
-    let mut writer = new_stats(dir, CHECKED, Some(head.id), repo)?;
-    let recorded = match stats::open_checked(&repo.layout.side, STATS, head.id) {
-        Some(recorded) => recorded,
-        None => rebuilt_stats(repo, head, dir)?,
+    let observe = |recorded: Stats| -> Outcome<Vec<Difference>> {
+        let mut writer = new_stats(dir, CHECKED, Some(head.id), repo)?;
+        let differences = compare(live, recorded, strict, &mut writer, monitor)?;
+        writer.finish().map_err(failed)?;
+        Ok(differences)
     };
-    let differences: Vec<Difference> = compare(live, recorded, strict, &mut writer, monitor)?;
-    writer.finish().map_err(failed)?;
+    let side = &repo.layout.side;
+    // That it is whole is known at its end: reading it twice to know that before takes long.
+    let compared = stats::open(side, STATS, head.id).map(observe);
+    let differences = match compared {
+        Some(Ok(differences)) => differences,
+        Some(Err(e)) if stats::open_checked(side, STATS, head.id).is_some() => return Err(e),
+        _ => observe(rebuilt_stats(repo, head, dir)?)?,
+    };
     judge(live, &differences, repo.history(), head, exactly, monitor)
 }
 

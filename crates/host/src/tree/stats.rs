@@ -511,20 +511,24 @@ fn edit(block: &mut Block, edits: BTreeMap<Box<[u8]>, Edit>) -> Block {
     former
 }
 
-/// Opens a stats file if it is there, whole, and of `snapshot`; else `None`: it must be rebuilt.
+/// Opens a stats file if it is there and of `snapshot`. Whether it is whole shows at its end.
+pub(super) fn open(
+    dir: &dsg_fs::dir::Dir,
+    name: &str,
+    snapshot: SnapshotId,
+) -> Option<StatsReader<io::BufReader<std::fs::File>>> {
+    let file = dir.open_file(Path::new(name)).ok()?;
+    let reader = StatsReader::new(io::BufReader::with_capacity(256 * 1024, file)).ok()?;
+    (reader.snapshot() == Some(snapshot)).then_some(reader)
+}
+
+/// As [`open`], if the file is whole; else it must be rebuilt.
 pub(super) fn open_checked(
     dir: &dsg_fs::dir::Dir,
     name: &str,
     snapshot: SnapshotId,
 ) -> Option<StatsReader<io::BufReader<std::fs::File>>> {
-    let open = || {
-        let file = dir.open_file(Path::new(name)).ok()?;
-        StatsReader::new(io::BufReader::with_capacity(256 * 1024, file)).ok()
-    };
-    let mut probe = open()?;
-    if probe.snapshot() != Some(snapshot) {
-        return None;
-    }
+    let mut probe = open(dir, name, snapshot)?;
     while probe.frame().ok()?.is_some() {}
-    open()
+    open(dir, name, snapshot)
 }
