@@ -4,6 +4,9 @@
 //! what was settled. It holds everything that settling needs, and is bound to this very folder
 //! (device and inodes), so that a copied checkout never replays it.
 
+#[cfg(test)]
+mod tests;
+
 use std::path::Path;
 
 use dsg_core::config::SharedConfig;
@@ -37,8 +40,11 @@ CREATE TABLE step (
     seen_mtime INTEGER
 );
 ";
+const PAGE_OF_STEPS: &str = "SELECT number, kind, path, other, entry, entry_mtime, expected, expected_mtime, staged, \
+     seen_inode, seen_size, seen_mtime FROM step \
+     WHERE number > ?1 AND number < ?2 ORDER BY number LIMIT ?3";
 /// Steps read at a time.
-const PAGE: usize = 1024;
+const PAGE: u16 = 1024;
 
 /// A transaction that was sealed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +63,8 @@ pub(crate) struct Record {
     pub repository: String,
     /// The staging folders that it uses.
     pub grounds: Vec<Ground>,
+    /// How many steps there are to take in the folder; the others come after them.
+    pub deeds: u64,
     /// Decisions that this transaction carries out.
     pub decided: Vec<RepoPath>,
     /// The folder it belongs to.
@@ -190,22 +198,12 @@ pub(crate) fn load(index: &Index) -> Outcome<Option<Record>> {
 
 /// The steps of the record that stands, in order; only a page of them is held.
 pub(crate) fn steps<'a>(batch: &'a Batch) -> impl Iterator<Item = Outcome<SealedStep>> + use<'a> {
-    Steps::read(batch.connection(), batch.file(), "1")
+    Steps::read(batch.connection(), batch.file(), i64::MAX)
 }
 
 /// As [`steps`], but only what is to be done in the folder.
-pub(crate) fn deeds(index: &Index) -> impl Iterator<Item = Outcome<SealedStep>> {
-    Steps::read(index.connection(), index.path(), "kind <> 'agree'")
-}
-
-/// How many [`deeds`] there are.
-///
-/// # Errors
-/// SQLite's.
-pub(crate) fn deed_count(index: &Index) -> Outcome<u64> {
-    let sql = "SELECT count(*) FROM step WHERE kind <> 'agree'";
-    let count = index.connection().query_row(sql, [], |row| row.get::<_, i64>(0));
-    count.map(i64::cast_unsigned).map_err(|e| index.trouble(e))
+pub(crate) fn deeds(index: &Index, record: &Record) -> impl Iterator<Item = Outcome<SealedStep>> {
+    Steps::read(index.connection(), index.path(), record.deeds.cast_signed())
 }
 
 /// Removes the record, within the caller's transaction.
@@ -222,30 +220,30 @@ pub(crate) fn forget(batch: &Batch) -> Outcome<()> {
 struct Steps<'a> {
     connection: &'a Connection,
     file: &'a Path,
-    sql: String,
     last: i64,
+    end: i64,
     page: std::vec::IntoIter<SealedStep>,
     over: bool,
 }
 
 impl<'a> Steps<'a> {
-    fn read(connection: &'a Connection, file: &'a Path, which: &str) -> Self {
-        let sql = format!(
-            "SELECT number, kind, path, other, entry, entry_mtime, expected, expected_mtime, \
-             staged, seen_inode, seen_size, seen_mtime FROM step \
-             WHERE number > ?1 AND {which} ORDER BY number LIMIT {PAGE}"
-        );
+    /// Those whose numbers are below `end`.
+    fn read(connection: &'a Connection, file: &'a Path, end: i64) -> Self {
         let page = Vec::new().into_iter();
-        Self { connection, file, sql, last: -1, page, over: false }
+        Self { connection, file, last: -1, end, page, over: false }
     }
 
     fn turn(&mut self) -> Outcome<()> {
         let read = || -> rusqlite::Result<Vec<_>> {
-            let mut query = self.connection.prepare_cached(&self.sql)?;
-            query.query_map([self.last], |row| Ok((row.get(0)?, parse(row)?)))?.collect()
+            let mut query = self.connection.prepare_cached(PAGE_OF_STEPS)?;
+            query
+                .query_map([self.last, self.end, i64::from(PAGE)], |row| {
+                    Ok((row.get(0)?, parse(row)?))
+                })?
+                .collect()
         };
         let page: Vec<(i64, Option<SealedStep>)> = read().map_err(|e| sqlite(self.file, e))?;
-        self.over = page.len() < PAGE;
+        self.over = page.len() < usize::from(PAGE);
         self.last = page.last().map_or(self.last, |(number, _)| *number);
         let steps: Option<Vec<SealedStep>> = page.into_iter().map(|(_, step)| step).collect();
         let steps =

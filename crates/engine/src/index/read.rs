@@ -326,7 +326,7 @@ fn decode(devices: &RefCell<Vec<Device>>, row: &rusqlite::Row<'_>) -> rusqlite::
     };
     let remote = entry_at(9)?;
     let seen = if standing == Standing::Present { decode_seen(devices, row)? } else { None };
-    Ok(Row { path, local, local_stat: seen.map(|s| s.stat), cache, remote })
+    Ok(Row { path, local, seen, cache, remote })
 }
 
 fn decode_seen(

@@ -18,7 +18,7 @@ pub struct Row {
     /// What the last scan found.
     pub local: Local,
     /// By what the local file is recognised; only if it is present.
-    pub local_stat: Option<Stat>,
+    pub seen: Option<Seen>,
     /// What both sides last agreed on, and in which snapshot.
     pub cache: Option<(Entry, SnapshotId)>,
     /// What stands in the repository's head.

@@ -70,7 +70,7 @@ fn a_file_on_its_way_from_new_to_synced_to_gone() {
     assert_eq!(pending(&index), ["input/a"]);
     let row = index.row(&at).unwrap().unwrap();
     assert_eq!(row.local, Local::Present(entry.clone()));
-    assert_eq!(row.local_stat, Some(look.stat));
+    assert_eq!(row.seen, Some(look));
     assert_eq!((row.cache, row.remote), (None, None));
 
     let s1 = SnapshotId::FIRST;
@@ -141,9 +141,9 @@ fn a_file_system_under_a_new_number_is_still_the_same_one() {
         .unwrap();
     drop(index);
     let mut index = Index::open(&dir.path().join("state.db")).unwrap();
-    assert_eq!(index.row(&at).unwrap().unwrap().local_stat.unwrap().dev, 77);
+    assert_eq!(index.row(&at).unwrap().unwrap().seen.unwrap().stat.dev, 77);
     index.batch(|b| b.set_device("input", 78)).unwrap();
-    assert_eq!(index.row(&at).unwrap().unwrap().local_stat.unwrap().dev, 78);
+    assert_eq!(index.row(&at).unwrap().unwrap().seen.unwrap().stat.dev, 78);
 }
 
 #[test]

@@ -138,7 +138,7 @@ impl Project {
     fn drop_record(&mut self, record: &Record) -> Outcome<()> {
         let mut areas = Areas::new(self.dir.try_clone()?, &record.transaction);
         areas.reopen(&record.grounds)?;
-        settle::sweep(&areas, record::deeds(&self.index))?;
+        settle::sweep(&areas, record::deeds(&self.index, record))?;
         self.index.batch(record::forget)?;
         areas.clean()
     }

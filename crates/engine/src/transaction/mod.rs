@@ -125,6 +125,7 @@ impl Planned {
             seen_config: context.seen_config,
             grounds: areas.all().map(|a| a.ground.clone()).collect(),
             repository: endpoint.info().id.clone(),
+            deeds: steps.deeds().count() as u64,
             decided: steps.plan().items.iter().filter(decided).map(|i| i.at.path.clone()).collect(),
             place: Place::of(areas.root())?,
         };
@@ -201,9 +202,10 @@ fn sealed(
         Step::Agree { .. } => None,
     };
     if let Some(path) = looked_at {
-        let look = batch.row(path)?.and_then(|row| row.local_stat);
+        let look = batch.row(path)?.and_then(|row| row.seen).filter(|seen| !seen.racy);
         let proves = |s: &Stat| s.mtime.0.max(s.ctime.0) < planned - CLOCK_DOUBT_NS;
-        sealed.wait.seen = look.filter(proves).map(|s| (s.ino, s.size, s.mtime));
+        sealed.wait.seen =
+            look.map(|seen| seen.stat).filter(proves).map(|s| (s.ino, s.size, s.mtime));
     }
     Ok(sealed)
 }

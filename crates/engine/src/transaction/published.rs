@@ -83,9 +83,9 @@ impl Published {
         monitor: &Monitor,
     ) -> Outcome<SyncReport> {
         let mut report = self.report.clone();
-        monitor.phase(Phase::Settling, Some(record::deed_count(index)?), None);
-        let mut refused = settle::settle(areas, || record::deeds(index), monitor)?;
-        settle::sweep(areas, record::deeds(index))?;
+        monitor.phase(Phase::Settling, Some(self.record.deeds), None);
+        let mut refused = settle::settle(areas, || record::deeds(index, &self.record), monitor)?;
+        settle::sweep(areas, record::deeds(index, &self.record))?;
         let Record { transaction, seen_config, config, .. } = &self.record;
         let config_stands =
             config_file::replace(areas.root(), transaction, seen_config.as_ref(), config)?;
