@@ -177,3 +177,19 @@ fn offline_works_without_the_repository() {
     p1.sync();
     p1.assert_in_sync();
 }
+
+#[test]
+fn many_files_cost_no_more_questions_than_one() {
+    let lab = lab();
+    let (p1, p2) = lab.pair(&[("input/a", "one")]);
+    let asked = |done: dsg_testkit::run::Done| done.json()["round_trips"].as_u64().unwrap();
+    p1.write("input/a", "two");
+    let up_one = asked(p1.sync());
+    let down_one = asked(p2.sync());
+    for n in 0..300 {
+        p1.write(&format!("input/{}/{n}", n % 7), format!("row {n}"));
+    }
+    assert!(up_one > 0 && down_one > 0);
+    assert_eq!(asked(p1.sync()), up_one);
+    assert_eq!(asked(p2.sync()), down_one);
+}
