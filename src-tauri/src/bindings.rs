@@ -44,9 +44,13 @@ fn command<Request: TS + 'static, Response: TS + 'static>(
 }
 
 macro_rules! command_lines {
-    ($($group:ident { $(#[doc = $doc:literal] $name:ident($request:ty) -> $response:ty;)* })*) => {
+    ($($group:ident {
+        $($(#[doc = $doc:literal])+ $name:ident($request:ty) -> $response:ty;)*
+    })*) => {
         fn command_lines(exporter: &mut Exporter<'_>) -> String {
-            [$($(command::<$request, $response>(exporter, stringify!($name), $doc)),*),*].concat()
+            [$($(
+                command::<$request, $response>(exporter, stringify!($name), concat!($($doc),+))
+            ),*),*].concat()
         }
     };
 }

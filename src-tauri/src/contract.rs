@@ -19,24 +19,74 @@ macro_rules! contract {
                 project_forget(ProjectRef) -> ();
                 /// What a folder holds, and what of it would be tracked.
                 project_inspect_folder(InspectFolder) -> FolderPreview;
+                /// Where a sample would be made, unless another folder is chosen.
+                sample_place(()) -> SamplePlace;
+                /// Makes a sample project and its repository, with history, changes and a conflict.
+                sample_create(CreateSample) -> ProjectSummary;
+                /// Removes the sample project and its repository; `not-a-sample` for anything else,
+                /// `own-files` if a person's files are in it.
+                sample_remove(RemoveSample) -> ();
                 /// One page of what is pending, with the totals of all groups.
                 changes_list(ListChanges) -> ChangesPage;
-                /// Starts a sync; its course and end arrive as events.
-                sync_start(StartSync) -> ();
-                /// Asks a running operation to stop; ignored once it has begun to publish.
-                sync_cancel(ProjectRef) -> ();
+                /// Opens or closes folders of the tree.
+                changes_expand(ExpandFolders) -> ();
+                /// Says what the next sync takes.
+                changes_select(SelectChanges) -> ();
+                /// Where a path stands among the rows, after opening the folders that it lies in;
+                /// nothing if it is not shown.
+                changes_locate(LocateChange) -> Option<u64>;
+                /// All that is known of one change.
+                change_detail(PathRef) -> ChangeDetail;
+                /// Brings paths back to the version of the last sync; what was here goes to the
+                /// trash. Nothing happens in the repository.
+                changes_revert(RevertChanges) -> RestoreReport;
+                /// Adds a rule to the shared configuration.
+                changes_ignore(IgnorePath) -> Ignored;
+                /// What is in a version, or differs between two. Asking for another ends the one
+                /// before with the code `cancelled`.
+                preview(ShowPreview) -> Preview;
                 /// Says how conflicts end, or takes that back; nothing moves before the sync.
                 conflict_resolve(ResolveConflicts) -> ();
+                /// Starts a sync of what is ticked; its course and end arrive as events.
+                sync_start(StartSync) -> ();
+                /// Restores the former snapshot as a new one; its course and end arrive as events.
+                sync_undo(UndoSync) -> ();
+                /// Asks a running operation to stop; ignored once it has begun to publish.
+                sync_cancel(ProjectRef) -> ();
+                /// What the last sync of this window did, row by row.
+                sync_results(ListResults) -> ResultsPage;
                 /// Puts away what a project had to tell.
                 notices_dismiss(ProjectRef) -> ();
                 /// Snapshots, newest first.
-                history_list(ListHistory) -> Vec<SnapshotRow>;
+                history_list(ListHistory) -> HistoryPage;
+                /// What differs between two snapshots, or between one and the folder.
+                history_compare(CompareSnapshots) -> ComparisonPage;
+                /// Paths that any snapshot has, deleted ones included.
+                history_find(FindPaths) -> Vec<FoundPath>;
+                /// The distinct versions of a path, newest first.
+                history_versions(PathRef) -> Vec<PathVersion>;
+                /// Brings files, folders or all of a snapshot back.
+                history_restore(RestoreFiles) -> RestoreReport;
+                /// Proves the history; what does not prove itself is the error.
+                history_verify(VerifyHistory) -> Receipt;
+                /// One page of the trash, newest first.
+                trash_list(ListTrash) -> TrashPage;
+                /// Brings something back to its place, or beside it where that is taken.
+                trash_restore(RestoreTrash) -> RestoredTrash;
+                /// Removes for good what is in the trash for long.
+                trash_empty(EmptyTrash) -> EmptiedTrash;
                 /// Looks at the whole folder and at the repository again.
                 rescan(ProjectRef) -> ();
             }
             window {
                 /// Shows the desktop's own folder dialog; nothing if it was cancelled.
                 pick_folder(PickFolder) -> Option<String>;
+                /// Opens a file of the folder with the program that the desktop has for it.
+                path_open(PathRef) -> ();
+                /// Shows a path of the folder (an empty path: the folder) in the file manager.
+                path_reveal(PathRef) -> ();
+                /// Opens a copy of a former version, which goes when the application ends.
+                version_open(OpenVersion) -> ();
             }
         }
     };

@@ -26,6 +26,31 @@ detail: string | null,
 allow: string | null, };
 
 /**
+ * One change, with all that is known of it.
+ */
+export type ChangeDetail = { 
+/**
+ * As in the list.
+ */
+row: ChangeRow, 
+/**
+ * Why it is here, what the next sync does with it, and what happens to the other versions.
+ */
+explanation: string, 
+/**
+ * In the folder.
+ */
+local: Version | null, 
+/**
+ * When both sides last agreed.
+ */
+cached: Version | null, 
+/**
+ * In the repository.
+ */
+remote: Version | null, };
+
+/**
  * One changed path.
  */
 export type ChangeRow = { 
@@ -37,6 +62,10 @@ path: string,
  * Where it was before it moved.
  */
 oldPath: string | null, 
+/**
+ * How deep it stands in a tree, from 0; 0 in a list.
+ */
+depth: number, 
 /**
  * The three-way state, as the command line names it (`LCR.C_eq_R`).
  */
@@ -54,32 +83,68 @@ group: Group,
  */
 size: number | null, 
 /**
- * The state, explained in one sentence.
+ * Bytes that it grows (or, below 0, shrinks) by; none where there is no former version.
+ */
+delta: number | null, 
+/**
+ * Bytes of the version in the folder.
+ */
+localSize: number | null, 
+/**
+ * Bytes of the version of the last sync.
+ */
+cachedSize: number | null, 
+/**
+ * Bytes of the version in the repository.
+ */
+remoteSize: number | null, 
+/**
+ * Modification time of the newer version (RFC 3339).
+ */
+time: string | null, 
+/**
+ * What happened, in one sentence.
  */
 sentence: string, 
 /**
- * Why it is blocked.
+ * Why it is blocked or ignored.
  */
 reason: string | null, 
 /**
- * The decision about a conflict.
+ * Decisions that make sense here; empty where there is nothing to decide.
+ */
+choices: Array<Resolution>, 
+/**
+ * The decision that was made.
  */
 resolution: Resolution | null, 
 /**
- * Who changed the remote side.
+ * Whether it is part of the next sync.
+ */
+ticked: boolean, 
+/**
+ * Whether it can be: undecided conflicts, blocked and ignored paths cannot.
+ */
+tickable: boolean, 
+/**
+ * Who changed the repository's side.
  */
 remoteAuthor: string | null, 
 /**
  * When (RFC 3339).
  */
-remoteTime: string | null, };
+remoteTime: string | null, 
+/**
+ * In which snapshot.
+ */
+remoteSnapshot: string | null, };
 
 /**
  * One page of what is pending.
  */
 export type ChangesPage = { 
 /**
- * Grows with every change; pages of one revision fit together.
+ * Grows with every change, also of ticks and open folders; pages of one revision fit together.
  */
 revision: number, 
 /**
@@ -103,29 +168,71 @@ trouble: ApiError | null,
  */
 notices: Array<string>, 
 /**
- * All groups, whatever the filter.
+ * All five groups, whatever the filter.
  */
 totals: Array<GroupTotal>, 
 /**
- * What a sync of the selection would do.
+ * What a sync of what is ticked would do.
  */
 selected: SelectedTotal, 
 /**
- * The rows, conflicts first, then by path.
+ * The rows from `offset` on.
  */
-rows: Array<ChangeRow>, 
+rows: Array<ChangesRow>, 
 /**
- * Rows that match filter and groups, on all pages.
+ * Rows of the view on all pages, folders among them.
+ */
+total: number, 
+/**
+ * Changes that match filter and groups, in closed folders, too.
  */
 matching: number, 
+/**
+ * The tick above the list: that of all changes that match.
+ */
+ticked: Tick, 
 /**
  * Conflicts without a decision that match the filter.
  */
 undecidedMatching: number, 
 /**
- * Why the selection cannot be synced as it stands.
+ * Why what is ticked cannot be synced as it stands.
  */
-blocker: string | null, };
+blocker: string | null, 
+/**
+ * The last sync can be undone.
+ */
+undo: UndoOffer | null, };
+
+/**
+ * One row of the list or the tree.
+ */
+export type ChangesRow = { "kind": "folder" } & FolderRow | { "kind": "change" } & ChangeRow;
+
+/**
+ * What of the pending changes is shown, and how.
+ */
+export type ChangesView = { 
+/**
+ * Text that must occur in the path, in whatever case; empty for all.
+ */
+filter: string, 
+/**
+ * Groups whose rows are shown.
+ */
+groups: Array<Group>, 
+/**
+ * The order; within a tree, that of the files and folders of one folder.
+ */
+sort: SortKey, 
+/**
+ * The other way round.
+ */
+descending: boolean, 
+/**
+ * List or tree.
+ */
+layout: Layout, };
 
 /**
  * See `project_clone`.
@@ -143,6 +250,90 @@ address: string,
  * The new project's folder; it must be empty or not exist.
  */
 path: string, };
+
+/**
+ * See `history_compare`.
+ */
+export type CompareSnapshots = { 
+/**
+ * The project.
+ */
+id: string, 
+/**
+ * The earlier snapshot; none for the one before `to`.
+ */
+from: string | null, 
+/**
+ * The later snapshot; none for the folder as it is now.
+ */
+to: string | null, 
+/**
+ * Text that must occur in the path, in whatever case; empty for all.
+ */
+filter: string, 
+/**
+ * First row wanted.
+ */
+offset: number, 
+/**
+ * Most rows wanted; at most 1,000 are given.
+ */
+limit: number, };
+
+/**
+ * What differs, sorted by path.
+ */
+export type ComparisonPage = { 
+/**
+ * The rows.
+ */
+rows: Array<DifferenceRow>, 
+/**
+ * Rows that match the filter, on all pages.
+ */
+matching: number, 
+/**
+ * Paths that only the later side has.
+ */
+added: number, 
+/**
+ * Paths with other content.
+ */
+changed: number, 
+/**
+ * Paths that only the earlier side has.
+ */
+deleted: number, 
+/**
+ * Paths that have another name.
+ */
+moved: number, 
+/**
+ * Bytes of what was added and changed, on the later side.
+ */
+bytes: number, };
+
+/**
+ * Where a version is.
+ */
+export type ContentAt = { "kind": "local" } | { "kind": "cached" } | { "kind": "remote" } | { "kind": "snapshot", 
+/**
+ * Its name, `s42`.
+ */
+snapshot: string, } | { "kind": "trash" };
+
+/**
+ * Names a version of a path.
+ */
+export type ContentRef = { 
+/**
+ * Within the project; for `trash`, the item's id.
+ */
+path: string, 
+/**
+ * Which version.
+ */
+at: ContentAt, };
 
 /**
  * See `project_create`.
@@ -172,6 +363,79 @@ dataDirs: Array<string>,
  * The message of s1.
  */
 message: string, };
+
+/**
+ * See `sample_create`.
+ */
+export type CreateSample = { 
+/**
+ * The window's name for this operation: progress events carry it as `id`.
+ */
+ticket: string, 
+/**
+ * The folder for all of the sample; it must be empty or not exist.
+ */
+path: string, };
+
+/**
+ * How a path differs.
+ */
+export type DifferenceKind = "added" | "changed" | "deleted" | "moved";
+
+/**
+ * One path that differs.
+ */
+export type DifferenceRow = { 
+/**
+ * The path, on the later side unless it was deleted.
+ */
+path: string, 
+/**
+ * Where it was before it moved.
+ */
+oldPath: string | null, 
+/**
+ * How it differs.
+ */
+kind: DifferenceKind, 
+/**
+ * Bytes on the earlier side.
+ */
+sizeBefore: number | null, 
+/**
+ * Bytes on the later side.
+ */
+sizeAfter: number | null, };
+
+/**
+ * What is gone for good, or would be.
+ */
+export type EmptiedTrash = { 
+/**
+ * Files.
+ */
+files: number, 
+/**
+ * Their bytes.
+ */
+bytes: number, };
+
+/**
+ * See `trash_empty`.
+ */
+export type EmptyTrash = { 
+/**
+ * The project.
+ */
+id: string, 
+/**
+ * Only what is in the trash for longer than so many days; 0 for all.
+ */
+olderThanDays: number, 
+/**
+ * Only say what would go.
+ */
+dryRun: boolean, };
 
 /**
  * What happens while nobody asked: the one stream from engine to window.
@@ -207,6 +471,40 @@ error: ApiError, } | { "kind": "history_changed",
 id: string, };
 
 /**
+ * See `changes_expand`.
+ */
+export type ExpandFolders = { 
+/**
+ * The project.
+ */
+id: string, 
+/**
+ * The folder; none for all folders.
+ */
+path: string | null, 
+/**
+ * Open or closed. All are open at first.
+ */
+open: boolean, };
+
+/**
+ * See `history_find`.
+ */
+export type FindPaths = { 
+/**
+ * The project.
+ */
+id: string, 
+/**
+ * Text that must occur in the path, in whatever case.
+ */
+text: string, 
+/**
+ * Most paths wanted; at most 200 are given.
+ */
+limit: number, };
+
+/**
  * What a folder holds, and what of it would be tracked.
  */
 export type FolderPreview = { 
@@ -236,9 +534,63 @@ defaultDataDirsFound: Array<string>,
 topLevel: Array<TopLevelEntry>, };
 
 /**
+ * A folder that holds changes.
+ */
+export type FolderRow = { 
+/**
+ * Its path within the project.
+ */
+path: string, 
+/**
+ * Its name; several in one (`a/b`) where a folder holds nothing but one folder.
+ */
+name: string, 
+/**
+ * How deep it stands, from 0.
+ */
+depth: number, 
+/**
+ * Whether what is in it is shown below.
+ */
+open: boolean, 
+/**
+ * Whether what is in it and matches is part of the next sync.
+ */
+ticked: Tick, 
+/**
+ * Whether anything in it can be ticked.
+ */
+tickable: boolean, 
+/**
+ * Changes in it that match.
+ */
+count: number, 
+/**
+ * Their bytes.
+ */
+bytes: number, 
+/**
+ * Undecided conflicts among them.
+ */
+conflicts: number, };
+
+/**
+ * A path that some snapshot has.
+ */
+export type FoundPath = { 
+/**
+ * The path.
+ */
+path: string, 
+/**
+ * The snapshot that deleted it; none if the newest one has it.
+ */
+deleted: string | null, };
+
+/**
  * Why a change is on the list.
  */
-export type Group = "conflicts" | "outgoing" | "incoming" | "blocked";
+export type Group = "conflicts" | "outgoing" | "incoming" | "blocked" | "ignored";
 
 /**
  * How much a group holds.
@@ -249,13 +601,117 @@ export type GroupTotal = {
  */
 group: Group, 
 /**
- * Paths in it.
+ * Paths in it; not known of ignored ones before they are looked for.
  */
-count: number, 
+count: number | null, 
 /**
  * Their bytes.
  */
-bytes: number, };
+bytes: number | null, };
+
+/**
+ * Some snapshots, newest first.
+ */
+export type HistoryPage = { 
+/**
+ * The snapshots.
+ */
+rows: Array<SnapshotRow>, 
+/**
+ * Snapshots of the whole history.
+ */
+total: number, };
+
+/**
+ * Lines that follow one another.
+ */
+export type Hunk = { 
+/**
+ * Equal lines between the part before (or the beginning) and this one, which are not shown.
+ */
+skipped: number, 
+/**
+ * The lines.
+ */
+lines: Array<TextLine>, };
+
+/**
+ * See `changes_ignore`.
+ */
+export type IgnorePath = { 
+/**
+ * The project.
+ */
+id: string, 
+/**
+ * What is ignored from now on.
+ */
+rule: IgnoreRule, };
+
+/**
+ * A rule of the shared configuration.
+ */
+export type IgnoreRule = { "kind": "path", 
+/**
+ * Within the project.
+ */
+path: string, } | { "kind": "name", 
+/**
+ * Without slashes.
+ */
+name: string, } | { "kind": "suffix", 
+/**
+ * Such as `.tmp`.
+ */
+suffix: string, };
+
+/**
+ * What a new rule means.
+ */
+export type Ignored = { 
+/**
+ * The rule, as a sentence; it reaches everybody with the next sync.
+ */
+sentence: string, 
+/**
+ * Paths that it covers and the repository has: each waits for a decision now, whether it is
+ * kept there or removed.
+ */
+decisions: number, };
+
+/**
+ * One image.
+ */
+export type ImageSide = { 
+/**
+ * For `<img src>`; valid until the next preview. None if it is not safe to show.
+ */
+url: string | null, 
+/**
+ * Pixels.
+ */
+width: number, 
+/**
+ * Pixels.
+ */
+height: number, 
+/**
+ * Why it is not shown.
+ */
+reason: string | null, };
+
+/**
+ * Images, side by side.
+ */
+export type ImagesPreview = { 
+/**
+ * The earlier version.
+ */
+left: ImageSide | null, 
+/**
+ * The later version.
+ */
+right: ImageSide | null, };
 
 /**
  * See `project_inspect_folder`.
@@ -280,6 +736,16 @@ snapshot: string,
 time: string | null, };
 
 /**
+ * How rows are laid out.
+ */
+export type Layout = "list" | "tree";
+
+/**
+ * How a line or a row differs.
+ */
+export type LineChange = "same" | "added" | "removed" | "changed";
+
+/**
  * See `changes_list`.
  */
 export type ListChanges = { 
@@ -288,23 +754,15 @@ export type ListChanges = {
  */
 id: string, 
 /**
- * Text that must occur in the path; empty for all.
+ * What is shown.
  */
-filter: string, 
-/**
- * Groups whose rows are wanted.
- */
-groups: Array<Group>, 
-/**
- * What [`ChangesPage::selected`] is to sum up.
- */
-selection: Selection, 
+view: ChangesView, 
 /**
  * First row wanted.
  */
 offset: number, 
 /**
- * Most rows wanted.
+ * Most rows wanted; at most 1,000 are given.
  */
 limit: number, };
 
@@ -326,6 +784,82 @@ before: number | null,
 limit: number, };
 
 /**
+ * See `sync_results`.
+ */
+export type ListResults = { 
+/**
+ * The project.
+ */
+id: string, 
+/**
+ * First row wanted.
+ */
+offset: number, 
+/**
+ * Most rows wanted; at most 1,000 are given.
+ */
+limit: number, };
+
+/**
+ * See `trash_list`.
+ */
+export type ListTrash = { 
+/**
+ * The project.
+ */
+id: string, 
+/**
+ * Text that must occur in the path, in whatever case; empty for all.
+ */
+filter: string, 
+/**
+ * First row wanted.
+ */
+offset: number, 
+/**
+ * Most rows wanted; at most 1,000 are given.
+ */
+limit: number, };
+
+/**
+ * See `changes_locate`.
+ */
+export type LocateChange = { 
+/**
+ * The project.
+ */
+id: string, 
+/**
+ * What is shown.
+ */
+view: ChangesView, 
+/**
+ * The path that is looked for.
+ */
+path: string, };
+
+/**
+ * Who made a version, and when.
+ */
+export type Maker = { 
+/**
+ * In which snapshot.
+ */
+snapshot: string, 
+/**
+ * Who.
+ */
+author: string, 
+/**
+ * When (RFC 3339).
+ */
+time: string, 
+/**
+ * What they said about it.
+ */
+message: string, };
+
+/**
  * See `project_open`.
  */
 export type OpenProject = { 
@@ -337,6 +871,61 @@ ticket: string,
  * The project's folder.
  */
 path: string, };
+
+/**
+ * See `version_open`.
+ */
+export type OpenVersion = { 
+/**
+ * The project.
+ */
+id: string, 
+/**
+ * From which snapshot.
+ */
+snapshot: string, 
+/**
+ * Within the project.
+ */
+path: string, };
+
+/**
+ * Names a path of a project.
+ */
+export type PathRef = { 
+/**
+ * The project.
+ */
+id: string, 
+/**
+ * Within the project.
+ */
+path: string, };
+
+/**
+ * One distinct version of a path, newest first; a deletion is one, too.
+ */
+export type PathVersion = { 
+/**
+ * The snapshot that brought it.
+ */
+made: Maker, 
+/**
+ * What it is; none for a deletion.
+ */
+version: Version | null, 
+/**
+ * The last snapshot that has it.
+ */
+until: string, 
+/**
+ * The folder has exactly this now.
+ */
+here: boolean, 
+/**
+ * Its content is kept: it can be shown and restored.
+ */
+kept: boolean, };
 
 /**
  * The parts of a long operation, in their order.
@@ -351,6 +940,66 @@ export type PickFolder = {
  * The dialog's title.
  */
 title: string, };
+
+/**
+ * What is shown of one or two versions.
+ */
+export type Preview = { 
+/**
+ * The earlier version; none if it was not asked for or is not there.
+ */
+left: PreviewSide | null, 
+/**
+ * The later version.
+ */
+right: PreviewSide | null, 
+/**
+ * Their content is the same, byte for byte.
+ */
+same: boolean, 
+/**
+ * What is in them.
+ */
+content: PreviewContent, 
+/**
+ * What is left out ("The first 2,000 lines are shown."), or odd about the text ("Not valid
+ * UTF-8: what cannot be read is shown as �.").
+ */
+notes: Array<string>, };
+
+/**
+ * Content, in the way that fits it.
+ */
+export type PreviewContent = { "kind": "text" } & TextPreview | { "kind": "table" } & TablePreview | { "kind": "images" } & ImagesPreview | { "kind": "links", 
+/**
+ * The earlier target.
+ */
+left: string | null, 
+/**
+ * The later one.
+ */
+right: string | null, } | { "kind": "nothing", 
+/**
+ * One sentence.
+ */
+sentence: string, };
+
+/**
+ * What a version is.
+ */
+export type PreviewSide = { 
+/**
+ * Bytes.
+ */
+size: number, 
+/**
+ * Modification time (RFC 3339); none for a link.
+ */
+time: string | null, 
+/**
+ * In words: `CSV table`, `PNG image`, `PDF document`, `Text`, `Link`, `File`.
+ */
+kind: string, };
 
 /**
  * Where a long operation stands.
@@ -458,10 +1107,65 @@ status: ProjectStatus,
 /**
  * Whether changes in the folder are noticed by themselves.
  */
-watch: WatchState, };
+watch: WatchState, 
+/**
+ * It is the sample that `sample_create` made: `sample_remove` takes it away again.
+ */
+sample: boolean, };
 
 /**
- * How a conflict ends.
+ * A history that proved itself: what a person can cite.
+ */
+export type Receipt = { 
+/**
+ * The repository's id.
+ */
+repository: string, 
+/**
+ * How many snapshots were proved.
+ */
+snapshots: number, 
+/**
+ * The newest.
+ */
+head: string, 
+/**
+ * SHA-256 over the whole history: citing it cites every snapshot.
+ */
+chain: string, 
+/**
+ * SHA-256 of the newest snapshot's list of files.
+ */
+manifest: string, 
+/**
+ * Whether every list of files was proved.
+ */
+deep: boolean, 
+/**
+ * The folder is exactly this snapshot, without pending changes.
+ */
+folder: string | null, 
+/**
+ * All of it as text, to be kept.
+ */
+text: string, };
+
+/**
+ * See `sample_remove`.
+ */
+export type RemoveSample = { 
+/**
+ * The project.
+ */
+id: string, 
+/**
+ * Remove it also if files are in it that the sample did not make.
+ */
+withOwnFiles: boolean, };
+
+/**
+ * How a decision ends. For a path that is no longer tracked, `local` removes it in the
+ * repository, and `remote` keeps it there.
  */
 export type Resolution = "local" | "remote" | "cached" | "both";
 
@@ -474,7 +1178,7 @@ export type ResolveConflicts = {
  */
 id: string, 
 /**
- * The conflicts.
+ * The conflicts, or folders with conflicts in them.
  */
 paths: Array<string>, 
 /**
@@ -487,7 +1191,198 @@ matching: string | null,
 resolution: Resolution | null, };
 
 /**
- * What a sync of the selection would do; conflicts without a decision are not counted.
+ * See `history_restore`.
+ */
+export type RestoreFiles = { 
+/**
+ * The project. Progress events carry it as `id`, and `sync_cancel` stops it.
+ */
+id: string, 
+/**
+ * From which snapshot.
+ */
+snapshot: string, 
+/**
+ * Files and folders; empty for everything.
+ */
+paths: Array<string>, 
+/**
+ * Where to.
+ */
+to: RestoreTo, 
+/**
+ * Only say what would happen.
+ */
+dryRun: boolean, };
+
+/**
+ * What a restore did, or would do.
+ */
+export type RestoreReport = { 
+/**
+ * Files that were not there and are now.
+ */
+added: number, 
+/**
+ * Files that have their former content again; the newer one is in the trash.
+ */
+replaced: number, 
+/**
+ * Files that the snapshot has not; they are in the trash.
+ */
+deleted: number, 
+/**
+ * Files that were as they should be.
+ */
+unchanged: number, 
+/**
+ * Bytes written.
+ */
+bytes: number, 
+/**
+ * What could not be done, with the reason.
+ */
+skipped: Array<Skipped>, 
+/**
+ * Where the files are.
+ */
+folder: string, };
+
+/**
+ * Where restored files go.
+ */
+export type RestoreTo = { "kind": "project" } | { "kind": "folder", 
+/**
+ * Absolute.
+ */
+path: string, };
+
+/**
+ * See `trash_restore`.
+ */
+export type RestoreTrash = { 
+/**
+ * The project.
+ */
+id: string, 
+/**
+ * [`TrashRow::item`].
+ */
+item: string, };
+
+/**
+ * Where something is after it came back.
+ */
+export type RestoredTrash = { 
+/**
+ * Within the project: its own place, or a free name beside it.
+ */
+path: string, };
+
+/**
+ * What became of one path that was ticked.
+ */
+export type ResultRow = { 
+/**
+ * The path.
+ */
+path: string, 
+/**
+ * Where it was before it moved.
+ */
+oldPath: string | null, 
+/**
+ * What the sync was to do, as the command line names it (`upload`).
+ */
+action: string, 
+/**
+ * Bytes.
+ */
+size: number | null, 
+/**
+ * It is done.
+ */
+done: boolean, 
+/**
+ * What was done, or why not, in one sentence.
+ */
+sentence: string, };
+
+/**
+ * What the last sync did, row by row.
+ */
+export type ResultsPage = { 
+/**
+ * Rows on all pages; those that were left out come first.
+ */
+total: number, 
+/**
+ * The rows.
+ */
+rows: Array<ResultRow>, };
+
+/**
+ * See `changes_revert`.
+ */
+export type RevertChanges = { 
+/**
+ * The project.
+ */
+id: string, 
+/**
+ * Files or folders that return to the version of the last sync.
+ */
+paths: Array<string>, };
+
+/**
+ * See `sample_place`.
+ */
+export type SamplePlace = { 
+/**
+ * A folder that does not exist yet, in which the sample would be made.
+ */
+path: string, };
+
+/**
+ * See `changes_select`.
+ */
+export type SelectChanges = { 
+/**
+ * The project.
+ */
+id: string, 
+/**
+ * What is shown: only changes that match are ticked or not.
+ */
+view: ChangesView, 
+/**
+ * Which of them.
+ */
+what: SelectWhat, 
+/**
+ * Ticked or not.
+ */
+ticked: boolean, };
+
+/**
+ * Which changes are ticked or not.
+ */
+export type SelectWhat = { "kind": "everything" } | { "kind": "shown" } | { "kind": "paths", 
+/**
+ * Files or folders.
+ */
+paths: Array<string>, } | { "kind": "rows", 
+/**
+ * First row.
+ */
+offset: number, 
+/**
+ * How many.
+ */
+count: number, };
+
+/**
+ * What a sync of what is ticked would do; conflicts without a decision are not counted.
  */
 export type SelectedTotal = { 
 /**
@@ -501,20 +1396,28 @@ bytes: number,
 /**
  * The snapshot that it would publish, if it publishes one.
  */
-snapshot: string | null, };
+snapshot: string | null, 
+/**
+ * Paths that could be ticked: when `count` is as many, everything is.
+ */
+of: number, };
 
 /**
- * What the next sync takes.
+ * See `preview`.
  */
-export type Selection = { "kind": "all_but", 
+export type ShowPreview = { 
 /**
- * May be empty: then everything.
+ * The project.
  */
-paths: Array<string>, } | { "kind": "only", 
+id: string, 
 /**
- * May be empty: then nothing.
+ * The earlier version; none shows the later one by itself.
  */
-paths: Array<string>, };
+left: ContentRef | null, 
+/**
+ * The later version; none shows the earlier one by itself.
+ */
+right: ContentRef | null, };
 
 /**
  * A path that a sync left out.
@@ -554,7 +1457,7 @@ message: string,
  */
 time: string, 
 /**
- * Paths added against its parent.
+ * Paths added against its parent, moved ones not among them if `moved` is known.
  */
 added: number, 
 /**
@@ -562,9 +1465,17 @@ added: number,
  */
 changed: number, 
 /**
- * Paths deleted.
+ * Paths deleted, moved ones not among them if `moved` is known.
  */
 deleted: number, 
+/**
+ * Paths moved; not known where finding out would take too long.
+ */
+moved: number | null, 
+/**
+ * Files and links of the snapshot.
+ */
+files: number, 
 /**
  * Bytes of all files of the snapshot.
  */
@@ -572,7 +1483,29 @@ bytes: number,
 /**
  * This project was last synced with it.
  */
-here: boolean, };
+here: boolean, 
+/**
+ * Its files are kept: it can be looked into and restored from.
+ */
+kept: boolean, };
+
+/**
+ * In which order rows stand. Conflicts come first in a list, whatever the order.
+ */
+export type SortKey = "path" | "size" | "state" | "time";
+
+/**
+ * A part of a line.
+ */
+export type Span = { 
+/**
+ * The text; control characters are shown as symbols.
+ */
+text: string, 
+/**
+ * These words differ.
+ */
+changed: boolean, };
 
 /**
  * See `sync_start`.
@@ -586,10 +1519,6 @@ id: string,
  * The message of the snapshot.
  */
 message: string, 
-/**
- * What to sync.
- */
-selection: Selection, 
 /**
  * Leave conflicts as they are instead of refusing.
  */
@@ -640,13 +1569,150 @@ bytesReceived: number,
  */
 seconds: number, 
 /**
- * Paths that are in conflict now.
+ * Paths that are in conflict now; at most the first 1,000.
  */
 conflicts: Array<string>, 
 /**
- * Paths that were left out.
+ * Paths that were left out; at most the first 1,000.
  */
-skipped: Array<Skipped>, };
+skipped: Array<Skipped>, 
+/**
+ * Rows that `sync_results` gives.
+ */
+results: number, };
+
+/**
+ * One cell.
+ */
+export type TableCell = { 
+/**
+ * What stands there: of the later version, or of the earlier one where only that has it.
+ */
+text: string, 
+/**
+ * What stood there, where it differs.
+ */
+former: string | null, 
+/**
+ * It differs.
+ */
+changed: boolean, };
+
+/**
+ * A column.
+ */
+export type TableColumn = { 
+/**
+ * Its name, from the first row.
+ */
+name: string, 
+/**
+ * Whether both versions have it.
+ */
+change: LineChange, };
+
+/**
+ * Rows that follow one another.
+ */
+export type TableHunk = { 
+/**
+ * Equal rows before this part which are not shown.
+ */
+skipped: number, 
+/**
+ * The rows.
+ */
+rows: Array<TableRow>, };
+
+/**
+ * Rows of a table, with cells that differ marked.
+ */
+export type TablePreview = { 
+/**
+ * The columns of both versions, in the order of the later one.
+ */
+columns: Array<TableColumn>, 
+/**
+ * Parts of the table, as of a text.
+ */
+hunks: Array<TableHunk>, 
+/**
+ * Rows that only the later version has.
+ */
+added: number, 
+/**
+ * Rows that only the earlier version has.
+ */
+removed: number, 
+/**
+ * Rows that both have, with other cells.
+ */
+changed: number, };
+
+/**
+ * One row.
+ */
+export type TableRow = { 
+/**
+ * Equal, added, removed or changed.
+ */
+change: LineChange, 
+/**
+ * Its number in the earlier version, from 1 below the names.
+ */
+left: number | null, 
+/**
+ * Its number in the later version.
+ */
+right: number | null, 
+/**
+ * One for each column.
+ */
+cells: Array<TableCell>, };
+
+/**
+ * One line of text.
+ */
+export type TextLine = { 
+/**
+ * Equal, added or removed.
+ */
+change: LineChange, 
+/**
+ * Its number in the earlier version, from 1.
+ */
+left: number | null, 
+/**
+ * Its number in the later version, from 1.
+ */
+right: number | null, 
+/**
+ * Its text in parts, without the line's end.
+ */
+spans: Array<Span>, };
+
+/**
+ * Lines, with those that differ marked.
+ */
+export type TextPreview = { 
+/**
+ * Parts of the text, each with some equal lines around what differs; of one version alone,
+ * one part with all lines.
+ */
+hunks: Array<Hunk>, 
+/**
+ * Lines that the later version has and the earlier has not.
+ */
+added: number, 
+/**
+ * Lines that the earlier version has and the later has not.
+ */
+removed: number, };
+
+/**
+ * Whether something is part of the next sync.
+ */
+export type Tick = "none" | "some" | "all";
 
 /**
  * One file or folder directly in the inspected folder.
@@ -668,6 +1734,138 @@ files: number,
  * Their bytes.
  */
 bytes: number, };
+
+/**
+ * One page of the trash, newest first.
+ */
+export type TrashPage = { 
+/**
+ * The rows.
+ */
+rows: Array<TrashRow>, 
+/**
+ * Rows that match the filter, on all pages.
+ */
+matching: number, 
+/**
+ * All that is in the trash.
+ */
+files: number, 
+/**
+ * Their bytes.
+ */
+bytes: number, };
+
+/**
+ * One file in the trash.
+ */
+export type TrashRow = { 
+/**
+ * Names it in `trash_restore` and in a preview.
+ */
+item: string, 
+/**
+ * Where it was.
+ */
+path: string, 
+/**
+ * Bytes.
+ */
+size: number, 
+/**
+ * Since when it is in the trash (RFC 3339).
+ */
+time: string | null, 
+/**
+ * Why it is there, in one sentence.
+ */
+why: string, 
+/**
+ * Something stands at its place now: it would come back beside that.
+ */
+taken: boolean, };
+
+/**
+ * What `sync_undo` would undo.
+ */
+export type UndoOffer = { 
+/**
+ * The snapshot that the last sync published.
+ */
+snapshot: string, 
+/**
+ * The snapshot whose state returns.
+ */
+former: string, 
+/**
+ * Paths that would change.
+ */
+paths: number, };
+
+/**
+ * See `sync_undo`.
+ */
+export type UndoSync = { 
+/**
+ * The project.
+ */
+id: string, 
+/**
+ * The snapshot that is undone, as it was offered.
+ */
+snapshot: string, };
+
+/**
+ * See `history_verify`.
+ */
+export type VerifyHistory = { 
+/**
+ * The project. Progress events carry it as `id`, and `sync_cancel` stops it.
+ */
+id: string, 
+/**
+ * Rebuild and prove every snapshot's list of files, too.
+ */
+deep: boolean, };
+
+/**
+ * One version of a path.
+ */
+export type Version = { 
+/**
+ * A file or a link.
+ */
+kind: VersionKind, 
+/**
+ * Bytes; 0 for a link.
+ */
+size: number, 
+/**
+ * Modification time (RFC 3339); none for a link.
+ */
+time: string | null, 
+/**
+ * The owner may execute it.
+ */
+executable: boolean, 
+/**
+ * Where a link points.
+ */
+target: string | null, 
+/**
+ * SHA-256 of the content, in hexadecimal digits; none for a link.
+ */
+sha256: string | null, 
+/**
+ * The snapshot that made it what it is; none in the folder, or where finding it would take
+ * too long.
+ */
+made: Maker | null, };
+
+/**
+ * What stands at a path.
+ */
+export type VersionKind = "file" | "link";
 
 /**
  * Whether changes in the folder are noticed by themselves.

@@ -1,5 +1,5 @@
 // Generated from src-tauri/src/contract.rs. Do not edit: make bindings.
-import type { ChangesPage, CloneProject, CreateProject, FolderPreview, InspectFolder, ListChanges, ListHistory, OpenProject, PickFolder, ProjectRef, ProjectSummary, ResolveConflicts, SnapshotRow, StartSync } from './api';
+import type { ChangeDetail, ChangesPage, CloneProject, CompareSnapshots, ComparisonPage, CreateProject, CreateSample, EmptiedTrash, EmptyTrash, ExpandFolders, FindPaths, FolderPreview, FoundPath, HistoryPage, IgnorePath, Ignored, InspectFolder, ListChanges, ListHistory, ListResults, ListTrash, LocateChange, OpenProject, OpenVersion, PathRef, PathVersion, PickFolder, Preview, ProjectRef, ProjectSummary, Receipt, RemoveSample, ResolveConflicts, RestoreFiles, RestoreReport, RestoreTrash, RestoredTrash, ResultsPage, RevertChanges, SamplePlace, SelectChanges, ShowPreview, StartSync, TrashPage, UndoSync, VerifyHistory } from './api';
 
 /** Every command that the window may call. */
 export interface Commands {
@@ -15,20 +15,66 @@ export interface Commands {
   project_forget: { request: ProjectRef; response: null };
   /** What a folder holds, and what of it would be tracked. */
   project_inspect_folder: { request: InspectFolder; response: FolderPreview };
+  /** Where a sample would be made, unless another folder is chosen. */
+  sample_place: { request: null; response: SamplePlace };
+  /** Makes a sample project and its repository, with history, changes and a conflict. */
+  sample_create: { request: CreateSample; response: ProjectSummary };
+  /** Removes the sample project and its repository; `not-a-sample` for anything else, `own-files` if a person's files are in it. */
+  sample_remove: { request: RemoveSample; response: null };
   /** One page of what is pending, with the totals of all groups. */
   changes_list: { request: ListChanges; response: ChangesPage };
-  /** Starts a sync; its course and end arrive as events. */
-  sync_start: { request: StartSync; response: null };
-  /** Asks a running operation to stop; ignored once it has begun to publish. */
-  sync_cancel: { request: ProjectRef; response: null };
+  /** Opens or closes folders of the tree. */
+  changes_expand: { request: ExpandFolders; response: null };
+  /** Says what the next sync takes. */
+  changes_select: { request: SelectChanges; response: null };
+  /** Where a path stands among the rows, after opening the folders that it lies in; nothing if it is not shown. */
+  changes_locate: { request: LocateChange; response: number | null };
+  /** All that is known of one change. */
+  change_detail: { request: PathRef; response: ChangeDetail };
+  /** Brings paths back to the version of the last sync; what was here goes to the trash. Nothing happens in the repository. */
+  changes_revert: { request: RevertChanges; response: RestoreReport };
+  /** Adds a rule to the shared configuration. */
+  changes_ignore: { request: IgnorePath; response: Ignored };
+  /** What is in a version, or differs between two. Asking for another ends the one before with the code `cancelled`. */
+  preview: { request: ShowPreview; response: Preview };
   /** Says how conflicts end, or takes that back; nothing moves before the sync. */
   conflict_resolve: { request: ResolveConflicts; response: null };
+  /** Starts a sync of what is ticked; its course and end arrive as events. */
+  sync_start: { request: StartSync; response: null };
+  /** Restores the former snapshot as a new one; its course and end arrive as events. */
+  sync_undo: { request: UndoSync; response: null };
+  /** Asks a running operation to stop; ignored once it has begun to publish. */
+  sync_cancel: { request: ProjectRef; response: null };
+  /** What the last sync of this window did, row by row. */
+  sync_results: { request: ListResults; response: ResultsPage };
   /** Puts away what a project had to tell. */
   notices_dismiss: { request: ProjectRef; response: null };
   /** Snapshots, newest first. */
-  history_list: { request: ListHistory; response: Array<SnapshotRow> };
+  history_list: { request: ListHistory; response: HistoryPage };
+  /** What differs between two snapshots, or between one and the folder. */
+  history_compare: { request: CompareSnapshots; response: ComparisonPage };
+  /** Paths that any snapshot has, deleted ones included. */
+  history_find: { request: FindPaths; response: Array<FoundPath> };
+  /** The distinct versions of a path, newest first. */
+  history_versions: { request: PathRef; response: Array<PathVersion> };
+  /** Brings files, folders or all of a snapshot back. */
+  history_restore: { request: RestoreFiles; response: RestoreReport };
+  /** Proves the history; what does not prove itself is the error. */
+  history_verify: { request: VerifyHistory; response: Receipt };
+  /** One page of the trash, newest first. */
+  trash_list: { request: ListTrash; response: TrashPage };
+  /** Brings something back to its place, or beside it where that is taken. */
+  trash_restore: { request: RestoreTrash; response: RestoredTrash };
+  /** Removes for good what is in the trash for long. */
+  trash_empty: { request: EmptyTrash; response: EmptiedTrash };
   /** Looks at the whole folder and at the repository again. */
   rescan: { request: ProjectRef; response: null };
   /** Shows the desktop's own folder dialog; nothing if it was cancelled. */
   pick_folder: { request: PickFolder; response: string | null };
+  /** Opens a file of the folder with the program that the desktop has for it. */
+  path_open: { request: PathRef; response: null };
+  /** Shows a path of the folder (an empty path: the folder) in the file manager. */
+  path_reveal: { request: PathRef; response: null };
+  /** Opens a copy of a former version, which goes when the application ends. */
+  version_open: { request: OpenVersion; response: null };
 }
