@@ -143,6 +143,7 @@ fn deed(command: Command, start: &Path) -> Outcome<Deed> {
             name: init.name,
             data_dirs: init.data_dirs,
             message: init.message,
+            signature: None,
         }),
         Command::Clone(clone) => {
             let address = address(&clone.address, start)?;

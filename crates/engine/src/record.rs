@@ -55,6 +55,9 @@ pub(crate) struct Record {
     pub base: Option<SnapshotId>,
     /// Whether the repository decides; else the seal itself is the decision.
     pub publishes: bool,
+    /// It brings former versions back: neither the cache nor R learn of it.
+    #[serde(default)]
+    pub restores: bool,
     /// The shared configuration as it will be.
     pub config: SharedConfig,
     /// The shared configuration that stood in the folder when the plan was made.

@@ -4,15 +4,17 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use dsg_core::address::Address;
-use dsg_core::entry::{Entry, Hash};
+use dsg_core::entry::{Entry, Hash, Mtime};
+use dsg_core::failure::Failure;
+use dsg_core::path::RepoPath;
 use dsg_core::plan::{Action, Item, Plan, Resolution};
 use dsg_core::repository::RepositoryInfo;
 use dsg_core::safety::Allow;
-use dsg_core::snapshot::SnapshotId;
-use dsg_core::state::State;
+use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
+use dsg_core::state::{Local, State};
 
 /// What is pending in a project.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Status {
     /// The project's root.
     pub project: PathBuf,
@@ -24,8 +26,8 @@ pub struct Status {
     pub head: Option<SnapshotId>,
     /// The snapshot that this folder was last settled to.
     pub last_sync: Option<SnapshotId>,
-    /// Whether `head` was asked of the repository just now; the reason if it could not be.
-    pub reachable: Result<(), String>,
+    /// Whether `head` was asked of the repository just now.
+    pub reach: Reach,
     /// A sync was published but is not settled here yet: why.
     pub unsettled: Option<String>,
     /// The shared configuration was changed, here or in the repository: a sync merges it.
@@ -34,6 +36,44 @@ pub struct Status {
     pub changes: Vec<StatusChange>,
     /// How many of which.
     pub counts: Counts,
+}
+
+/// Whether the repository was asked.
+#[derive(Debug)]
+pub enum Reach {
+    /// It answered.
+    Asked,
+    /// Nobody wanted to know.
+    NotAsked,
+    /// It could not be, because of this.
+    Failed(Failure),
+}
+
+impl Reach {
+    /// Whether it answered.
+    pub fn is_ok(&self) -> bool {
+        matches!(self, Self::Asked)
+    }
+
+    /// Why it did not answer, as a sentence.
+    pub fn why(&self) -> Option<&str> {
+        match self {
+            Self::Asked => None,
+            Self::NotAsked => Some("not asked"),
+            Self::Failed(failure) => Some(&failure.message),
+        }
+    }
+}
+
+/// Bytes of each side's version; `None` where a side has none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sizes {
+    /// In the folder.
+    pub local: Option<u64>,
+    /// When both sides last agreed.
+    pub cached: Option<u64>,
+    /// In the repository.
+    pub remote: Option<u64>,
 }
 
 /// One path that is not in sync.
@@ -49,6 +89,12 @@ pub struct StatusChange {
     pub action: &'static str,
     /// Bytes of what would travel or go.
     pub size: Option<u64>,
+    /// Bytes of each version.
+    pub sizes: Sizes,
+    /// When the version that would travel or go was last modified.
+    pub mtime: Option<Mtime>,
+    /// A person may decide what becomes of it: a conflict, or a path that is no longer tracked.
+    pub decidable: bool,
     /// Why it is blocked.
     pub reason: Option<String>,
     /// How its conflict will be ended.
@@ -81,11 +127,25 @@ impl StatusChange {
             state: item.state,
             action: item.action.as_str(),
             size: entry.map(Entry::size),
+            sizes: Sizes {
+                local: item.at.local.entry().map(Entry::size),
+                cached: item.at.cached().map(Entry::size),
+                remote: item.at.remote.as_ref().map(Entry::size),
+            },
+            mtime: entry.and_then(Entry::file).map(|file| file.mtime),
+            decidable: item.action == Action::Conflict
+                || item.resolution.is_some()
+                || is_untracked(item),
             reason,
             resolution: item.resolution,
             legal_name: None,
         }
     }
+}
+
+/// Whether the rules no longer track a path that the repository has, and nobody decided yet.
+fn is_untracked(item: &Item) -> bool {
+    item.at.local == Local::Excluded && item.at.cache.is_some() && item.at.remote.is_some()
 }
 
 /// How many paths a sync would treat how.
@@ -144,9 +204,20 @@ pub struct SyncOptions {
     pub normalize: bool,
     /// Halts that are overridden.
     pub allow: BTreeSet<Allow>,
+    /// Who makes the snapshot, and when, if not whoever runs this now.
+    pub signature: Option<Signature>,
     /// Who watches the folder says that only these paths (relative to its root) were touched since
     /// the last look: only they are looked at. Anything missed waits for the next sync.
     pub touched: Option<Vec<String>>,
+}
+
+/// Who makes a snapshot, and when: for a history that is made anew, such as a sample's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// Who.
+    pub author: String,
+    /// When.
+    pub time: jiff::Timestamp,
 }
 
 /// What a sync did.
@@ -325,6 +396,73 @@ pub struct CleanItem {
     /// What it holds, for people.
     pub what: String,
     /// Files in it.
+    pub files: u64,
+    /// Bytes of these.
+    pub bytes: u64,
+}
+
+/// One distinct version of a path; a deletion is one, too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathVersion {
+    /// The snapshot that brought it.
+    pub header: SnapshotHeader,
+    /// What it is; `None` for a deletion.
+    pub entry: Option<Entry>,
+    /// The last snapshot that has it.
+    pub until: SnapshotId,
+}
+
+/// A path that some snapshot has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundPath {
+    /// Which.
+    pub path: RepoPath,
+    /// The snapshot that deleted it; `None` if the head has it.
+    pub deleted: Option<SnapshotId>,
+}
+
+/// What a restore did, or would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RestoreReport {
+    /// Files that were not there and are now.
+    pub added: u64,
+    /// Files that have another content now; the former one is in the trash.
+    pub replaced: u64,
+    /// Files that the snapshot has not; they are in the trash.
+    pub deleted: u64,
+    /// Files that were as they should be.
+    pub unchanged: u64,
+    /// Bytes written.
+    pub bytes: u64,
+    /// Paths that were left as they are, with the reason.
+    pub skipped: Vec<(String, String)>,
+    /// Where the files are.
+    pub folder: PathBuf,
+}
+
+/// One file in the trash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrashItem {
+    /// Where it is now, relative to the project's root.
+    pub item: String,
+    /// Where it was.
+    pub path: String,
+    /// Bytes.
+    pub size: u64,
+    /// Since when it is there.
+    pub time: Option<jiff::Timestamp>,
+    /// The transaction that put it there; a snapshot may have the same.
+    pub transaction: String,
+    /// What put it there, if that was no sync.
+    pub reason: Option<String>,
+    /// Something stands at its place now.
+    pub taken: bool,
+}
+
+/// What is gone for good, or would be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Emptied {
+    /// Files.
     pub files: u64,
     /// Bytes of these.
     pub bytes: u64,

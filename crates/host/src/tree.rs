@@ -21,6 +21,7 @@
 //! | [`reader`] | a snapshot's files |
 //! | [`create`] | making and opening a repository |
 //! | [`net`] | what is new since a snapshot |
+//! | [`trace`] | what the history holds of some paths |
 //! | [`verify`], [`contents`] | proofs of the history and of files |
 //! | [`store`] | what else others call |
 
@@ -45,10 +46,12 @@ mod repo;
 mod staging;
 mod stats;
 mod store;
+mod trace;
 mod verify;
 
 pub use contents::Contents;
-pub use reader::SnapshotReader;
+pub use reader::{Glimpse, SnapshotReader};
 pub use staging::{Refusal, Staging, Supply};
 pub use store::TreeStore;
+pub use trace::Traced;
 pub use verify::Fault;

@@ -92,11 +92,11 @@ fn status(status: &Status) -> Value {
         "repository": status.address.to_string(),
         "head": id(status.head),
         "last_sync": id(status.last_sync),
-        "reachable": status.reachable.is_ok(),
+        "reachable": status.reach.is_ok(),
         "counts": counts(&status.counts),
         "changes": status.changes.iter().map(change).collect::<Vec<_>>(),
     });
-    if let Err(why) = &status.reachable {
+    if let Some(why) = status.reach.why() {
         document = with(document, [("unreachable", json!(why))]);
     }
     if let Some(why) = &status.unsettled {

@@ -6,7 +6,7 @@ use dsg_core::manifest::Totals;
 use dsg_core::path::RepoPath;
 use dsg_core::snapshot::{Authorship, DeltaCounts, FORMAT, SnapshotHeader, SnapshotId};
 use dsg_core::state::State;
-use dsg_engine::report::{Counts, Status, StatusChange, SyncReport};
+use dsg_engine::report::{Counts, Reach, Sizes, Status, StatusChange, SyncReport};
 
 use crate::answer::Answer;
 
@@ -21,6 +21,9 @@ fn change(path: &str, state: State, action: &'static str, size: u64) -> StatusCh
         state,
         action,
         size: Some(size),
+        sizes: Sizes::default(),
+        mtime: None,
+        decidable: action == "conflict",
         reason: None,
         resolution: None,
         legal_name: None,
@@ -49,7 +52,7 @@ pub(crate) fn status() -> Status {
         repository: None,
         head: Some(sn(4)),
         last_sync: Some(sn(3)),
-        reachable: Ok(()),
+        reach: Reach::Asked,
         unsettled: None,
         config_pending: false,
         counts: Counts::of(&changes),

@@ -462,19 +462,22 @@ Next: decide the conflict, or dsg sync --except-conflicts for the rest.
 
     #[test]
     fn a_quiet_status_is_short() {
-        let mut status = samples::status();
-        status.changes.clear();
-        status.counts = dsg_engine::report::Counts::default();
-        status.last_sync = status.head;
-        let text = of(&Answer::Status(status.clone()), &plain());
+        let quiet = |reach| {
+            let mut status = samples::status();
+            status.changes.clear();
+            status.counts = dsg_engine::report::Counts::default();
+            status.last_sync = status.head;
+            status.reach = reach;
+            of(&Answer::Status(status), &plain())
+        };
+        let text = quiet(Reach::Asked);
         assert_eq!(
             text,
             "Project     /home/ann/p1\nRepository  /data/repo1  s4\n\nEverything is in sync.\n"
         );
-        status.reachable = Err("The folder is not there.".into());
-        assert!(
-            of(&Answer::Status(status), &plain()).contains("not reached: The folder is not there.")
-        );
+        let gone = Failure::new(Code::NoRepository, "The folder is not there.");
+        let text = quiet(Reach::Failed(gone));
+        assert!(text.contains("not reached: The folder is not there."), "{text}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use dsg_core::monitor::Monitor;
 use dsg_core::path::RepoPath;
 use dsg_core::repository::{self, Publication, RepositoryInfo, Upload};
 use dsg_core::snapshot::{Authorship, SnapshotHeader, SnapshotId};
-use dsg_host::tree::{Refusal, Staging, Supply, TreeStore};
+use dsg_host::tree::{Glimpse, Refusal, Staging, Supply, Traced, TreeStore};
 
 use super::{Contents, Endpoint, Receive, RemoteTransaction};
 
@@ -132,6 +132,30 @@ impl Endpoint for LocalEndpoint {
             }
         });
         failed.into_inner().ok().flatten().map_or(Ok(()), Err)
+    }
+
+    fn delta(
+        &self,
+        id: SnapshotId,
+        each: &mut dyn FnMut(Change) -> Outcome<()>,
+    ) -> Outcome<SnapshotHeader> {
+        self.ask().delta(id, each)
+    }
+
+    fn trace(
+        &self,
+        which: Traced<'_>,
+        each: &mut dyn FnMut(&SnapshotHeader, Change) -> Outcome<bool>,
+    ) -> Outcome<()> {
+        self.ask().trace(which, each)
+    }
+
+    fn kept(&self) -> Outcome<Vec<SnapshotId>> {
+        self.ask().kept()
+    }
+
+    fn glimpse(&self, id: SnapshotId, path: &RepoPath, limit: u64) -> Outcome<Option<Glimpse>> {
+        self.ask().snapshot(id)?.glimpse(path, limit)
     }
 
     fn check_drift(&self, monitor: &Monitor) -> Outcome<()> {

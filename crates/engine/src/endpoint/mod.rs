@@ -16,7 +16,7 @@ use dsg_core::path::RepoPath;
 use dsg_core::repository::{self, Publication, RepositoryInfo, Upload};
 use dsg_core::snapshot::{Authorship, SnapshotHeader, SnapshotId};
 
-pub use dsg_host::tree::{Contents, Refusal, Supply};
+pub use dsg_host::tree::{Contents, Glimpse, Refusal, Supply, Traced};
 
 /// A repository, wherever it is.
 pub trait Endpoint: Send + Sync {
@@ -89,6 +89,40 @@ pub trait Endpoint: Send + Sync {
         receiver: &dyn Receive,
         monitor: &Monitor,
     ) -> Outcome<()>;
+
+    /// One snapshot's own changes against its parent, sorted by path. Gives its header.
+    ///
+    /// # Errors
+    /// As [`Endpoint::changes_since`].
+    fn delta(
+        &self,
+        id: SnapshotId,
+        each: &mut dyn FnMut(Change) -> Outcome<()>,
+    ) -> Outcome<SnapshotHeader>;
+
+    /// Every change of these paths with the snapshot that made it, newest first, until `each` says
+    /// `false`: then the rest of that snapshot still comes, and nothing older.
+    ///
+    /// # Errors
+    /// As [`Endpoint::changes_since`].
+    fn trace(
+        &self,
+        which: Traced<'_>,
+        each: &mut dyn FnMut(&SnapshotHeader, Change) -> Outcome<bool>,
+    ) -> Outcome<()>;
+
+    /// Snapshots whose files can be had, oldest first.
+    ///
+    /// # Errors
+    /// It cannot be reached or read.
+    fn kept(&self) -> Outcome<Vec<SnapshotId>>;
+
+    /// How a file of a snapshot begins, or where a link points; `None` if nothing stands there. Not
+    /// compared with the manifest: for showing only.
+    ///
+    /// # Errors
+    /// The snapshot's files are not kept, or cannot be read.
+    fn glimpse(&self, id: SnapshotId, path: &RepoPath, limit: u64) -> Outcome<Option<Glimpse>>;
 
     /// Whether the repository's files are what the head says, as far as their stats tell.
     ///

@@ -18,7 +18,7 @@ use crate::config_file;
 use crate::crash;
 use crate::endpoint;
 use crate::index::{ADDRESS, Index};
-use crate::report::{SyncOptions, SyncReport};
+use crate::report::{Signature, SyncOptions, SyncReport};
 use crate::scan::{ScanSummary, Scope, scan};
 
 /// What is under way while a folder becomes a project, in the words of the command.
@@ -36,6 +36,8 @@ pub struct InitOptions {
     pub data_dirs: Vec<String>,
     /// The first snapshot's message.
     pub message: String,
+    /// Who made it, and when, if not whoever runs this now.
+    pub signature: Option<Signature>,
 }
 
 impl Project {
@@ -75,7 +77,11 @@ impl Project {
             summary,
             receives: false,
         };
-        let sync = SyncOptions { message: options.message.clone(), ..SyncOptions::default() };
+        let sync = SyncOptions {
+            message: options.message.clone(),
+            signature: options.signature.clone(),
+            ..SyncOptions::default()
+        };
         let mut report = self.carry_out(&*endpoint, ground, &sync, monitor)?;
         report.round_trips = endpoint.round_trips();
         Ok(report)
@@ -152,7 +158,7 @@ impl Project {
                 Ok((self, report))
             }
             Err(failure) if self.is_sealed() => Err(failure),
-            Err(failure) => Err(self.undo(failure)),
+            Err(failure) => Err(self.unmade(failure)),
         }
     }
 
@@ -258,7 +264,7 @@ impl Project {
     }
 
     /// Removes what a try made here that came to nothing.
-    fn undo(self, failure: Failure) -> Failure {
+    fn unmade(self, failure: Failure) -> Failure {
         let Self { dir, index, .. } = self;
         drop(index);
         match remove_state(&dir) {

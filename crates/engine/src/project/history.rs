@@ -1,6 +1,5 @@
-//! Snapshots, lists and differences, and whether files and history are what they should be.
+//! Snapshots and their lists, and whether files and history are what they should be.
 
-use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::Mutex;
 
@@ -13,10 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Project;
 use crate::endpoint::{self, Contents, Endpoint, Receive};
-use crate::report::{
-    ChainCheck, ContentCheck, CopyState, Difference, DifferenceKind, FileCheck, SnapshotCheck,
-};
-use crate::scan::{Scope, scan};
+use crate::report::{ChainCheck, ContentCheck, CopyState, FileCheck, SnapshotCheck};
 
 impl Project {
     /// The repository's snapshots before `before` (or from the head on), newest first.
@@ -29,73 +25,6 @@ impl Project {
         limit: Option<usize>,
     ) -> Outcome<Vec<SnapshotHeader>> {
         endpoint::open(&self.address)?.headers(before, limit.unwrap_or(usize::MAX))
-    }
-
-    /// What differs, sorted by path: between two snapshots; between one and this folder; or, with
-    /// neither, between the repository's head and this folder.
-    ///
-    /// # Errors
-    /// There is no such snapshot; the repository or the folder cannot be read.
-    pub fn diff(
-        &mut self,
-        from: Option<SnapshotId>,
-        to: Option<SnapshotId>,
-        monitor: &Monitor,
-    ) -> Outcome<Vec<Difference>> {
-        let _ready = self.ready("diff", monitor)?;
-        let endpoint = endpoint::open(&self.address)?;
-        let from = match from {
-            Some(id) => Some(id),
-            None => endpoint.head()?.map(|h| h.id),
-        };
-        let mut before: BTreeMap<RepoPath, Entry> = BTreeMap::new();
-        if let Some(from) = from {
-            endpoint.manifest(from, &mut |change| {
-                before.extend(change.entry.map(|entry| (change.path, entry)));
-                Ok(())
-            })?;
-        }
-        let mut differences = Vec::new();
-        let mut compare = |path: RepoPath, after: Entry| {
-            let former = before.remove(&path);
-            if former.as_ref().is_none_or(|f| !f.same(&after)) {
-                let kind =
-                    if former.is_some() { DifferenceKind::Changed } else { DifferenceKind::Added };
-                differences.push(Difference {
-                    path: path.into(),
-                    old_path: None,
-                    kind,
-                    before: former,
-                    after: Some(after),
-                });
-            }
-        };
-        if let Some(to) = to {
-            endpoint.manifest(to, &mut |change| {
-                if let Some(entry) = change.entry {
-                    compare(change.path, entry);
-                }
-                Ok(())
-            })?;
-        } else {
-            let configs = self.configs(self.known_head()?.as_ref())?;
-            scan(&self.root, &configs.merged, &mut self.index, Scope::All, monitor)?;
-            self.index.rows_within("", &mut |row| {
-                if let Some(entry) = row.local.entry() {
-                    compare(row.path, entry.clone());
-                }
-                Ok(())
-            })?;
-        }
-        let deleted = |(path, entry): (RepoPath, Entry)| Difference {
-            path: path.into(),
-            old_path: None,
-            kind: DifferenceKind::Deleted,
-            before: Some(entry),
-            after: None,
-        };
-        differences.extend(before.into_iter().map(deleted));
-        Ok(with_moves(differences))
     }
 
     /// Calls `each` for every file and link of a snapshot (the head by default), sorted by path.
@@ -257,33 +186,6 @@ fn snapshot_or_head(
         Some(id) => endpoint.header(id).map(|h| Some(h.id)),
         None => Ok(endpoint.head()?.map(|h| h.id)),
     }
-}
-
-/// Joins each deletion with an addition of the same content, as the plan does.
-fn with_moves(mut differences: Vec<Difference>) -> Vec<Difference> {
-    let mut sources: BTreeMap<(Hash, bool), Vec<String>> = BTreeMap::new();
-    let key = |entry: Option<&Entry>| match entry {
-        Some(Entry::File(f)) if f.size > 0 => Some((f.hash, f.exec)),
-        _ => None,
-    };
-    for gone in differences.iter().filter(|d| d.kind == DifferenceKind::Deleted) {
-        if let Some(key) = key(gone.before.as_ref()) {
-            sources.entry(key).or_default().push(gone.path.clone());
-        }
-    }
-    let mut moved = std::collections::BTreeSet::new();
-    for added in differences.iter_mut().filter(|d| d.kind == DifferenceKind::Added) {
-        let source = key(added.after.as_ref()).and_then(|k| sources.get_mut(&k)?.pop());
-        if let Some(source) = source {
-            added.kind = DifferenceKind::Moved;
-            added.before.clone_from(&added.after);
-            moved.insert(source.clone());
-            added.old_path = Some(source);
-        }
-    }
-    differences.retain(|d| d.kind != DifferenceKind::Deleted || !moved.contains(&d.path));
-    differences.sort_by(|a, b| a.path.cmp(&b.path));
-    differences
 }
 
 struct Digest(Mutex<Option<Hash>>);

@@ -7,20 +7,30 @@
 //! | `head` | learning the repository's head; is it the same repository, is its history intact |
 //! | `pending`, `obstacles`, `renames` | the plan, and what only the folder tells |
 //! | `status`, `sync`, `resolve` | the daily three |
-//! | `history` | log, diff, lists and checks of files and history |
-//! | `clean` | trash and leftovers |
+//! | `history` | log, lists and checks of files and history |
+//! | `compare` | what differs between snapshots, or from the folder |
+//! | `versions` | the history of one path; paths of any snapshot |
+//! | `restore`, `fetched` | the way back: as pending changes, or into another folder |
+//! | `trash`, `clean` | what was replaced or deleted: seen, brought back, thrown away |
+//! | `ignore` | a rule more |
 
 mod clean;
+mod compare;
 mod create;
+mod fetched;
 mod head;
 mod history;
+mod ignore;
 mod obstacles;
 mod pending;
 mod recover;
 mod renames;
 mod resolve;
+mod restore;
 mod status;
 mod sync;
+mod trash;
+mod versions;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -33,7 +43,10 @@ use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
 use dsg_fs::dir::Dir;
 use dsg_fs::lock::{Holder, Lock, Tried};
 
+pub use compare::between;
 pub use create::InitOptions;
+pub use ignore::IgnoreRule;
+pub use versions::{find_paths, makers, versions};
 
 use crate::areas::DOT_DSG;
 use crate::author;

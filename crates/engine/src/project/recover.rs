@@ -83,6 +83,9 @@ impl Project {
     /// What became of a record's transaction; `None`: it was not published.
     fn decided(&self, record: &Record) -> Outcome<Option<Published>> {
         let recovered = |header| Published::recovered(record.clone(), header);
+        if record.restores {
+            return Ok(Some(recovered(None)));
+        }
         if !record.publishes {
             return Ok(Some(recovered(self.known_head()?)));
         }

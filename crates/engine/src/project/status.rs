@@ -11,7 +11,7 @@ use super::Project;
 use super::head::Configs;
 use crate::endpoint;
 use crate::index::Problem;
-use crate::report::{Counts, Status, StatusChange};
+use crate::report::{Counts, Reach, Sizes, Status, StatusChange};
 use crate::scan::{Scope, scan};
 
 /// How long a status waits for another use case to end.
@@ -41,28 +41,26 @@ impl Project {
             // A long sync must not blind anybody: what was known before it is shown.
             Err(busy) if busy.code == Code::Locked => {
                 let configs = self.configs(self.known_head()?.as_ref())?;
-                return self.as_known(&configs, Err(busy.message), None);
+                return self.as_known(&configs, Reach::Failed(busy), None);
             }
             Err(failure) => return Err(failure),
         };
         let unsettled = ready.unsettled.as_ref().map(|f| f.message.clone());
-        let reachable = if offline {
-            Err("not asked".to_owned())
-        } else if let Some(reason) = &unsettled {
-            Err(reason.clone())
+        let reach = if offline || unsettled.is_some() {
+            Reach::NotAsked
         } else {
             monitor.phase(Phase::Comparing, None, None);
             let asked = endpoint::open(&self.address)
                 .and_then(|e| self.refresh_head(&*e, &BTreeSet::new()));
             match asked {
-                Ok(_) => Ok(()),
+                Ok(_) => Reach::Asked,
                 Err(f)
                     if matches!(
                         f.code,
                         Code::Unreachable | Code::NoRepository | Code::Permission | Code::Io
                     ) =>
                 {
-                    Err(f.message)
+                    Reach::Failed(f)
                 }
                 Err(failure) => return Err(failure),
             }
@@ -70,14 +68,14 @@ impl Project {
         let head = self.known_head()?;
         let configs = self.configs(head.as_ref())?;
         scan(&self.root, &configs.merged, &mut self.index, scope, monitor)?;
-        self.as_known(&configs, reachable, unsettled)
+        self.as_known(&configs, reach, unsettled)
     }
 
     /// The status as the index knows it.
     fn as_known(
         &self,
         configs: &Configs,
-        reachable: Result<(), String>,
+        reach: Reach,
         unsettled: Option<String>,
     ) -> Outcome<Status> {
         let head = self.known_head()?;
@@ -96,6 +94,9 @@ impl Project {
             state: State::L,
             action: "blocked",
             size: None,
+            sizes: Sizes::default(),
+            mtime: None,
+            decidable: false,
             reason: Some(problem.sentence),
             resolution: None,
             legal_name: problem.offer,
@@ -107,7 +108,7 @@ impl Project {
             repository: self.known_repository()?,
             head: head.map(|h| h.id),
             last_sync: self.last_sync()?,
-            reachable,
+            reach,
             unsettled,
             config_pending: configs.remote_differs
                 || configs.seen.as_ref() != Some(&configs.merged),

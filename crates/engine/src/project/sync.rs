@@ -17,7 +17,7 @@ use crate::areas::Areas;
 use crate::author;
 use crate::crash;
 use crate::endpoint::{self, Endpoint};
-use crate::report::{SyncOptions, SyncReport};
+use crate::report::{Signature, SyncOptions, SyncReport};
 use crate::scan::{ScanSummary, Scope, scan};
 use crate::transaction::{Context, Planned, Staging};
 
@@ -191,7 +191,7 @@ impl Project {
                 return self.promised(&plan);
             }
             let context = Context {
-                authorship: authorship(author::author()?, &options.message),
+                authorship: signed(options)?,
                 base: head.as_ref().map(|h| h.id),
                 config: configs.merged.clone(),
                 config_changes: configs.remote_differs,
@@ -334,6 +334,14 @@ fn refuse_conflicts(plan: &Plan, options: &SyncOptions) -> Outcome<()> {
     Err(Failure::new(Code::Conflicts, format!("{named}; nothing was changed."))
         .hint("Decide with dsg resolve PATH --local, --remote, --cached or --both; or sync everything else with --except-conflicts.")
         .about(paths))
+}
+
+/// The authorship that a sync asks for.
+fn signed(options: &SyncOptions) -> Outcome<Authorship> {
+    let Some(Signature { author, time }) = &options.signature else {
+        return Ok(authorship(author::author()?, &options.message));
+    };
+    Ok(Authorship { time: *time, ..authorship(author.clone(), &options.message) })
 }
 
 /// Who, why, when, under a new transaction id.

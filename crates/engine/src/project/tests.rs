@@ -1,5 +1,7 @@
 //! Use cases on a real repository in a folder: what the window asks of them.
 
+mod back;
+
 use std::fs;
 use std::path::PathBuf;
 
@@ -23,6 +25,7 @@ impl Desk {
             name: None,
             data_dirs: Vec::new(),
             message: "first".into(),
+            signature: None,
         };
         let (project, report) =
             Project::init(&desk.folder.path().join("p"), &options, &Monitor::silent()).unwrap();
@@ -51,7 +54,7 @@ fn while_a_sync_is_under_way_status_shows_what_was_known() {
         panic!("nobody holds it");
     };
     let status = project.status(false, &Monitor::silent()).unwrap();
-    assert!(status.reachable.is_err_and(|why| why.contains("in use")));
+    assert!(status.reach.why().is_some_and(|why| why.contains("in use")));
     assert_eq!(status.counts.upload, 1);
 }
 
@@ -89,6 +92,7 @@ fn an_init_that_was_given_up_early_binds_the_folder_to_nothing() {
         name: None,
         data_dirs: Vec::new(),
         message: String::new(),
+        signature: None,
     };
     let (project, _) = Project::init(&root, &options, &Monitor::silent()).unwrap();
     assert_eq!(project.address(), &options.address);

@@ -84,7 +84,7 @@ impl Planned {
         let (files, bytes) = (steps.deeds().filter_map(comes))
             .fold((steps.plan().outgoing().count() as u64, sent), |(n, b), size| (n + 1, b + size));
         monitor.phase(Phase::Staging, Some(files), Some(bytes));
-        check_access(areas, &steps)?;
+        check_access(areas, steps.deeds())?;
         for (_, step) in steps.deeds() {
             if let Step::Remove { path, .. } | Step::Rename { from: path, .. } = step {
                 areas.at(&path)?;
@@ -121,6 +121,7 @@ impl Planned {
             transaction: context.authorship.transaction,
             base: context.base,
             publishes: remote.is_some(),
+            restores: false,
             config: context.config,
             seen_config: context.seen_config,
             grounds: areas.all().map(|a| a.ground.clone()).collect(),
@@ -135,9 +136,15 @@ impl Planned {
 }
 
 /// What settling will write to must be writable now, not after the publish.
-fn check_access(areas: &Areas, steps: &Steps) -> Outcome<()> {
+///
+/// # Errors
+/// It is not.
+pub(crate) fn check_access(
+    areas: &Areas,
+    steps: impl Iterator<Item = (u64, Step)>,
+) -> Outcome<()> {
     let mut checked = BTreeSet::new();
-    for (_, step) in steps.deeds() {
+    for (_, step) in steps {
         let (path, other) = match &step {
             Step::Place { path, aside, .. } | Step::Remove { path, aside, .. } => {
                 (path, aside.as_ref())
@@ -175,8 +182,12 @@ fn check_access(areas: &Areas, steps: &Steps) -> Outcome<()> {
 /// tick of their clock: an equal stat does not prove that they are the same.
 const CLOCK_DOUBT_NS: i64 = 10_000_000_000;
 
-/// A step with what settling needs to know of it.
-fn sealed(
+/// A step with what settling needs to know of it. `planned`: when the plan was made, in nanoseconds
+/// since 1970.
+///
+/// # Errors
+/// What was staged is gone, or the folder or the index cannot be read.
+pub(crate) fn sealed(
     batch: &Batch,
     areas: &Areas,
     number: u64,

@@ -28,7 +28,7 @@ pub(crate) struct Published {
 
 impl Published {
     /// Decided just now.
-    pub(super) fn decided(
+    pub fn decided(
         record: Record,
         header: Option<SnapshotHeader>,
         report: SyncReport,
@@ -43,7 +43,8 @@ impl Published {
         self
     }
 
-    /// A sealed transaction of an earlier run, whose outcome was asked for.
+    /// A sealed transaction of an earlier run, whose outcome was asked for. `header`: the head that
+    /// the folder is brought to; none for a restore.
     pub fn recovered(record: Record, header: Option<SnapshotHeader>) -> Self {
         let snapshot = header.as_ref().filter(|_| record.publishes).map(|h| h.id);
         let report = SyncReport { snapshot, ..SyncReport::default() };
@@ -87,8 +88,8 @@ impl Published {
         let mut refused = settle::settle(areas, || record::deeds(index, &self.record), monitor)?;
         settle::sweep(areas, record::deeds(index, &self.record))?;
         let Record { transaction, seen_config, config, .. } = &self.record;
-        let config_stands =
-            config_file::replace(areas.root(), transaction, seen_config.as_ref(), config)?;
+        let config_stands = !self.record.restores
+            && config_file::replace(areas.root(), transaction, seen_config.as_ref(), config)?;
         let root = areas.root().try_clone()?;
         index.batch(|batch| {
             for sealed in record::steps(batch) {
@@ -133,6 +134,9 @@ impl Published {
     fn conclude(&self, batch: &Batch, root: &Dir, sealed: &SealedStep, done: bool) -> Outcome<()> {
         let rules = &self.record.config;
         let agreed = |path: &RepoPath, entry: Option<&Entry>| -> Outcome<()> {
+            if self.record.restores {
+                return Ok(());
+            }
             if !done {
                 return batch.set_remote(path, entry, rules);
             }

@@ -37,8 +37,8 @@ pub(super) struct History<'a> {
 /// A record that is open behind its header.
 pub(super) struct Record {
     pub(super) header: SnapshotHeader,
-    body: BufReader<File>,
-    path: std::path::PathBuf,
+    pub(super) body: BufReader<File>,
+    pub(super) path: std::path::PathBuf,
 }
 
 /// File name of a record.
@@ -89,7 +89,12 @@ impl<'a> History<'a> {
         Ok(head)
     }
 
-    fn proved(self, header: &SnapshotHeader, parent: Option<&SnapshotHeader>) -> Outcome<()> {
+    /// Proves that a header follows from its parent.
+    pub(super) fn proved(
+        self,
+        header: &SnapshotHeader,
+        parent: Option<&SnapshotHeader>,
+    ) -> Outcome<()> {
         header.follows(parent.map(|p| p.chain)).map_err(|e| {
             let path = self.layout.side.at(format!("{SNAPSHOTS}/{}", record_name(header.id)));
             damaged(&path, &e.to_string()).because(e)

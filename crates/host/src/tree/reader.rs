@@ -5,17 +5,64 @@
 //! whoever takes it compares it with the manifest.
 
 use std::fs::File;
+use std::io::Read as _;
 
+use dsg_core::entry::Mtime;
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::path::RepoPath;
 use dsg_core::snapshot::SnapshotId;
 use dsg_fs::dir::{Dir, file_stat};
 use dsg_fs::error::FsResult;
-use dsg_fs::stat::Stat;
+use dsg_fs::stat::{Kind, Stat};
 
 use super::layout::{ROOT, Root, STAGING, Swap, TREES};
 use super::repo::Repo;
 use super::staging::{ASIDE, TREE};
+
+/// What stands at a path, and how it begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Glimpse {
+    /// A regular file.
+    File {
+        /// Bytes of all of it.
+        size: u64,
+        /// When it was last modified.
+        mtime: Mtime,
+        /// Its first bytes.
+        bytes: Vec<u8>,
+    },
+    /// A link, with where it points.
+    Link(String),
+}
+
+impl Glimpse {
+    /// What stands below a folder; `None` if nothing does that has content.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn of(root: &Dir, path: &str, limit: u64) -> Outcome<Option<Self>> {
+        let stat = match root.stat(path) {
+            Err(e) if e.is_absent() || e.is_escape() => return Ok(None),
+            other => other?,
+        };
+        match stat.map(|s| s.kind) {
+            Some(Kind::Link) => {
+                let target = root.read_link(path)?;
+                Ok(Some(Self::Link(target.to_string_lossy().into_owned())))
+            }
+            Some(Kind::File) => {
+                let file = root.open_file(path)?;
+                let stat = file_stat(&file, &root.at(path))?;
+                let mut bytes = Vec::new();
+                file.take(limit)
+                    .read_to_end(&mut bytes)
+                    .map_err(|e| Failure::io("read", root.at(path), e))?;
+                Ok(Some(Self::File { size: stat.size, mtime: stat.mtime, bytes }))
+            }
+            Some(Kind::Dir | Kind::Special) | None => Ok(None),
+        }
+    }
+}
 
 /// One snapshot's tree, open.
 #[derive(Debug)]
@@ -50,6 +97,14 @@ impl SnapshotReader {
     /// Which snapshot it is.
     pub fn id(&self) -> SnapshotId {
         self.id
+    }
+
+    /// The first bytes of what stands at a path, at most `limit`. Not compared with the manifest.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn glimpse(&self, path: &RepoPath, limit: u64) -> Outcome<Option<Glimpse>> {
+        Glimpse::of(&self.root, path.as_str(), limit)
     }
 
     /// Opens a file, with its stat: [`Stat::private`] says whether it is for its owner alone.

@@ -74,7 +74,7 @@ fn place(status: &Status, style: &Style) -> String {
     if status.config_pending {
         text += "Settings    changed here or there: a sync merges them into .dsgconfig.yml\n";
     }
-    if let Err(why) = &status.reachable {
+    if let Some(why) = status.reach.why() {
         let said = format!("The repository was not reached: {}", shown(why));
         let _ = writeln!(text, "            {}", style.paint(Tone::Warn, said));
     }

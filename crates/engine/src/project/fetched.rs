@@ -1,0 +1,173 @@
+//! Files of a snapshot in a folder outside the project.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write as _};
+use std::path::Path;
+use std::sync::Mutex;
+
+use dsg_core::address::Address;
+use dsg_core::entry::{Entry, FileEntry, Hash};
+use dsg_core::failure::{Code, Failure, Outcome};
+use dsg_core::monitor::{Monitor, Phase};
+use dsg_core::path::RepoPath;
+use dsg_core::snapshot::SnapshotId;
+use dsg_fs::dir::{Dir, set_file_time};
+use sha2::{Digest as _, Sha256};
+
+use crate::endpoint::{Endpoint, Receive, mismatch};
+use crate::report::RestoreReport;
+
+/// Refuses a folder in the project or in the repository.
+pub(super) fn apart(into: &Path, root: &Path, repository: &Address) -> Outcome<()> {
+    let known = into
+        .ancestors()
+        .find_map(|at| Some(std::fs::canonicalize(at).ok()?.join(into.strip_prefix(at).ok()?)));
+    let into = known.unwrap_or_else(|| into.to_owned());
+    let inside = |of: &Path| into.starts_with(of);
+    if inside(root) || repository.local().is_some_and(inside) {
+        return Err(Failure::new(
+            Code::Usage,
+            format!("{} lies in the project or in its repository.", into.display()),
+        )
+        .hint("Choose a folder elsewhere, or restore into the project."));
+    }
+    Ok(())
+}
+
+/// Refuses what would fill the disk.
+pub(super) fn check_space(free: u64, needed: u64, at: &Path) -> Outcome<()> {
+    if needed <= free {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Code::Space,
+        format!("{needed} bytes are needed at {}, {free} are free.", at.display()),
+    )
+    .hint("Free some space, or restore less."))
+}
+
+/// Writes what is wanted into `into`.
+pub(super) fn write(
+    endpoint: &dyn Endpoint,
+    snapshot: SnapshotId,
+    wanted: BTreeMap<RepoPath, Entry>,
+    into: &Path,
+    dry_run: bool,
+    monitor: &Monitor,
+) -> Outcome<RestoreReport> {
+    let mut report = RestoreReport { folder: into.to_owned(), ..RestoreReport::default() };
+    report.bytes = wanted.values().map(Entry::size).sum();
+    report.added = wanted.len() as u64;
+    if dry_run {
+        return Ok(report);
+    }
+    std::fs::create_dir_all(into).map_err(|e| Failure::io("create the folder", into, e))?;
+    let dir = Dir::open(into)?;
+    check_space(dir.space()?.free, report.bytes, into)?;
+    monitor.phase(Phase::Staging, Some(report.added), Some(report.bytes));
+    let mut files: Vec<(RepoPath, FileEntry)> = Vec::new();
+    let skipped = Mutex::new(Vec::new());
+    let taken = |path: &RepoPath| (path.to_string(), "Something stands there already.".to_owned());
+    for (path, entry) in wanted {
+        let parent = path.parent();
+        let made = parent.map_or(Ok(Vec::new()), |parent| dir.ensure_dirs(parent.as_str(), None));
+        match (made, entry) {
+            (Err(e), _) => {
+                let why = Failure::from(e).message;
+                skipped.lock().map(|mut s| s.push((path.to_string(), why))).ok();
+            }
+            (Ok(_), Entry::File(file)) => files.push((path, file)),
+            (Ok(_), Entry::Link(target)) => match dir.symlink(target.as_str(), path.as_str()) {
+                Err(e) if e.is_present() => {
+                    skipped.lock().map(|mut s| s.push(taken(&path))).unwrap_or(())
+                }
+                other => other?,
+            },
+        }
+    }
+    let paths: Vec<RepoPath> = files.iter().map(|(path, _)| path.clone()).collect();
+    let writer = Writer { dir: &dir, files: &files, snapshot, monitor, skipped: &skipped };
+    endpoint.fetch(snapshot, &paths, &writer, monitor)?;
+    dir.syncfs()?;
+    report.skipped = skipped.into_inner().unwrap_or_default();
+    for (path, _) in &report.skipped {
+        report.added -= 1;
+        let size = files.iter().find(|(p, _)| p.as_str() == path).map_or(0, |(_, f)| f.size);
+        report.bytes -= size;
+    }
+    Ok(report)
+}
+
+struct Writer<'a> {
+    dir: &'a Dir,
+    files: &'a [(RepoPath, FileEntry)],
+    snapshot: SnapshotId,
+    monitor: &'a Monitor,
+    skipped: &'a Mutex<Vec<(String, String)>>,
+}
+
+impl Receive for Writer<'_> {
+    fn receive(&self, index: usize, content: &mut dyn Read, private: bool) -> Outcome<()> {
+        let Some((path, file)) = self.files.get(index) else { return Ok(()) };
+        let folder = path.parent();
+        let temporary = self.dir.temporary_name("dsg");
+        let temporary = folder.map_or(temporary.clone(), |folder| format!("{folder}/{temporary}"));
+        let written = self.write(&temporary, path, file, content, private);
+        let placed = written.and_then(|()| {
+            match self.dir.rename_noreplace(&temporary, self.dir, path.as_str()) {
+                Err(e) if e.is_present() => {
+                    self.dir.remove_file(&temporary)?;
+                    if let Ok(mut skipped) = self.skipped.lock() {
+                        let why = "Something stands there already.".to_owned();
+                        skipped.push((path.to_string(), why));
+                    }
+                    Ok(())
+                }
+                other => Ok(other?),
+            }
+        });
+        if placed.is_err() {
+            let _ = self.dir.remove_file(&temporary);
+        }
+        placed
+    }
+}
+
+impl Writer<'_> {
+    fn write(
+        &self,
+        name: &str,
+        path: &RepoPath,
+        file: &FileEntry,
+        content: &mut dyn Read,
+        private: bool,
+    ) -> Outcome<()> {
+        let mode = if private { 0o600 } else { 0o666 } | if file.exec { 0o100 } else { 0 };
+        let mode = if file.exec && !private { 0o777 } else { mode };
+        let mut out = self.dir.create_new(name, mode)?;
+        let at = self.dir.at(path.as_str());
+        let mut hash = Sha256::new();
+        let mut size = 0;
+        let mut buffer = vec![0; 256 * 1024];
+        // One byte more than promised is enough to know that it is not what was promised.
+        while size <= file.size {
+            self.monitor.check()?;
+            let read = match content.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(read) => read,
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(e) => return Err(Failure::io("read from the repository", path, e)),
+            };
+            hash.update(&buffer[..read]);
+            out.write_all(&buffer[..read]).map_err(|e| Failure::io("write", &at, e))?;
+            size += read as u64;
+            self.monitor.advanced(0, read as u64);
+        }
+        if (size, Hash(hash.finalize().into())) != (file.size, file.hash) {
+            return Err(mismatch(path, self.snapshot));
+        }
+        set_file_time(&out, &at, file.mtime)?;
+        self.monitor.advanced(1, 0);
+        Ok(())
+    }
+}

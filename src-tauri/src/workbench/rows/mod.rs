@@ -1,0 +1,393 @@
+//! What is pending, packed: 1,000,000 rows stay in some 90 MB, sorted by path.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `mod` | the packed rows, their totals, what a sync of the ticked ones would do |
+//! | `shown` | which rows a view shows, in which order; the tree |
+//! | `ticks` | what the next sync takes |
+//! | `words` | a row as the window gets it |
+
+mod shown;
+mod ticks;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use std::collections::HashMap;
+
+use dsg_core::entry::Mtime;
+use dsg_core::failure::Code;
+use dsg_core::plan::Resolution as Decision;
+use dsg_core::state::State;
+use dsg_engine::report::StatusChange;
+
+pub(super) use shown::{Folders, Line, Shown};
+pub(super) use ticks::Ticks;
+
+#[allow(clippy::wildcard_imports, reason = "the contract names nearly all of it")]
+use crate::api::*;
+
+/// The groups, in the order of the window.
+pub(super) const GROUPS: [Group; 5] =
+    [Group::Conflicts, Group::Outgoing, Group::Incoming, Group::Blocked, Group::Ignored];
+
+/// A path that a rule leaves alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct IgnoredPath {
+    pub path: String,
+    pub bytes: u64,
+    pub reason: String,
+}
+
+/// All rows of one revision, by path.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Rows {
+    /// All paths, one after the other.
+    text: String,
+    packed: Vec<Packed>,
+    /// What few rows have.
+    extras: HashMap<u32, Extra>,
+}
+
+/// One row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Packed {
+    at: u32,
+    length: u16,
+    group: Group,
+    state: State,
+    action: Deed,
+    resolution: Option<Decision>,
+    decidable: bool,
+    /// Whose size counts.
+    newer: Side,
+    /// Local, cached, remote.
+    sizes: [u64; 3],
+    /// Nanoseconds since 1970.
+    mtime: i64,
+}
+
+/// A size or a time that is not there.
+const NONE: u64 = u64::MAX;
+const NEVER: i64 = i64::MIN;
+
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Extra {
+    old_path: Option<Box<str>>,
+    reason: Option<Box<str>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Local = 0,
+    Cached = 1,
+    Remote = 2,
+    Nowhere = 3,
+}
+
+macro_rules! deeds {
+    ($($name:ident = $text:literal),*) => {
+        /// What a sync does, as a byte.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        enum Deed { $($name),* }
+        impl Deed {
+            fn of(text: &str) -> Self {
+                match text { $($text => Self::$name,)* _ => Self::None }
+            }
+            fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text),* }
+            }
+        }
+    };
+}
+deeds!(
+    Upload = "upload",
+    Download = "download",
+    DeleteLocal = "delete_local",
+    DeleteRemote = "delete_remote",
+    MoveRemote = "move_remote",
+    MoveLocal = "move_local",
+    Cache = "cache",
+    Conflict = "conflict",
+    Blocked = "blocked",
+    None = "none"
+);
+
+impl Rows {
+    /// What the engine found, and what the rules leave alone.
+    pub(super) fn of(changes: &[StatusChange], ignored: &[IgnoredPath]) -> Self {
+        let bytes = changes.iter().map(|c| c.path.len()).sum::<usize>()
+            + ignored.iter().map(|i| i.path.len()).sum::<usize>();
+        let mut rows = Self {
+            text: String::with_capacity(bytes),
+            packed: Vec::with_capacity(changes.len() + ignored.len()),
+            extras: HashMap::new(),
+        };
+        let mut ignored = ignored.iter().peekable();
+        for change in changes {
+            while let Some(left) = ignored.next_if(|i| i.path < change.path) {
+                rows.push_ignored(left);
+            }
+            rows.push(change);
+        }
+        ignored.for_each(|left| rows.push_ignored(left));
+        rows
+    }
+
+    fn push(&mut self, change: &StatusChange) {
+        let offer = change.legal_name.as_ref().map(|name| format!("A name that can be: {name}"));
+        let reason: Vec<String> = [change.reason.clone(), offer].into_iter().flatten().collect();
+        let reason = Some(reason.join(" ")).filter(|r| !r.is_empty());
+        let sizes = [change.sizes.local, change.sizes.cached, change.sizes.remote];
+        let action = Deed::of(change.action);
+        let packed = Packed {
+            at: 0,
+            length: 0,
+            group: group(change),
+            state: change.state,
+            action,
+            resolution: change.resolution,
+            decidable: change.decidable,
+            newer: newer(action, &sizes),
+            sizes: sizes.map(|size| size.unwrap_or(NONE)),
+            mtime: change.mtime.map_or(NEVER, |Mtime(at)| at),
+        };
+        self.add(&change.path, packed, change.old_path.as_deref(), reason.as_deref());
+    }
+
+    fn push_ignored(&mut self, ignored: &IgnoredPath) {
+        let packed = Packed {
+            at: 0,
+            length: 0,
+            group: Group::Ignored,
+            state: State::L,
+            action: Deed::None,
+            resolution: None,
+            decidable: false,
+            newer: Side::Local,
+            sizes: [ignored.bytes, NONE, NONE],
+            mtime: NEVER,
+        };
+        self.add(&ignored.path, packed, None, Some(&ignored.reason));
+    }
+
+    fn add(&mut self, path: &str, packed: Packed, old_path: Option<&str>, reason: Option<&str>) {
+        // Longer than 4 GiB of names, or one name of 64 KiB, no state holds.
+        let (Ok(at), Ok(length)) = (u32::try_from(self.text.len()), u16::try_from(path.len()))
+        else {
+            return;
+        };
+        if old_path.is_some() || reason.is_some() {
+            let number = u32::try_from(self.packed.len()).unwrap_or(u32::MAX);
+            let extra = Extra { old_path: old_path.map(Into::into), reason: reason.map(Into::into) };
+            self.extras.insert(number, extra);
+        }
+        self.text.push_str(path);
+        self.packed.push(Packed { at, length, ..packed });
+    }
+
+    /// How many rows there are.
+    pub(super) fn len(&self) -> usize {
+        self.packed.len()
+    }
+
+    fn path(&self, row: usize) -> &str {
+        let Packed { at, length, .. } = self.packed[row];
+        &self.text[at as usize..at as usize + usize::from(length)]
+    }
+
+    fn extra(&self, row: usize) -> Option<&Extra> {
+        self.extras.get(&u32::try_from(row).ok()?)
+    }
+
+    fn size(&self, row: usize) -> Option<u64> {
+        let packed = &self.packed[row];
+        let size = *packed.sizes.get(packed.newer as usize)?;
+        (size != NONE).then_some(size)
+    }
+
+    /// Where a path stands.
+    pub(super) fn find(&self, path: &str) -> Option<usize> {
+        let at = self.before(path);
+        (at < self.len() && self.path(at) == path).then_some(at)
+    }
+
+    /// How many rows come before a path.
+    fn before(&self, path: &str) -> usize {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            if self.path(middle) < path { low = middle + 1 } else { high = middle }
+        }
+        low
+    }
+
+    /// The rows below a folder.
+    fn below(&self, folder: &str) -> std::ops::Range<usize> {
+        // '0' is the character after '/'.
+        self.before(&format!("{folder}/"))..self.before(&format!("{folder}0"))
+    }
+
+    /// How many wait to be synced, decided conflicts among them.
+    pub(super) fn pending(&self) -> u64 {
+        let waits = |p: &&Packed| !matches!(p.group, Group::Blocked | Group::Ignored);
+        self.packed.iter().filter(waits).count() as u64
+    }
+
+    /// Conflicts without a decision.
+    pub(super) fn undecided(&self) -> u64 {
+        self.packed.iter().filter(|p| is_undecided(p)).count() as u64
+    }
+
+    /// Paths of undecided conflicts that contain a text.
+    pub(super) fn undecided_matching(&self, filter: &str) -> Vec<String> {
+        let filter = shown::Filter::new(filter);
+        let fits = |row: &usize| {
+            is_undecided(&self.packed[*row]) && filter.fits(self.path(*row), self.old_path(*row))
+        };
+        (0..self.len()).filter(fits).map(|row| self.path(row).to_owned()).collect()
+    }
+
+    fn old_path(&self, row: usize) -> Option<&str> {
+        self.extra(row)?.old_path.as_deref()
+    }
+
+    /// Decidable paths at and below some paths: what a decision about these means.
+    pub(super) fn decidable_within(&self, paths: &[String]) -> Vec<String> {
+        let mut found = Vec::new();
+        for path in paths {
+            let rows = self.find(path).into_iter().chain(self.below(path));
+            let decidable = rows.filter(|row| self.packed[*row].decidable);
+            found.extend(decidable.map(|row| self.path(row).to_owned()));
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// The folders in which a sync may set a copy aside: what is new there is not in any list.
+    pub(super) fn folders_of_decided(&self) -> Vec<String> {
+        let decided = (0..self.len()).filter(|row| self.packed[*row].resolution.is_some());
+        let folder = |row: usize| {
+            self.path(row).rsplit_once('/').map_or_else(String::new, |(folder, _)| folder.to_owned())
+        };
+        decided.map(folder).collect()
+    }
+
+    /// How much each group holds; of what is ignored only if that was looked for.
+    pub(super) fn totals(&self, ignored_known: bool) -> Vec<GroupTotal> {
+        let mut sums = [(0_u64, 0_u64); 5];
+        for row in 0..self.len() {
+            let sum = &mut sums[self.packed[row].group as usize];
+            sum.0 += 1;
+            sum.1 += self.size(row).unwrap_or(0);
+        }
+        let total = |group: Group| {
+            let known = group != Group::Ignored || ignored_known;
+            let (count, bytes) = sums[group as usize];
+            GroupTotal { group, count: known.then_some(count), bytes: known.then_some(bytes) }
+        };
+        GROUPS.map(total).into()
+    }
+
+    /// What a sync of the ticked rows would do. `next`: the snapshot that it would publish.
+    pub(super) fn selected(&self, ticks: &Ticks, next: &str) -> SelectedTotal {
+        let mut total = SelectedTotal { count: 0, bytes: 0, snapshot: None, of: 0 };
+        let mut publishes = false;
+        for (row, packed) in self.packed.iter().enumerate().filter(|(_, p)| tickable(p)) {
+            total.of += 1;
+            if ticks.has(row) {
+                total.count += 1;
+                publishes |= self::publishes(packed);
+                if matches!(packed.action, Deed::Upload | Deed::Download) {
+                    total.bytes += self.size(row).unwrap_or(0);
+                }
+            }
+        }
+        total.snapshot = publishes.then(|| next.to_owned());
+        total
+    }
+
+    /// The ticked rows for the engine; empty means everything.
+    pub(super) fn only(&self, ticks: &Ticks) -> Result<Vec<String>, ApiError> {
+        let tickable = |row: &usize| tickable(&self.packed[*row]);
+        if ticks.everything() {
+            return Ok(Vec::new());
+        }
+        let mut only = Vec::new();
+        for row in (0..self.len()).filter(tickable).filter(|row| ticks.has(*row)) {
+            only.push(self.path(row).to_owned());
+            // A move is one row and two paths.
+            only.extend(self.old_path(row).map(str::to_owned));
+        }
+        if only.is_empty() {
+            return Err(ApiError::new(Code::Usage.as_str(), "Nothing is selected.")
+                .with_hint("Tick what shall be synced."));
+        }
+        Ok(only)
+    }
+
+    /// The paths that a sync of the ticked rows is about, in order.
+    pub(super) fn taken(&self, ticks: &Ticks) -> Vec<u32> {
+        let taken = |row: &u32| {
+            let row = *row as usize;
+            tickable(&self.packed[row]) && ticks.has(row)
+        };
+        (0..u32::try_from(self.len()).unwrap_or(u32::MAX)).filter(taken).collect()
+    }
+}
+
+/// Why a sync cannot be started while conflicts stand.
+pub(super) fn conflicts_blocker(undecided: u64) -> Option<String> {
+    match undecided {
+        0 => None,
+        1 => Some("1 conflict waits for a decision.".to_owned()),
+        n => Some(format!("{n} conflicts wait for a decision.")),
+    }
+}
+
+fn group(change: &StatusChange) -> Group {
+    match change.action {
+        "blocked" => Group::Blocked,
+        "conflict" => Group::Conflicts,
+        "none" if !change.decidable => Group::Blocked,
+        _ if change.resolution.is_some() => Group::Conflicts,
+        "upload" | "delete_remote" | "move_remote" => Group::Outgoing,
+        _ => Group::Incoming,
+    }
+}
+
+/// The side whose version travels, or of which something goes.
+fn newer(action: Deed, sizes: &[Option<u64>; 3]) -> Side {
+    let order = match action {
+        Deed::Download | Deed::MoveLocal | Deed::Cache | Deed::DeleteRemote => {
+            [Side::Remote, Side::Cached, Side::Local]
+        }
+        _ => [Side::Local, Side::Remote, Side::Cached],
+    };
+    order.into_iter().find(|side| sizes[*side as usize].is_some()).unwrap_or(Side::Nowhere)
+}
+
+fn is_undecided(packed: &Packed) -> bool {
+    packed.group == Group::Conflicts && packed.resolution.is_none()
+}
+
+fn tickable(packed: &Packed) -> bool {
+    match packed.group {
+        Group::Conflicts => packed.resolution.is_some(),
+        Group::Outgoing | Group::Incoming => true,
+        Group::Blocked | Group::Ignored => false,
+    }
+}
+
+/// Whether it changes the repository.
+fn publishes(packed: &Packed) -> bool {
+    match (packed.action, packed.resolution) {
+        (Deed::Upload | Deed::DeleteRemote | Deed::MoveRemote, _) => true,
+        // What was last synced returns to the repository, which has something else.
+        (Deed::Download, Some(Decision::Cached)) => true,
+        // The copy that is kept aside goes there, if there is one.
+        (Deed::Download, Some(Decision::Both)) => packed.state != State::CrNe,
+        _ => false,
+    }
+}
