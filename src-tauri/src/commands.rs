@@ -1,11 +1,13 @@
 //! The commands of the contract as Tauri knows them: each hands its request to the workbench,
 //! away from the window's own thread, and hands back the answer.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use tauri::ipc::Invoke;
 use tauri::{AppHandle, Runtime, State, async_runtime};
 use tauri_plugin_dialog::DialogExt;
+use tauri_plugin_opener::OpenerExt;
 
 #[allow(clippy::wildcard_imports, reason = "the contract names nearly all of it")]
 use crate::api::*;
@@ -68,4 +70,54 @@ async fn pick_folder<R: Runtime>(app: AppHandle<R>, request: PickFolder) -> Repl
         })
     })
     .await
+}
+
+/// Opens a file of the folder with the program that the desktop has for it.
+#[tauri::command]
+async fn path_open<R: Runtime>(
+    app: AppHandle<R>,
+    workbench: State<'_, Arc<Workbench>>,
+    request: PathRef,
+) -> Reply<()> {
+    let workbench = Arc::clone(&workbench);
+    blocking(move || open(&app, &workbench.file(&request)?)).await
+}
+
+/// Shows a path of the folder in the file manager.
+#[tauri::command]
+async fn path_reveal<R: Runtime>(
+    app: AppHandle<R>,
+    workbench: State<'_, Arc<Workbench>>,
+    request: PathRef,
+) -> Reply<()> {
+    let workbench = Arc::clone(&workbench);
+    blocking(move || {
+        let file = workbench.file(&request)?;
+        app.opener().reveal_item_in_dir(&file).map_err(|cause| not_opened(&file, cause))
+    })
+    .await
+}
+
+/// Opens a copy of a former version.
+#[tauri::command]
+async fn version_open<R: Runtime>(
+    app: AppHandle<R>,
+    workbench: State<'_, Arc<Workbench>>,
+    request: OpenVersion,
+) -> Reply<()> {
+    let workbench = Arc::clone(&workbench);
+    blocking(move || open(&app, &workbench.copy_of_version(&request)?)).await
+}
+
+fn open<R: Runtime>(app: &AppHandle<R>, file: &Path) -> Reply<()> {
+    let path = file.to_string_lossy();
+    app.opener().open_path(path, None::<&str>).map_err(|cause| not_opened(file, cause))
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
+fn not_opened(file: &Path, cause: impl ToString) -> ApiError {
+    let said = format!("The desktop could not open {}.", file.display());
+    ApiError::new("not-opened", said)
+        .with_hint("Open it from your file manager.")
+        .with_detail(cause.to_string())
 }

@@ -12,6 +12,8 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tauri::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use tauri::http::{Response, StatusCode};
 use tauri::webview::PageLoadEvent;
 use tauri::{App, AppHandle, Emitter, Manager, RunEvent, Runtime, WebviewWindowBuilder};
 
@@ -24,6 +26,7 @@ mod commands;
 pub mod workbench;
 
 use workbench::Workbench;
+use workbench::preview::SCHEME;
 
 /// Runs the application until its window is closed.
 ///
@@ -34,6 +37,11 @@ pub fn run() -> Result<(), Box<dyn Error>> {
     tauri::Builder::default()
         .plugin(tauri_plugin_single_instance::init(|app, _arguments, _directory| show(app)))
         .plugin(tauri_plugin_dialog::init())
+        .plugin(tauri_plugin_opener::Builder::new().open_js_links_on_click(false).build())
+        .plugin(remembered_window())
+        .register_uri_scheme_protocol(SCHEME, |context, request| {
+            image(context.app_handle(), request.uri().path())
+        })
         .invoke_handler(commands::router())
         .setup(move |app| Ok(set_up(app, data)?))
         .build(tauri::generate_context!())?
@@ -43,6 +51,29 @@ pub fn run() -> Result<(), Box<dyn Error>> {
             }
         });
     Ok(())
+}
+
+/// Size and place of the window come back; whether it is shown is decided when its page is there.
+fn remembered_window<R: Runtime>() -> tauri::plugin::TauriPlugin<R> {
+    use tauri_plugin_window_state::{Builder, StateFlags};
+    let kept = StateFlags::SIZE | StateFlags::POSITION | StateFlags::MAXIMIZED;
+    Builder::new().with_state_flags(kept).build()
+}
+
+/// An image of the last preview: nothing else can be had by this way.
+fn image<R: Runtime>(app: &AppHandle<R>, path: &str) -> Response<Vec<u8>> {
+    let found = app.state::<Arc<Workbench>>().image(path.trim_start_matches('/'));
+    let (status, kind, bytes) = match found {
+        Some((kind, bytes)) => (200, kind, bytes.to_vec()),
+        None => (404, "text/plain", Vec::new()),
+    };
+    let mut response = Response::new(bytes);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
 }
 
 /// Where the application keeps its own data: `DSG_APP_DIR`, else the desktop's usual place.

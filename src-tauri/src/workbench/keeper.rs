@@ -24,6 +24,8 @@ pub(super) enum Word {
     Touched(Touched),
     /// A person wants everything looked at.
     Look,
+    /// Somebody wants to see what the rules leave alone.
+    Ignored,
     /// The project is no longer shown.
     Stop,
 }
@@ -34,6 +36,7 @@ struct Work {
     paths: BTreeSet<String>,
     everything: bool,
     shown: bool,
+    ignored: bool,
     stop: bool,
 }
 
@@ -48,6 +51,7 @@ impl Work {
                 self.everything = true;
                 self.shown = true;
             }
+            Word::Ignored => self.ignored = true,
             Word::Stop => self.stop = true,
         }
     }
@@ -67,8 +71,9 @@ pub(super) fn keep(session: &Arc<Session>, words: &Receiver<Word>) {
         let syncing = session.view().sync.is_some();
         if !syncing && !work.is_empty() {
             let rules_changed = work.paths.contains(config_file::NAME);
-            let work = std::mem::take(&mut work);
-            let paths: Vec<String> = work.paths.into_iter().collect();
+            let ignored = work.ignored;
+            let work = std::mem::replace(&mut work, Work { ignored, ..Work::default() });
+            let paths: Vec<String> = work.paths.iter().cloned().collect();
             session.look(&if work.everything || rules_changed {
                 Look::Everything { shown: work.shown }
             } else {
@@ -77,6 +82,14 @@ pub(super) fn keep(session: &Arc<Session>, words: &Receiver<Word>) {
             if rules_changed {
                 watcher = None;
             }
+            // What a rule leaves alone is not watched: it is looked for again with everything.
+            let known = session.view().ignored.is_some();
+            if known && (work.everything || rules_changed) {
+                session.look_for_ignored();
+            }
+        }
+        if std::mem::take(&mut work.ignored) {
+            session.look_for_ignored();
         }
         watch(session, &mut watcher);
         let left = poll.saturating_duration_since(Instant::now());

@@ -10,15 +10,23 @@
 //! | `view` | what the window shows of it |
 //! | `keeper` | what happens by itself: watch, and news from the repository |
 //! | `syncing` | a running sync, and the preparation of the next |
-//! | `rows`, `makers` | what is pending as rows; who made the repository's side of them |
+//! | `rows`, `ignored` | what is pending as rows; what the rules leave alone |
+//! | `look`, `preview` | one path: its versions, and what is in them |
+//! | `past`, `back` | the history; the way back, and the trash |
+//! | `sample` | a project to try everything with |
 //! | `gauge`, `words`, `folder` | progress; errors and promises in words; a look before init |
 
+mod back;
 mod folder;
 mod gauge;
+mod ignored;
 mod keeper;
-mod makers;
+mod look;
+mod past;
+pub(crate) mod preview;
 mod registry;
 mod rows;
+mod sample;
 mod session;
 mod syncing;
 #[cfg(test)]
@@ -28,6 +36,7 @@ mod words;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
@@ -59,6 +68,12 @@ pub struct Workbench {
     sessions: Mutex<Vec<Arc<Session>>>,
     /// Operations that have no project yet, by ticket.
     jobs: Mutex<HashMap<String, Monitor>>,
+    /// The images of the last preview.
+    gallery: preview::Gallery,
+    /// Counts previews: the newest one counts.
+    preview: AtomicU64,
+    /// Copies of former versions that were opened; they go at the end.
+    opened: PathBuf,
 }
 
 impl Workbench {
@@ -73,7 +88,11 @@ impl Workbench {
             registry,
             sessions: Mutex::new(Vec::new()),
             jobs: Mutex::new(HashMap::new()),
+            gallery: preview::Gallery::default(),
+            preview: AtomicU64::new(0),
+            opened: data.join("opened"),
         };
+        workbench.remove_opened();
         for entry in workbench.registry.entries() {
             workbench.begin(&entry, Begun::default());
         }
@@ -89,12 +108,45 @@ impl Workbench {
             session.close();
         }
         let patience = Instant::now() + FAREWELL;
-        let running = || {
-            !self.jobs().is_empty() || sessions.iter().any(|session| session.view().sync.is_some())
-        };
+        let running =
+            || !self.jobs().is_empty() || sessions.iter().any(|session| session.view().is_busy());
         while running() && Instant::now() < patience {
             std::thread::sleep(Duration::from_millis(20));
         }
+        self.remove_opened();
+    }
+
+    /// Removes copies that were made for other programs. One that will not go goes the next time.
+    fn remove_opened(&self) {
+        let _ = std::fs::remove_dir_all(&self.opened);
+    }
+
+    /// An image of the last preview, and its type.
+    pub(crate) fn image(&self, token: &str) -> Option<(&'static str, Arc<[u8]>)> {
+        self.gallery.get(token)
+    }
+
+    /// Where a path of a project (or, with an empty path, its folder) is on this computer.
+    pub(crate) fn file(&self, request: &PathRef) -> Result<PathBuf, ApiError> {
+        let session = self.session(&request.id)?;
+        if request.path.is_empty() {
+            return Ok(session.root.clone());
+        }
+        let plain = Path::new(&request.path)
+            .components()
+            .all(|part| matches!(part, std::path::Component::Normal(_)));
+        let file = session.root.join(&request.path);
+        if plain && file.symlink_metadata().is_ok() {
+            return Ok(file);
+        }
+        let said = format!("{} is not in the folder.", request.path);
+        Err(ApiError::new(Code::NotFound.as_str(), said)
+            .with_hint("It was deleted or moved meanwhile, or is only in the repository."))
+    }
+
+    /// A copy of a former version, for another program.
+    pub(crate) fn copy_of_version(&self, request: &OpenVersion) -> Result<PathBuf, ApiError> {
+        self.session(&request.id)?.copy_of_version(request, &self.opened)
     }
 
     /// Opens a registered project in the background.
@@ -199,6 +251,7 @@ impl Workbench {
             name: Some(request.name).filter(|name| !name.is_empty()),
             data_dirs: request.data_dirs,
             message: request.message,
+            signature: None,
         };
         let ((), notices) = self.job(&request.ticket, |monitor| {
             Project::init(&root, &options, monitor)?;
@@ -219,7 +272,7 @@ impl Workbench {
 
     pub fn project_forget(&self, request: ProjectRef) -> Result<(), ApiError> {
         let session = self.session(&request.id)?;
-        if session.view().sync.is_some() {
+        if session.view().is_busy() {
             return Err(session::busy());
         }
         self.registry.remove(&request.id)?;
@@ -240,6 +293,72 @@ impl Workbench {
         self.session(&request.id)?.page(&request)
     }
 
+    pub fn changes_expand(&self, request: ExpandFolders) -> Result<(), ApiError> {
+        let session = self.session(&request.id)?;
+        session.view().expand(request.path.as_deref(), request.open);
+        session.tell();
+        Ok(())
+    }
+
+    pub fn changes_select(&self, request: SelectChanges) -> Result<(), ApiError> {
+        let session = self.session(&request.id)?;
+        session.known_view()?.select(&request.view, &request.what, request.ticked);
+        session.tell();
+        Ok(())
+    }
+
+    pub fn changes_locate(&self, request: LocateChange) -> Result<Option<u64>, ApiError> {
+        let session = self.session(&request.id)?;
+        let mut view = session.known_view()?;
+        Ok(view.locate(&request.view, &request.path))
+    }
+
+    pub fn change_detail(&self, request: PathRef) -> Result<ChangeDetail, ApiError> {
+        self.session(&request.id)?.detail(&request)
+    }
+
+    pub fn changes_revert(&self, request: RevertChanges) -> Result<RestoreReport, ApiError> {
+        self.session(&request.id)?.revert(&request)
+    }
+
+    pub fn changes_ignore(&self, request: IgnorePath) -> Result<Ignored, ApiError> {
+        self.session(&request.id)?.ignore(&request)
+    }
+
+    pub fn preview(&self, request: ShowPreview) -> Result<Preview, ApiError> {
+        self.show_preview(&request)
+    }
+
+    pub fn sample_place(&self, (): ()) -> Result<SamplePlace, ApiError> {
+        Ok(SamplePlace { path: folder::text(&sample::place()?)? })
+    }
+
+    pub fn sample_create(&self, request: CreateSample) -> Result<ProjectSummary, ApiError> {
+        let path = PathBuf::from(request.path.trim());
+        let (root, notices) =
+            self.job(&request.ticket, |monitor| sample::create(&path, monitor))?;
+        self.register(&root, Begun { notices, fresh: false })
+    }
+
+    pub fn sample_remove(&self, request: RemoveSample) -> Result<(), ApiError> {
+        let session = self.session(&request.id)?;
+        let doomed = sample::Doomed::find(&session.root, request.with_own_files)?;
+        self.project_forget(ProjectRef { id: request.id })?;
+        session.farewell();
+        doomed.remove()
+    }
+
+    pub fn sync_undo(&self, request: UndoSync) -> Result<(), ApiError> {
+        syncing::undo(&self.session(&request.id)?, &request)
+    }
+
+    pub fn sync_results(&self, request: ListResults) -> Result<ResultsPage, ApiError> {
+        let session = self.session(&request.id)?;
+        let view = session.view();
+        let none = ResultsPage { total: 0, rows: Vec::new() };
+        Ok(view.outcome.as_ref().map_or(none, |outcome| outcome.page(&request)))
+    }
+
     pub fn sync_start(&self, request: StartSync) -> Result<(), ApiError> {
         syncing::start(&self.session(&request.id)?, &request)
     }
@@ -250,10 +369,10 @@ impl Workbench {
             return Ok(());
         }
         // Nothing to cancel is no mistake: it has ended by itself meanwhile.
-        if let Ok(session) = self.session(&request.id)
-            && let Some((monitor, _)) = &session.view().sync
-        {
-            monitor.stop();
+        if let Ok(session) = self.session(&request.id) {
+            let view = session.view();
+            let syncs = view.sync.iter().map(|(monitor, _)| monitor);
+            syncs.chain(&view.job).for_each(Monitor::stop);
         }
         Ok(())
     }
@@ -267,8 +386,40 @@ impl Workbench {
         Ok(())
     }
 
-    pub fn history_list(&self, request: ListHistory) -> Result<Vec<SnapshotRow>, ApiError> {
+    pub fn history_list(&self, request: ListHistory) -> Result<HistoryPage, ApiError> {
         self.session(&request.id)?.history(&request)
+    }
+
+    pub fn history_compare(&self, request: CompareSnapshots) -> Result<ComparisonPage, ApiError> {
+        self.session(&request.id)?.compare(&request)
+    }
+
+    pub fn history_find(&self, request: FindPaths) -> Result<Vec<FoundPath>, ApiError> {
+        self.session(&request.id)?.find(&request)
+    }
+
+    pub fn history_versions(&self, request: PathRef) -> Result<Vec<PathVersion>, ApiError> {
+        self.session(&request.id)?.versions(&request)
+    }
+
+    pub fn history_restore(&self, request: RestoreFiles) -> Result<RestoreReport, ApiError> {
+        self.session(&request.id)?.restore(&request)
+    }
+
+    pub fn history_verify(&self, request: VerifyHistory) -> Result<Receipt, ApiError> {
+        self.session(&request.id)?.verify(&request)
+    }
+
+    pub fn trash_list(&self, request: ListTrash) -> Result<TrashPage, ApiError> {
+        self.session(&request.id)?.trash(&request)
+    }
+
+    pub fn trash_restore(&self, request: RestoreTrash) -> Result<RestoredTrash, ApiError> {
+        self.session(&request.id)?.restore_from_trash(&request)
+    }
+
+    pub fn trash_empty(&self, request: EmptyTrash) -> Result<EmptiedTrash, ApiError> {
+        self.session(&request.id)?.empty_trash(&request)
     }
 
     pub fn rescan(&self, request: ProjectRef) -> Result<(), ApiError> {

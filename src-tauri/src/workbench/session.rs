@@ -5,25 +5,26 @@
 
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use dsg_core::address::Address;
 use dsg_core::entry::Hash;
-use dsg_core::failure::{Code, Failure, Outcome};
+use dsg_core::failure::{Code, Outcome};
 use dsg_core::monitor::Monitor;
-use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
+use dsg_core::path::RepoPath;
 use dsg_engine::endpoint;
-use dsg_engine::project::Project;
-use dsg_engine::report::Status;
+use dsg_engine::project::{Project, makers};
+use dsg_engine::report::{Reach, Status};
 
 use super::gauge::{Gauge, Told};
 use super::keeper::Word;
-use super::makers;
+use super::past::{self, Past};
 use super::registry::{Entry, Registry};
-use super::rows::Makers;
-use super::view::{Begun, View};
+use super::sample;
+use super::view::{Begun, View, has_maker};
 use super::words;
 #[allow(clippy::wildcard_imports, reason = "the contract names nearly all of it")]
 use crate::api::*;
@@ -50,6 +51,14 @@ pub(super) struct Session {
     pub(super) events: EventSink,
     registry: Arc<Registry>,
     engine: Mutex<Option<Project>>,
+    /// For questions that shall not wait for a sync.
+    reader: Mutex<Option<Project>>,
+    /// Somebody asks who made what.
+    asking: AtomicBool,
+    /// It is the sample that DSG made.
+    sample: bool,
+    /// What was compared last, and what lay in the trash.
+    pub(super) past: Past,
     view: Mutex<View>,
     looked: Condvar,
     /// Wakes the keeper.
@@ -71,6 +80,10 @@ impl Session {
             events,
             registry,
             engine: Mutex::new(None),
+            reader: Mutex::new(None),
+            asking: AtomicBool::new(false),
+            sample: sample::is_project(Path::new(&entry.root)),
+            past: Past::default(),
             view: Mutex::new(view),
             looked: Condvar::new(),
             keeper: Mutex::new(keeper),
@@ -169,7 +182,7 @@ impl Session {
         });
         {
             let mut view = self.view();
-            if view.sync.is_some() || view.closed {
+            if view.is_busy() || view.closed {
                 return;
             }
             view.look = Some(monitor.clone());
@@ -194,15 +207,14 @@ impl Session {
         let mut changed = false;
         match found {
             Ok(status) => {
-                let asked = status.reachable != Err("not asked".to_owned());
-                let unreachable = match &status.reachable {
-                    Ok(()) => None,
-                    Err(_) if !asked => self.view().unreachable.clone(),
-                    Err(reason) => Some(unreachable(&status.address, reason)),
+                let unreachable = match &status.reach {
+                    Reach::Asked => None,
+                    Reach::NotAsked => self.view().unreachable.clone(),
+                    Reach::Failed(failure) => Some(ApiError::from(failure)),
                 };
-                let learned = self.learn(&status, unreachable.is_none());
+                let chain = self.chain(&status, unreachable.is_none());
                 let mut view = self.view();
-                changed |= view.take(&status, unreachable, learned);
+                changed |= view.take(&status, unreachable, chain);
                 let (name, address) = (view.name.clone(), view.address.clone());
                 let fresh = std::mem::take(&mut view.fresh);
                 drop(view);
@@ -236,17 +248,17 @@ impl Session {
         }
     }
 
-    /// The head's chain value and who made what comes from there; nothing if the head is known.
-    fn learn(&self, status: &Status, reachable: bool) -> Option<(Option<Hash>, Makers)> {
-        let wanted = makers::wanted(status);
+    /// The chain value of the head, if it is not known yet.
+    fn chain(&self, status: &Status, reachable: bool) -> Option<Hash> {
         let view = self.view();
-        let same_head = view.chain.is_some() && view.head == status.head;
-        let known = same_head && wanted.iter().all(|path| view.makers.contains_key(*path));
+        let known = view.chain.is_some() && view.head == status.head;
         drop(view);
         if known || !reachable {
             return None;
         }
-        makers::learn(&status.address, status.head, &wanted).ok()
+        // Somebody may have published since: the next look sees it.
+        let head = endpoint::open(&status.address).and_then(|e| e.head()).ok().flatten()?;
+        (Some(head.id) == status.head).then_some(head.chain)
     }
 
     fn configured_name(&self) -> Option<String> {
@@ -257,7 +269,7 @@ impl Session {
     pub(super) fn poll(self: &Arc<Self>) {
         let (address, chain, failed, unreachable) = {
             let view = self.view();
-            if view.sync.is_some() || view.closed {
+            if view.is_busy() || view.closed {
                 return;
             }
             let address: Option<Address> = view.address.parse().ok();
@@ -289,7 +301,21 @@ impl Session {
     }
 
     /// One page of what is pending. Waits for the first look.
-    pub(super) fn page(&self, request: &ListChanges) -> Result<ChangesPage, ApiError> {
+    pub(super) fn page(self: &Arc<Self>, request: &ListChanges) -> Result<ChangesPage, ApiError> {
+        let mut view = self.known_view()?;
+        let page = view.page(request);
+        let unnamed: Vec<RepoPath> = page.rows.iter().filter_map(|r| unnamed(&view, r)).collect();
+        let asks_ignored = request.view.groups.contains(&Group::Ignored) && view.ignored.is_none();
+        drop(view);
+        self.ask_makers(unnamed);
+        if asks_ignored {
+            self.wake(Word::Ignored);
+        }
+        Ok(page)
+    }
+
+    /// What the window shows, after the first look.
+    pub(super) fn known_view(&self) -> Result<MutexGuard<'_, View>, ApiError> {
         let mut view = self.view();
         let waiting = |view: &mut View| !view.known && view.failure.is_none() && !view.closed;
         if waiting(&mut view) {
@@ -298,8 +324,65 @@ impl Session {
         }
         match &view.failure {
             Some(failure) if !view.known => Err(failure.clone()),
-            _ => Ok(view.page(request)),
+            _ => Ok(view),
         }
+    }
+
+    /// Learns who made these paths, away from whoever waits for the page.
+    fn ask_makers(self: &Arc<Self>, mut paths: Vec<RepoPath>) {
+        if paths.is_empty() || self.asking.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        paths.sort_unstable();
+        let session = self.clone();
+        let head = self.view().head;
+        let ask = move || {
+            let address = session.address();
+            let made = address.ok().and_then(|address| {
+                let endpoint = endpoint::open(&address).ok()?;
+                makers(&*endpoint, &paths).ok()
+            });
+            session.asking.store(false, Ordering::Release);
+            let Some(made) = made else { return };
+            let mut view = session.view();
+            if view.head != head {
+                return;
+            }
+            for path in paths {
+                let maker = made.get(&path).map(past::maker);
+                view.makers.insert(path.into(), maker);
+            }
+            view.revision += 1;
+            drop(view);
+            session.tell();
+        };
+        if std::thread::Builder::new().name("makers".to_owned()).spawn(ask).is_err() {
+            self.asking.store(false, Ordering::Release);
+        }
+    }
+
+    /// Looks for what the rules leave alone, while somebody wants to see it.
+    pub(super) fn look_for_ignored(&self) {
+        let found = super::ignored::find(&self.root);
+        if self.view().take_ignored(found) {
+            self.tell();
+        }
+    }
+
+    /// Reads the project's state beside whatever else is going on.
+    pub(super) fn with_reader<T>(
+        &self,
+        work: impl FnOnce(&Project) -> Outcome<T>,
+    ) -> Result<T, ApiError> {
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let opened = match reader.take() {
+            Some(project) => Ok(project),
+            None => Project::open(&self.root, &Monitor::silent()),
+        };
+        let project = opened?;
+        let done = work(&project)?;
+        *reader = Some(project);
+        Ok(done)
     }
 
     /// The project as sidebar and status bar show it.
@@ -313,6 +396,7 @@ impl Session {
             guarantee: view.guarantee.clone(),
             status: view.status(),
             watch: view.watch.clone(),
+            sample: self.sample,
         }
     }
 
@@ -321,7 +405,7 @@ impl Session {
         let mut paths = request.paths.clone();
         {
             let view = self.view();
-            if view.sync.is_some() {
+            if view.is_busy() {
                 return Err(busy());
             }
             if let Some(filter) = &request.matching {
@@ -339,21 +423,6 @@ impl Session {
         })?;
         self.show(Ok(status));
         Ok(())
-    }
-
-    /// Snapshots, newest first.
-    pub(super) fn history(&self, request: &ListHistory) -> Result<Vec<SnapshotRow>, ApiError> {
-        let address = self.address()?;
-        let here = self.view().last_sync;
-        let before = match request.before.map(SnapshotId::new) {
-            // Nothing comes before s1.
-            Some(None) => return Ok(Vec::new()),
-            Some(id) => id,
-            None => None,
-        };
-        let limit = usize::try_from(request.limit).unwrap_or(usize::MAX);
-        let headers = endpoint::open(&address)?.headers(before, limit)?;
-        Ok(headers.iter().map(|header| snapshot(header, here)).collect())
     }
 
     /// Where the repository is; read from the folder if it was never opened.
@@ -381,12 +450,17 @@ impl Session {
         let mut view = self.view();
         view.closed = true;
         view.stop_leisure();
-        if let Some((monitor, _)) = &view.sync {
-            monitor.stop();
-        }
+        let job = view.job.iter();
+        view.sync.iter().map(|(monitor, _)| monitor).chain(job).for_each(Monitor::stop);
         drop(view);
         self.looked.notify_all();
         self.wake(Word::Stop);
+    }
+
+    /// Lets go of all files of the project, once what is under way has ended.
+    pub(super) fn farewell(&self) {
+        *self.engine.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.reader.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Hands the keeper something to do. One that has ended has nothing to do any more.
@@ -397,30 +471,17 @@ impl Session {
 
 /// Something else is going on in this project.
 pub(super) fn busy() -> ApiError {
-    ApiError::new("busy", "A sync of this project is running.")
+    ApiError::new("busy", "Something else is going on in this project.")
         .with_hint("Wait until it is done, or cancel it.")
 }
 
-/// Why a repository cannot be reached, with what to do.
-fn unreachable(address: &Address, reason: &str) -> ApiError {
-    match endpoint::open(address) {
-        Err(failure) => ApiError::from(&failure),
-        Ok(_) => ApiError::from(Failure::new(Code::Unreachable, reason)),
-    }
-}
-
-fn snapshot(header: &SnapshotHeader, here: Option<SnapshotId>) -> SnapshotRow {
-    SnapshotRow {
-        id: header.id.to_string(),
-        number: header.id.number(),
-        author: header.authorship.author.clone(),
-        message: header.authorship.message.clone(),
-        time: header.authorship.time.to_string(),
-        added: header.delta.added,
-        changed: header.delta.changed,
-        deleted: header.delta.deleted,
-        bytes: header.totals.bytes,
-        here: here == Some(header.id),
+/// The path of a row of which nobody asked yet who made it.
+fn unnamed(view: &View, row: &ChangesRow) -> Option<RepoPath> {
+    match row {
+        ChangesRow::Change(row) if has_maker(row) && !view.makers.contains_key(&row.path) => {
+            RepoPath::parse(&row.path).ok()
+        }
+        _ => None,
     }
 }
 

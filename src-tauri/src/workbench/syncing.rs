@@ -4,16 +4,19 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dsg_core::failure::Code;
+use dsg_core::failure::{Code, Failure};
 use dsg_core::monitor::Monitor;
 use dsg_core::safety::Allow;
+use dsg_core::snapshot::SnapshotId;
 use dsg_engine::endpoint;
 use dsg_engine::report::{SyncOptions, SyncReport as Report};
 
 use super::gauge::percent;
-use super::rows::conflicts_blocker;
+use super::rows::{Rows, conflicts_blocker, results};
 use super::session::{Session, busy};
-use crate::api::{ApiError, Event, Skipped, StartSync, SyncReport};
+use super::view::PAGE;
+#[allow(clippy::wildcard_imports, reason = "the contract names nearly all of it")]
+use crate::api::*;
 
 /// From so many files on a publish is prepared in advance.
 const WORTH_PREPARING: u64 = 10_000;
@@ -22,27 +25,90 @@ const LEISURE: Duration = Duration::from_secs(5);
 /// Between two words about a project's percentage.
 const PACE: Duration = Duration::from_secs(1);
 
+/// What became of the rows that the last sync took.
+pub(super) struct Outcome {
+    before: Arc<Rows>,
+    /// Each with why it was left out; those first.
+    rows: Vec<(u32, Option<Box<str>>)>,
+}
+
+impl Outcome {
+    /// One page of the rows.
+    pub(super) fn page(&self, request: &ListResults) -> ResultsPage {
+        let offset = usize::try_from(request.offset).unwrap_or(usize::MAX);
+        let limit = usize::try_from(request.limit).unwrap_or(usize::MAX).min(PAGE);
+        let rows = self.rows.iter().skip(offset).take(limit);
+        let row = |(row, left): &(u32, Option<Box<str>>)| {
+            self.before.result(*row as usize, left.as_deref())
+        };
+        ResultsPage { total: self.rows.len() as u64, rows: rows.map(row).collect() }
+    }
+}
+
+/// What a sync does before it syncs.
+enum Task {
+    Sync,
+    Undo(SnapshotId),
+}
+
 /// Starts a sync; its course and end are told as events.
 pub(super) fn start(session: &Arc<Session>, request: &StartSync) -> Result<(), ApiError> {
     let mut options = options(request)?;
     let monitor = monitor(session);
+    let before;
+    let taken;
     {
         let mut view = session.view();
-        if view.sync.is_some() {
+        if view.is_busy() {
             return Err(busy());
         }
-        options.only = view.rows.only(&request.selection)?;
-        let undecided = view.rows.undecided().count() as u64;
+        options.only = view.rows.only(&view.ticks)?;
+        let undecided = view.rows.undecided();
         if let Some(reason) = conflicts_blocker(undecided).filter(|_| !options.except_conflicts) {
             return Err(ApiError::new(Code::Conflicts.as_str(), reason)
                 .with_hint("Decide how each ends, or sync everything else."));
         }
+        before = view.rows.clone();
+        taken = view.rows.taken(&view.ticks);
         view.stop_leisure();
         view.sync = Some((monitor.clone(), None));
     }
+    spawn(session, move |session| run(session, &Task::Sync, options, &monitor, (before, taken)))
+}
+
+/// Brings the former snapshot back as a new one; its course and end are told as events.
+pub(super) fn undo(session: &Arc<Session>, request: &UndoSync) -> Result<(), ApiError> {
+    let Some(snapshot) = super::past::snapshot(Some(&request.snapshot))? else {
+        return Err(ApiError::new(Code::Usage.as_str(), "No snapshot is chosen."));
+    };
+    let monitor = monitor(session);
+    {
+        let mut view = session.view();
+        if view.is_busy() {
+            return Err(busy());
+        }
+        view.stop_leisure();
+        view.sync = Some((monitor.clone(), None));
+    }
+    let options = SyncOptions {
+        message: format!("Undo of {snapshot}"),
+        except_conflicts: true,
+        // Whoever undoes a sync that added much means to delete as much.
+        allow: [Allow::MassDelete].into(),
+        ..SyncOptions::default()
+    };
+    let before = (Arc::default(), Vec::new());
+    spawn(session, move |session| run(session, &Task::Undo(snapshot), options, &monitor, before))
+}
+
+/// Begins, on a thread of its own, what was announced in the view.
+fn spawn(
+    session: &Arc<Session>,
+    work: impl FnOnce(&Arc<Session>) + Send + 'static,
+) -> Result<(), ApiError> {
     (session.events)(Event::ProjectsChanged);
     let working = session.clone();
-    let work = move || run(&working, &options, &monitor);
+    let work = move || work(&working);
     let started = std::thread::Builder::new().name("sync".to_owned()).spawn(work);
     started.map(drop).map_err(|cause| {
         session.view().sync = None;
@@ -89,22 +155,43 @@ fn monitor(session: &Arc<Session>) -> Monitor {
     })
 }
 
-fn run(session: &Arc<Session>, options: &SyncOptions, monitor: &Monitor) {
-    let asides = session.view().rows.folders_of_decided();
-    let ended = session.with_engine(monitor, |project| project.sync(options, monitor));
+fn run(
+    session: &Arc<Session>,
+    task: &Task,
+    mut options: SyncOptions,
+    monitor: &Monitor,
+    (before, taken): (Arc<Rows>, Vec<u32>),
+) {
+    let mut touched = session.view().rows.folders_of_decided();
+    let ended = session.with_engine(monitor, |project| {
+        if let Task::Undo(snapshot) = task {
+            options.only = project.undo(*snapshot, monitor)?;
+            touched.clone_from(&options.only);
+            if options.only.is_empty() {
+                let said = format!("{snapshot} changed no file: there is nothing to undo.");
+                return Err(Failure::new(Code::Usage, said));
+            }
+        }
+        project.sync(&options, monitor)
+    });
     // What the index knows now, and copies that were set aside; the watch names all else that
     // happened meanwhile.
     let silent = Monitor::silent();
-    let found = session.with_engine(&silent, |project| project.status_after(&asides, &silent));
+    let found = session.with_engine(&silent, |project| project.status_after(&touched, &silent));
     session.view().sync = None;
     session.show(found);
+    session.past.forget_trash();
     let id = session.id.clone();
     match ended {
         Ok(report) => {
+            keep_outcome(session, &report, before, &taken);
             session.remember_sync();
             session.tell();
             let published = report.snapshot.is_some();
-            (session.events)(Event::SyncFinished { id: id.clone(), report: told(report) });
+            (session.events)(Event::SyncFinished {
+                id: id.clone(),
+                report: told(report, taken.len()),
+            });
             (session.events)(Event::HistoryChanged { id });
             if published {
                 prepare(session);
@@ -117,7 +204,32 @@ fn run(session: &Arc<Session>, options: &SyncOptions, monitor: &Monitor) {
     }
 }
 
-fn told(report: Report) -> SyncReport {
+/// Keeps what became of each row, and what could be undone.
+fn keep_outcome(session: &Arc<Session>, report: &Report, before: Arc<Rows>, taken: &[u32]) {
+    let offer = report.snapshot.and_then(|id| {
+        let header = session.repository().ok()?.header(id).ok()?;
+        let delta = header.delta;
+        Some(UndoOffer {
+            snapshot: id.to_string(),
+            former: header.parent?.to_string(),
+            paths: delta.added + delta.changed + delta.deleted,
+        })
+    });
+    let skipped: std::collections::HashMap<&str, &str> =
+        report.skipped.iter().map(|(path, why)| (path.as_str(), why.as_str())).collect();
+    let why = |path: &str| skipped.get(path).map(|why| (*why).to_owned());
+    let mut view = session.view();
+    let rows = results(&before, taken, &view.rows, &why);
+    let now = view.rows.clone();
+    view.ticks.prune(&before, &now);
+    view.outcome = Some(Outcome { before, rows });
+    if offer.is_some() {
+        view.undo = offer;
+    }
+    view.revision += 1;
+}
+
+fn told(report: Report, results: usize) -> SyncReport {
     let skipped = |(path, reason)| Skipped { path, reason };
     SyncReport {
         snapshot: report.snapshot.map(|id| id.to_string()),
@@ -129,8 +241,9 @@ fn told(report: Report) -> SyncReport {
         bytes_sent: report.bytes_sent,
         bytes_received: report.bytes_received,
         seconds: report.seconds,
-        conflicts: report.conflicts,
-        skipped: report.skipped.into_iter().map(skipped).collect(),
+        conflicts: report.conflicts.into_iter().take(PAGE).collect(),
+        skipped: report.skipped.into_iter().take(PAGE).map(skipped).collect(),
+        results: results as u64,
     }
 }
 
@@ -140,7 +253,7 @@ fn prepare(session: &Arc<Session>) {
     let monitor = Monitor::silent();
     {
         let mut view = session.view();
-        if view.closed || view.sync.is_some() {
+        if view.closed || view.is_busy() {
             return;
         }
         view.preparing = Some(monitor.clone());

@@ -1,5 +1,7 @@
 //! The workbench with the real engine: what a window would ask, and what it is told.
 
+mod past;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
@@ -80,12 +82,16 @@ impl Desk {
         let mut request = StartSync {
             id: id.into(),
             message: "A sync".into(),
-            selection: Selection::AllBut { paths: Vec::new() },
             except_conflicts: false,
             allow: Vec::new(),
         };
         more(&mut request);
         self.bench.sync_start(request).map_err(said)?;
+        self.ended()
+    }
+
+    /// Waits for the end of a sync.
+    fn ended(&self) -> Outcome<Event> {
         loop {
             let event = self.events.recv_timeout(PATIENCE)?;
             if matches!(event, Event::SyncFinished { .. } | Event::SyncFailed { .. }) {
@@ -114,14 +120,29 @@ fn open(data: &Path) -> Outcome<(Workbench, Receiver<Event>)> {
 }
 
 fn list(id: &str) -> ListChanges {
-    ListChanges {
-        id: id.into(),
+    ListChanges { id: id.into(), view: view(), offset: 0, limit: 100 }
+}
+
+fn view() -> ChangesView {
+    ChangesView {
         filter: String::new(),
         groups: vec![Group::Conflicts, Group::Outgoing, Group::Incoming, Group::Blocked],
-        selection: Selection::AllBut { paths: Vec::new() },
-        offset: 0,
-        limit: 100,
+        sort: SortKey::Path,
+        descending: false,
+        layout: Layout::List,
     }
+}
+
+fn changes(page: &ChangesPage) -> Vec<&ChangeRow> {
+    let change = |row| match row {
+        &ChangesRow::Change(ref row) => Some(row),
+        ChangesRow::Folder(_) => None,
+    };
+    page.rows.iter().filter_map(change).collect()
+}
+
+fn first(page: &ChangesPage) -> Outcome<&ChangeRow> {
+    Ok(changes(page).first().copied().ok_or("no row")?)
 }
 
 fn write(path: &Path, content: &str) -> Outcome {
@@ -156,8 +177,9 @@ fn a_repository_is_made_and_stands_in_the_list_after_a_restart() -> Outcome {
 
     let history = ListHistory { id: project.id.clone(), before: None, limit: 10 };
     let history = desk.bench.history_list(history).map_err(said)?;
-    assert_eq!(history.len(), 1);
-    assert_eq!((history[0].message.as_str(), history[0].here), ("First", true));
+    assert_eq!((history.rows.len(), history.total), (1, 1));
+    let first = &history.rows[0];
+    assert_eq!((first.message.as_str(), first.here, first.kept), ("First", true, true));
 
     let (again, _events) = open(&desk.at("app"))?;
     let listed = again.projects_list(()).map_err(said)?;
@@ -179,7 +201,7 @@ fn a_change_in_the_folder_appears_by_itself_and_is_synced() -> Outcome {
     write(&desk.at("coast/new/deep/c.csv"), "c")?;
     let page = desk.until(&id, |page| page.matching == 2)?;
     assert_eq!(page.selected.snapshot.as_deref(), Some("s2"));
-    assert!(page.rows.iter().all(|row| row.group == Group::Outgoing));
+    assert!(changes(&page).iter().all(|row| row.group == Group::Outgoing));
 
     let event = desk.sync(&id, |_| ())?;
     assert_eq!(published(&event), Some("s2"), "{event:?}");
@@ -197,12 +219,15 @@ fn what_is_left_out_stays_pending() -> Outcome {
     write(&desk.at("coast/input/a.csv"), "another")?;
     write(&desk.at("coast/input/b.csv"), "other")?;
     desk.until(&id, |page| page.matching == 2)?;
-    let event = desk.sync(&id, |request| {
-        request.selection = Selection::AllBut { paths: vec!["input/b.csv".into()] };
-    })?;
+    let what = SelectWhat::Paths { paths: vec!["input/b.csv".into()] };
+    let leave_out = SelectChanges { id: id.clone(), view: view(), what, ticked: false };
+    desk.bench.changes_select(leave_out).map_err(said)?;
+    let page = desk.page(&id)?;
+    assert_eq!((page.selected.count, page.selected.of, page.ticked), (1, 2, Tick::Some));
+    let event = desk.sync(&id, |_| ())?;
     assert_eq!(published(&event), Some("s2"), "{event:?}");
     let page = desk.page(&id)?;
-    assert_eq!((page.matching, page.rows[0].path.as_str()), (1, "input/b.csv"));
+    assert_eq!((page.matching, first(&page)?.path.as_str()), (1, "input/b.csv"));
     Ok(())
 }
 
@@ -218,8 +243,10 @@ fn a_conflict_names_the_colleague_and_is_decided() -> Outcome {
     desk.bench.rescan(ProjectRef { id: mine.clone() }).map_err(said)?;
     let page = desk.until(&mine, |page| page.undecided_matching == 1)?;
     assert_eq!(page.blocker.as_deref(), Some("1 conflict waits for a decision."));
-    let row = &page.rows[0];
-    assert!(row.remote_author.is_some() && row.remote_time.is_some(), "{row:?}");
+    let named = |page: &ChangesPage| first(page).is_ok_and(|row| row.remote_author.is_some());
+    let page = desk.until(&mine, named)?;
+    let row = first(&page)?;
+    assert_eq!((row.remote_snapshot.as_deref(), row.choices.len()), (Some("s2"), 4), "{row:?}");
     let refused = desk.sync(&mine, |_| ()).err().map(|e| e.to_string());
     assert!(refused.is_some_and(|e| e.starts_with("conflicts:")));
 
@@ -231,7 +258,7 @@ fn a_conflict_names_the_colleague_and_is_decided() -> Outcome {
     };
     desk.bench.conflict_resolve(decide(Resolution::Both)).map_err(said)?;
     let page = desk.page(&mine)?;
-    assert_eq!((page.blocker.as_deref(), page.rows[0].resolution), (None, Some(Resolution::Both)));
+    assert_eq!((page.blocker.as_deref(), first(&page)?.resolution), (None, Some(Resolution::Both)));
     let event = desk.sync(&mine, |_| ())?;
     assert_eq!(published(&event), Some("s3"), "{event:?}");
     assert_eq!(fs::read_to_string(desk.at("coast/input/a.csv"))?, "theirs");

@@ -1,5 +1,8 @@
 //! What the window shows of one project, as plain values: no engine, nothing that waits.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use dsg_core::entry::Hash;
 use dsg_core::failure::Code;
 use dsg_core::monitor::Monitor;
@@ -7,10 +10,19 @@ use dsg_core::snapshot::SnapshotId;
 use dsg_engine::report::Status;
 
 use super::registry::Entry;
-use super::rows::{Makers, Rows, conflicts_blocker};
+use super::rows::{Folders, IgnoredPath, Rows, Shown, Ticks, conflicts_blocker};
+use super::syncing::Outcome;
 use super::words;
 #[allow(clippy::wildcard_imports, reason = "the contract names nearly all of it")]
 use crate::api::*;
+
+/// Most rows that are given at once.
+pub(super) const PAGE: usize = 1000;
+
+/// Whether it says who made the repository's side of it.
+pub(super) fn has_maker(row: &ChangeRow) -> bool {
+    matches!(row.group, Group::Incoming | Group::Conflicts)
+}
 
 /// With what a session begins.
 #[derive(Default)]
@@ -28,12 +40,22 @@ pub(super) struct View {
     pub(super) name: String,
     pub(super) address: String,
     pub(super) guarantee: String,
-    pub(super) rows: Rows,
+    pub(super) rows: Arc<Rows>,
+    /// What the next sync takes.
+    pub(super) ticks: Ticks,
+    pub(super) folders: Folders,
+    /// What the window saw last.
+    shown: Shown,
+    /// What the rules leave alone; none before anybody wants to see it.
+    pub(super) ignored: Option<Vec<IgnoredPath>>,
     /// A look ended well at least once.
     pub(super) known: bool,
     pub(super) head: Option<SnapshotId>,
     pub(super) chain: Option<Hash>,
-    pub(super) makers: Makers,
+    /// Who made the repository's side of a path, as far as that was asked.
+    pub(super) makers: HashMap<String, Option<Maker>>,
+    pub(super) undo: Option<UndoOffer>,
+    pub(super) outcome: Option<Outcome>,
     pub(super) last_sync: Option<SnapshotId>,
     pub(super) synced: Option<(String, String)>,
     /// It was synced just now, by being made.
@@ -46,6 +68,8 @@ pub(super) struct View {
     pub(super) scanning: bool,
     /// A sync that is running, and how far it is.
     pub(super) sync: Option<(Monitor, Option<f64>)>,
+    /// A restore or a check that is running.
+    pub(super) job: Option<Monitor>,
     /// A look that is running.
     pub(super) look: Option<Monitor>,
     /// Preparation of the next publish that is running.
@@ -61,11 +85,17 @@ impl View {
             name: entry.name.clone(),
             address: entry.address.clone(),
             guarantee: String::new(),
-            rows: Rows::default(),
+            rows: Arc::default(),
+            ticks: Ticks::default(),
+            folders: Folders::default(),
+            shown: Shown::default(),
+            ignored: None,
             known: false,
             head: None,
             chain: None,
-            makers: Makers::new(),
+            makers: HashMap::new(),
+            undo: None,
+            outcome: None,
             last_sync: None,
             synced: entry.synced.clone(),
             fresh: begun.fresh,
@@ -76,6 +106,7 @@ impl View {
             notices: begun.notices,
             scanning: true,
             sync: None,
+            job: None,
             look: None,
             preparing: None,
             closed: false,
@@ -89,21 +120,20 @@ impl View {
         }
     }
 
-    /// Takes over a status; whether anything is different.
+    /// Takes over a status; whether anything is different. `chain`: the head's, if it was asked.
     pub(super) fn take(
         &mut self,
         status: &Status,
         unreachable: Option<ApiError>,
-        learned: Option<(Option<Hash>, Makers)>,
+        chain: Option<Hash>,
     ) -> bool {
-        if let Some((chain, makers)) = learned {
-            self.chain = chain;
-            self.makers = makers;
-        } else if self.head != status.head {
-            self.chain = None;
+        if self.head != status.head {
             self.makers.clear();
         }
-        let rows = Rows::of(&status.changes, &self.makers);
+        if chain.is_some() || self.head != status.head {
+            self.chain = chain;
+        }
+        let rows = Rows::of(&status.changes, self.ignored.as_deref().unwrap_or_default());
         let unsettled = status.unsettled.as_ref().map(|why| {
             ApiError::new(
                 Code::Unsettled.as_str(),
@@ -111,16 +141,19 @@ impl View {
             )
             .with_hint(why.clone())
         });
+        let same_rows = *self.rows == rows;
         let same = self.known
             && self.failure.is_none()
-            && self.rows == rows
+            && same_rows
             && self.head == status.head
             && self.last_sync == status.last_sync
             && self.unreachable == unreachable
             && self.unsettled == unsettled;
         self.known = true;
         self.failure = None;
-        self.rows = rows;
+        if !same_rows {
+            self.set_rows(rows);
+        }
         self.head = status.head;
         self.last_sync = status.last_sync;
         self.unreachable = unreachable;
@@ -132,8 +165,38 @@ impl View {
         !same
     }
 
-    pub(super) fn page(&self, request: &ListChanges) -> ChangesPage {
-        let (rows, matching) = self.rows.page(request);
+    fn set_rows(&mut self, rows: Rows) {
+        self.ticks.apply(&rows);
+        self.rows = Arc::new(rows);
+        self.shown = Shown::default();
+    }
+
+    /// Takes over what the rules leave alone; whether that is news.
+    pub(super) fn take_ignored(&mut self, ignored: Vec<IgnoredPath>) -> bool {
+        if self.ignored.as_ref() == Some(&ignored) {
+            return false;
+        }
+        let rows = self.rows.with_ignored(&ignored);
+        self.ignored = Some(ignored);
+        self.set_rows(rows);
+        self.revision += 1;
+        true
+    }
+
+    /// What a view shows, found anew if it is not what was shown last.
+    fn show(&mut self, view: &ChangesView) {
+        if !self.shown.is_of(view) {
+            self.shown = Shown::new(&self.rows, view, &self.folders);
+        }
+    }
+
+    pub(super) fn page(&mut self, request: &ListChanges) -> ChangesPage {
+        self.show(&request.view);
+        let first = usize::try_from(request.offset).unwrap_or(usize::MAX);
+        let limit = usize::try_from(request.limit).unwrap_or(usize::MAX).min(PAGE);
+        let lines = (first..first.saturating_add(limit)).map_while(|n| self.shown.line(n));
+        let rows: Vec<ChangesRow> =
+            lines.map(|line| self.named(self.rows.line(&self.shown, &self.ticks, &line))).collect();
         let next = self.head.map_or(SnapshotId::FIRST, SnapshotId::next);
         ChangesPage {
             revision: self.revision,
@@ -146,13 +209,75 @@ impl View {
             reachable: self.unreachable.is_none(),
             trouble: self.trouble().cloned(),
             notices: self.notices.clone(),
-            totals: self.rows.totals(),
-            selected: self.rows.selected(&request.selection, &next.to_string()),
+            totals: self.rows.totals(self.ignored.is_some()),
+            selected: self.rows.selected(&self.ticks, &next.to_string()),
             rows,
-            matching,
-            undecided_matching: self.rows.undecided_matching(&request.filter).len() as u64,
+            total: self.shown.total() as u64,
+            matching: self.shown.matching().len() as u64,
+            ticked: self.rows.ticked(&self.shown, &self.ticks),
+            undecided_matching: self.rows.undecided_matching(&request.view.filter).len() as u64,
             blocker: self.blocker(),
+            undo: self.undo_offer(),
         }
+    }
+
+    /// Adds who made the repository's side.
+    fn named(&self, row: ChangesRow) -> ChangesRow {
+        match row {
+            ChangesRow::Change(row) => ChangesRow::Change(self.with_maker(row)),
+            folder @ ChangesRow::Folder(_) => folder,
+        }
+    }
+
+    pub(super) fn with_maker(&self, mut row: ChangeRow) -> ChangeRow {
+        if has_maker(&row)
+            && let Some(Some(maker)) = self.makers.get(&row.path)
+        {
+            row.remote_author = Some(maker.author.clone());
+            row.remote_time = Some(maker.time.clone());
+            row.remote_snapshot = Some(maker.snapshot.clone());
+        }
+        row
+    }
+
+    /// The last sync can be undone while nothing newer is there.
+    fn undo_offer(&self) -> Option<UndoOffer> {
+        let head = self.head.filter(|_| self.head == self.last_sync)?.to_string();
+        self.undo.clone().filter(|offer| offer.snapshot == head && self.trouble().is_none())
+    }
+
+    /// Opens or closes folders.
+    pub(super) fn expand(&mut self, path: Option<&str>, open: bool) {
+        self.folders.set(path, open);
+        self.shown = Shown::default();
+        self.revision += 1;
+    }
+
+    /// Says what the next sync takes.
+    pub(super) fn select(&mut self, view: &ChangesView, what: &SelectWhat, ticked: bool) {
+        self.show(view);
+        self.ticks.select(&self.rows, &self.shown, what, ticked);
+        self.revision += 1;
+    }
+
+    /// Where a path stands, after opening the folders that it lies in.
+    pub(super) fn locate(&mut self, view: &ChangesView, path: &str) -> Option<u64> {
+        self.show(view);
+        let row = self.rows.find(path)?;
+        if self.shown.position(row).is_none() && view.layout == Layout::Tree {
+            for (at, _) in path.match_indices('/') {
+                self.folders.set(Some(&path[..at]), true);
+            }
+            self.shown = Shown::default();
+            self.revision += 1;
+            self.show(view);
+        }
+        Some(self.shown.position(row)? as u64)
+    }
+
+    /// Whether something changes the folder now.
+    pub(super) fn is_busy(&self) -> bool {
+        self.sync.is_some() || self.job.is_some()
     }
 
     pub(super) fn trouble(&self) -> Option<&ApiError> {
@@ -163,7 +288,7 @@ impl View {
     pub(super) fn blocker(&self) -> Option<String> {
         match self.trouble() {
             Some(error) => Some(error.message.clone()),
-            None => conflicts_blocker(self.rows.undecided().count() as u64),
+            None => conflicts_blocker(self.rows.undecided()),
         }
     }
 
@@ -180,7 +305,7 @@ impl View {
         if let Some(error) = &self.unreachable {
             return ProjectStatus::Offline { message: error.message.clone() };
         }
-        match (self.rows.undecided().count() as u64, self.rows.pending()) {
+        match (self.rows.undecided(), self.rows.pending()) {
             (0, 0) => ProjectStatus::InSync,
             (0, count) => ProjectStatus::Pending { count },
             (count, _) => ProjectStatus::Conflicts { count },

@@ -74,6 +74,11 @@ fn sentences(text: &str) -> impl Iterator<Item = &str> {
     text.split_inclusive(". ").map(str::trim).filter(|s| !s.is_empty())
 }
 
+/// Nanoseconds since 1970 as RFC 3339.
+pub(super) fn time(nanoseconds: i64) -> Option<String> {
+    jiff::Timestamp::from_nanosecond(nanoseconds.into()).ok().map(|time| time.to_string())
+}
+
 /// What a repository promises, in a few words.
 pub(super) fn guarantee(info: &RepositoryInfo) -> String {
     let store = match info.store {

@@ -8,9 +8,9 @@
 //! | `words` | a row as the window gets it |
 
 mod shown;
-mod ticks;
 #[cfg(test)]
 mod tests;
+mod ticks;
 mod words;
 
 use std::collections::HashMap;
@@ -23,6 +23,7 @@ use dsg_engine::report::StatusChange;
 
 pub(super) use shown::{Folders, Line, Shown};
 pub(super) use ticks::Ticks;
+pub(super) use words::explanation;
 
 #[allow(clippy::wildcard_imports, reason = "the contract names nearly all of it")]
 use crate::api::*;
@@ -134,6 +135,23 @@ impl Rows {
         rows
     }
 
+    /// The same changes, with what the rules leave alone now.
+    pub(super) fn with_ignored(&self, ignored: &[IgnoredPath]) -> Self {
+        let mut rows = Self::default();
+        let mut ignored = ignored.iter().peekable();
+        for row in (0..self.len()).filter(|row| self.packed[*row].group != Group::Ignored) {
+            while let Some(left) = ignored.next_if(|i| i.path.as_str() < self.path(row)) {
+                rows.push_ignored(left);
+            }
+            let extra = self.extra(row);
+            let old_path = extra.and_then(|e| e.old_path.as_deref());
+            let reason = extra.and_then(|e| e.reason.as_deref());
+            rows.add(self.path(row), self.packed[row], old_path, reason);
+        }
+        ignored.for_each(|left| rows.push_ignored(left));
+        rows
+    }
+
     fn push(&mut self, change: &StatusChange) {
         let offer = change.legal_name.as_ref().map(|name| format!("A name that can be: {name}"));
         let reason: Vec<String> = [change.reason.clone(), offer].into_iter().flatten().collect();
@@ -148,7 +166,7 @@ impl Rows {
             action,
             resolution: change.resolution,
             decidable: change.decidable,
-            newer: newer(action, &sizes),
+            newer: newer(action, change.resolution, &sizes),
             sizes: sizes.map(|size| size.unwrap_or(NONE)),
             mtime: change.mtime.map_or(NEVER, |Mtime(at)| at),
         };
@@ -179,7 +197,8 @@ impl Rows {
         };
         if old_path.is_some() || reason.is_some() {
             let number = u32::try_from(self.packed.len()).unwrap_or(u32::MAX);
-            let extra = Extra { old_path: old_path.map(Into::into), reason: reason.map(Into::into) };
+            let extra =
+                Extra { old_path: old_path.map(Into::into), reason: reason.map(Into::into) };
             self.extras.insert(number, extra);
         }
         self.text.push_str(path);
@@ -239,6 +258,12 @@ impl Rows {
         self.packed.iter().filter(|p| is_undecided(p)).count() as u64
     }
 
+    /// Paths that the rules no longer track and that wait for a decision.
+    pub(super) fn untracked(&self) -> u64 {
+        let waits = |p: &&Packed| p.decidable && p.group == Group::Blocked;
+        self.packed.iter().filter(waits).count() as u64
+    }
+
     /// Paths of undecided conflicts that contain a text.
     pub(super) fn undecided_matching(&self, filter: &str) -> Vec<String> {
         let filter = shown::Filter::new(filter);
@@ -252,24 +277,13 @@ impl Rows {
         self.extra(row)?.old_path.as_deref()
     }
 
-    /// Decidable paths at and below some paths: what a decision about these means.
-    pub(super) fn decidable_within(&self, paths: &[String]) -> Vec<String> {
-        let mut found = Vec::new();
-        for path in paths {
-            let rows = self.find(path).into_iter().chain(self.below(path));
-            let decidable = rows.filter(|row| self.packed[*row].decidable);
-            found.extend(decidable.map(|row| self.path(row).to_owned()));
-        }
-        found.sort_unstable();
-        found.dedup();
-        found
-    }
-
     /// The folders in which a sync may set a copy aside: what is new there is not in any list.
     pub(super) fn folders_of_decided(&self) -> Vec<String> {
         let decided = (0..self.len()).filter(|row| self.packed[*row].resolution.is_some());
         let folder = |row: usize| {
-            self.path(row).rsplit_once('/').map_or_else(String::new, |(folder, _)| folder.to_owned())
+            self.path(row)
+                .rsplit_once('/')
+                .map_or_else(String::new, |(folder, _)| folder.to_owned())
         };
         decided.map(folder).collect()
     }
@@ -299,9 +313,7 @@ impl Rows {
             if ticks.has(row) {
                 total.count += 1;
                 publishes |= self::publishes(packed);
-                if matches!(packed.action, Deed::Upload | Deed::Download) {
-                    total.bytes += self.size(row).unwrap_or(0);
-                }
+                total.bytes += travelling(packed);
             }
         }
         total.snapshot = publishes.then(|| next.to_owned());
@@ -337,6 +349,27 @@ impl Rows {
     }
 }
 
+/// What became of each row that a sync took, those that were left out first: `why` says why.
+pub(super) fn results(
+    before: &Rows,
+    taken: &[u32],
+    now: &Rows,
+    why: &dyn Fn(&str) -> Option<String>,
+) -> Vec<(u32, Option<Box<str>>)> {
+    let left = |row: u32| {
+        let path = before.path(row as usize);
+        let still = now.find(path)?;
+        let reason = why(path).unwrap_or_else(|| match now.packed[still].group {
+            Group::Conflicts => "It is in conflict now: decide how it ends.".to_owned(),
+            _ => "It was changed again meanwhile.".to_owned(),
+        });
+        Some(reason.into_boxed_str())
+    };
+    let mut results: Vec<_> = taken.iter().map(|row| (*row, left(*row))).collect();
+    results.sort_by_key(|(_, left)| left.is_none());
+    results
+}
+
 /// Why a sync cannot be started while conflicts stand.
 pub(super) fn conflicts_blocker(undecided: u64) -> Option<String> {
     match undecided {
@@ -358,8 +391,11 @@ fn group(change: &StatusChange) -> Group {
 }
 
 /// The side whose version travels, or of which something goes.
-fn newer(action: Deed, sizes: &[Option<u64>; 3]) -> Side {
+fn newer(action: Deed, decision: Option<Decision>, sizes: &[Option<u64>; 3]) -> Side {
     let order = match action {
+        Deed::Download if decision == Some(Decision::Cached) => {
+            [Side::Cached, Side::Remote, Side::Local]
+        }
         Deed::Download | Deed::MoveLocal | Deed::Cache | Deed::DeleteRemote => {
             [Side::Remote, Side::Cached, Side::Local]
         }
@@ -377,6 +413,22 @@ fn tickable(packed: &Packed) -> bool {
         Group::Conflicts => packed.resolution.is_some(),
         Group::Outgoing | Group::Incoming => true,
         Group::Blocked | Group::Ignored => false,
+    }
+}
+
+/// Bytes that go or come for it.
+fn travelling(packed: &Packed) -> u64 {
+    let size = |side: Side| match packed.sizes[side as usize] {
+        NONE => 0,
+        size => size,
+    };
+    match (packed.action, packed.resolution) {
+        (Deed::Upload, _) => size(Side::Local),
+        // Mine goes under another name, theirs comes.
+        (Deed::Download, Some(Decision::Both)) => size(Side::Local) + size(Side::Remote),
+        (Deed::Download, Some(Decision::Cached)) => size(Side::Cached),
+        (Deed::Download, _) => size(Side::Remote),
+        _ => 0,
     }
 }
 

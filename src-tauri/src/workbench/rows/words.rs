@@ -87,7 +87,9 @@ fn delta(packed: &Packed) -> Option<i64> {
         (size != NONE).then_some(size)
     };
     let (new, old) = (size(new), size(old));
-    if new.is_none() && old.is_none() || matches!(packed.action, Deed::Upload | Deed::Download) && old.is_none() {
+    if new.is_none() && old.is_none()
+        || matches!(packed.action, Deed::Upload | Deed::Download) && old.is_none()
+    {
         return None;
     }
     let number = |size: Option<u64>| i64::try_from(size.unwrap_or(0)).unwrap_or(i64::MAX);
@@ -162,7 +164,9 @@ pub(in super::super) fn explanation(row: &ChangeRow, made: Option<&Maker>) -> St
             "As you decided, the next sync brings the repository's version here and keeps yours beside it, under a name of its own."
         }
         (_, "upload", _) => "The next sync takes it to the repository.",
-        (_, "delete_remote", _) => "The next sync deletes it in the repository; its history keeps it.",
+        (_, "delete_remote", _) => {
+            "The next sync deletes it in the repository; its history keeps it."
+        }
         (_, "move_remote", _) => "The next sync moves it in the repository, too.",
         (_, "download", _) if row.local_size.is_some() => {
             "The next sync brings it here; your version goes to the trash."
@@ -178,17 +182,21 @@ pub(in super::super) fn explanation(row: &ChangeRow, made: Option<&Maker>) -> St
     said.join(" ")
 }
 
-/// What is said of a path that a sync was to take care of. `left`: what is pending there still.
-pub(in super::super) fn result(
-    was: ChangeRow,
-    decision: Option<Decision>,
-    left: Option<&str>,
-) -> ResultRow {
+impl Rows {
+    /// What became of a row that a sync took. `left`: why it was left out.
+    pub(in super::super) fn result(&self, row: usize, left: Option<&str>) -> ResultRow {
+        result(self.change(row, 0, &Ticks::default()), self.packed[row].resolution, left)
+    }
+}
+
+fn result(was: ChangeRow, decision: Option<Decision>, left: Option<&str>) -> ResultRow {
     let done = left.is_none();
     let sentence = match (left, was.action.as_str(), decision) {
         (Some(why), ..) => why.to_owned(),
         (_, _, Some(Decision::Both)) => "Both versions are kept.".to_owned(),
-        (_, _, Some(Decision::Cached)) => "Both sides have the version of the last sync again.".to_owned(),
+        (_, _, Some(Decision::Cached)) => {
+            "Both sides have the version of the last sync again.".to_owned()
+        }
         (_, "upload", _) => "Uploaded.".to_owned(),
         (_, "download", _) => "Downloaded.".to_owned(),
         (_, "delete_local", _) => "Deleted here; it is in the trash.".to_owned(),
@@ -197,5 +205,12 @@ pub(in super::super) fn result(
         (_, "move_remote", _) => "Moved in the repository.".to_owned(),
         _ => "Both sides agree.".to_owned(),
     };
-    ResultRow { path: was.path, old_path: was.old_path, action: was.action, size: was.size, done, sentence }
+    ResultRow {
+        path: was.path,
+        old_path: was.old_path,
+        action: was.action,
+        size: was.size,
+        done,
+        sentence,
+    }
 }
