@@ -17,6 +17,8 @@ use sha2::{Digest as _, Sha256};
 use crate::endpoint::{Endpoint, Receive, mismatch};
 use crate::report::RestoreReport;
 
+const TAKEN: &str = "Something stands there already.";
+
 /// Refuses a folder in the project or in the repository.
 pub(super) fn apart(into: &Path, root: &Path, repository: &Address) -> Outcome<()> {
     let known = into
@@ -66,25 +68,20 @@ pub(super) fn write(
     check_space(dir.space()?.free, report.bytes, into)?;
     monitor.phase(Phase::Staging, Some(report.added), Some(report.bytes));
     let mut files: Vec<(RepoPath, FileEntry)> = Vec::new();
-    let skipped = Mutex::new(Vec::new());
-    let taken = |path: &RepoPath| (path.to_string(), "Something stands there already.".to_owned());
+    let mut skipped = Vec::new();
     for (path, entry) in wanted {
         let parent = path.parent();
         let made = parent.map_or(Ok(Vec::new()), |parent| dir.ensure_dirs(parent.as_str(), None));
         match (made, entry) {
-            (Err(e), _) => {
-                let why = Failure::from(e).message;
-                skipped.lock().map(|mut s| s.push((path.to_string(), why))).ok();
-            }
+            (Err(e), _) => skipped.push((path.to_string(), Failure::from(e).message)),
             (Ok(_), Entry::File(file)) => files.push((path, file)),
             (Ok(_), Entry::Link(target)) => match dir.symlink(target.as_str(), path.as_str()) {
-                Err(e) if e.is_present() => {
-                    skipped.lock().map(|mut s| s.push(taken(&path))).unwrap_or(())
-                }
+                Err(e) if e.is_present() => skipped.push((path.to_string(), TAKEN.to_owned())),
                 other => other?,
             },
         }
     }
+    let skipped = Mutex::new(skipped);
     let paths: Vec<RepoPath> = files.iter().map(|(path, _)| path.clone()).collect();
     let writer = Writer { dir: &dir, files: &files, snapshot, monitor, skipped: &skipped };
     endpoint.fetch(snapshot, &paths, &writer, monitor)?;
@@ -118,8 +115,7 @@ impl Receive for Writer<'_> {
                 Err(e) if e.is_present() => {
                     self.dir.remove_file(&temporary)?;
                     if let Ok(mut skipped) = self.skipped.lock() {
-                        let why = "Something stands there already.".to_owned();
-                        skipped.push((path.to_string(), why));
+                        skipped.push((path.to_string(), TAKEN.to_owned()));
                     }
                     Ok(())
                 }

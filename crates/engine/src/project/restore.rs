@@ -243,7 +243,9 @@ impl Project {
                 Err(why) => report.skipped.push((path.to_string(), why)),
             }
         }
-        deeds.values().for_each(|deed| deed.count(&mut report));
+        for deed in deeds.values() {
+            deed.count(&mut report);
+        }
         if dry_run || steps.is_empty() {
             return Ok(report);
         }
@@ -295,7 +297,9 @@ impl Project {
         if !refused.is_empty() {
             deeds.retain(|path, _| refused.iter().all(|(refused, _)| refused != path.as_str()));
             (report.added, report.replaced, report.deleted, report.bytes) = (0, 0, 0, 0);
-            deeds.values().for_each(|deed| deed.count(&mut report));
+            for deed in deeds.values() {
+                deed.count(&mut report);
+            }
         }
         report.skipped.extend(refused);
         Ok(report)
