@@ -186,6 +186,7 @@ pub enum Tick {
 }
 
 /// One row of the list or the tree.
+#[allow(clippy::large_enum_variant, reason = "nearly all rows are changes")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 #[ts(export_to = "api.ts")]
 #[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "camelCase")]

@@ -32,6 +32,7 @@ pub(super) enum Word {
 
 /// What is to be done, gathered.
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a wish of its own")]
 struct Work {
     paths: BTreeSet<String>,
     everything: bool,

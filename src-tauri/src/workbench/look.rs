@@ -37,7 +37,7 @@ impl Session {
         let sides = self.sides(path.as_str())?;
         let found = self.repository().and_then(|e| Ok(versions(&*e, &path)?)).unwrap_or_default();
         let newest = found.first().map(|found| maker(&found.header));
-        let cached = sides.as_ref().and_then(|sides| sides.cache.as_ref());
+        let cached = sides.as_ref().and_then(|sides| sides.cache.as_deref());
         let of_cache = cached.and_then(|(entry, snapshot)| {
             let same = found.iter().find(|found| {
                 found.header.id <= *snapshot

@@ -134,11 +134,13 @@ fn view() -> ChangesView {
 }
 
 fn changes(page: &ChangesPage) -> Vec<&ChangeRow> {
-    let change = |row| match row {
-        &ChangesRow::Change(ref row) => Some(row),
-        ChangesRow::Folder(_) => None,
-    };
-    page.rows.iter().filter_map(change).collect()
+    let mut changes = Vec::new();
+    for row in &page.rows {
+        if let ChangesRow::Change(change) = row {
+            changes.push(change);
+        }
+    }
+    changes
 }
 
 fn first(page: &ChangesPage) -> Outcome<&ChangeRow> {

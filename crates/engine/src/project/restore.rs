@@ -263,7 +263,7 @@ impl Project {
                 }
             }
             incoming::stage(endpoint, &mut areas, None, numbered(), monitor)?;
-            incoming::harden(&mut areas, numbered())?;
+            incoming::harden(&areas, numbered())?;
             let record = Record {
                 transaction: transaction.clone(),
                 base: None,

@@ -36,7 +36,7 @@ impl Project {
         Ok(row.map(|row| PathState {
             path: row.path,
             local: row.local,
-            cache: row.cache,
+            cache: row.cache.map(Box::new),
             remote: row.remote,
         }))
     }

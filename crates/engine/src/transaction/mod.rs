@@ -139,10 +139,7 @@ impl Planned {
 ///
 /// # Errors
 /// It is not.
-pub(crate) fn check_access(
-    areas: &Areas,
-    steps: impl Iterator<Item = (u64, Step)>,
-) -> Outcome<()> {
+pub(crate) fn check_access(areas: &Areas, steps: impl Iterator<Item = (u64, Step)>) -> Outcome<()> {
     let mut checked = BTreeSet::new();
     for (_, step) in steps {
         let (path, other) = match &step {

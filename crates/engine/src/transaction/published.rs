@@ -28,11 +28,7 @@ pub(crate) struct Published {
 
 impl Published {
     /// Decided just now.
-    pub fn decided(
-        record: Record,
-        header: Option<SnapshotHeader>,
-        report: SyncReport,
-    ) -> Self {
+    pub fn decided(record: Record, header: Option<SnapshotHeader>, report: SyncReport) -> Self {
         Self { record, header, repository: None, report }
     }
 

@@ -215,10 +215,9 @@ fn content(
     }
     let as_table = |k: &Kind| matches!(k, Kind::Table(_) | Kind::Empty);
     let as_text = |k: &Kind| matches!(k, Kind::Table(_) | Kind::Text | Kind::Empty);
-    if !kinds.is_empty() && kinds.iter().all(as_table) && kinds.iter().any(|k| *k != Kind::Empty) {
-        if let Some(table) = table::show(left, right, deadline, notes) {
-            return PreviewContent::Table(table);
-        }
+    let tables = kinds.iter().all(as_table) && kinds.iter().any(|k| *k != Kind::Empty);
+    if tables && let Some(table) = table::show(left, right, deadline, notes) {
+        return PreviewContent::Table(table);
     }
     if !kinds.is_empty() && kinds.iter().all(as_text) {
         let left = left.map(|side| text::read(side.bytes(), side.is_whole(), notes));

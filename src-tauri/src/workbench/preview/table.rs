@@ -19,7 +19,7 @@ const CELL: usize = 500;
 /// The character that parts the cells: the one that occurs most in the first line.
 pub(super) fn delimiter(bytes: &[u8]) -> u8 {
     let line = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
-    let count = |delimiter: &u8| line.iter().filter(|b| *b == delimiter).count();
+    let count = |delimiter: &u8| line.split(|b| b == delimiter).count();
     [b',', b';', b'\t', b'|'].into_iter().rev().max_by_key(count).unwrap_or(b',')
 }
 

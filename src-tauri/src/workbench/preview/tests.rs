@@ -1,8 +1,19 @@
 //! Previews of what people have, and of what somebody made to hurt.
 
+use std::fmt::Write as _;
 use std::time::Instant;
 
 use super::*;
+
+/// [`TEXT`] as a length.
+const MOST: usize = 2 * 1024 * 1024;
+
+fn lines(of: impl Iterator<Item = String>) -> String {
+    of.fold(String::new(), |mut text, line| {
+        let _ = writeln!(text, "{line}");
+        text
+    })
+}
 
 fn side(name: &str, bytes: &[u8]) -> Side {
     cut(name, bytes, bytes.len() as u64)
@@ -34,7 +45,7 @@ fn table(preview: &Preview) -> &TablePreview {
 
 #[test]
 fn lines_and_words_that_differ_are_marked() {
-    let before: String = (1..=40).map(|n| format!("line {n}\n")).collect();
+    let before = lines((1..=40).map(|n| format!("line {n}")));
     let after = before.replace("line 20\n", "line twenty\n") + "the end\n";
     let preview = compare("a.R", &before, &after);
     let text = text(&preview);
@@ -88,10 +99,9 @@ fn a_quoted_line_break_and_a_semicolon_are_understood() {
 #[test]
 fn the_beginning_of_a_huge_table_is_shown_at_once() {
     let row = "2026-01-01T00:00:00Z,1.234,good,a note of some length\n";
-    let bytes = ("time,level,quality,note\n".to_owned()
-        + &row.repeat(TEXT as usize / row.len() + 1))
-        .into_bytes();
-    let huge = |bytes: &[u8]| cut("huge.csv", &bytes[..TEXT as usize], 4 << 30);
+    let bytes =
+        ("time,level,quality,note\n".to_owned() + &row.repeat(MOST / row.len() + 1)).into_bytes();
+    let huge = |bytes: &[u8]| cut("huge.csv", &bytes[..MOST], 4 << 30);
     let mut other = bytes.clone();
     other[5000] = b'9';
     let begun = Instant::now();
@@ -106,10 +116,9 @@ fn the_beginning_of_a_huge_table_is_shown_at_once() {
 
 #[test]
 fn two_texts_without_a_line_in_common_end_in_time() {
-    let noise = |seed: u64| -> String {
-        (0..20_000_u64)
-            .map(|n| format!("{}\n", (n + seed).wrapping_mul(0x9e37_79b9_7f4a_7c15)))
-            .collect()
+    let noise = |seed: u64| {
+        let line = |n: u64| (n + seed).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_string();
+        lines((0..20_000).map(line))
     };
     let begun = Instant::now();
     let preview = compare("a.txt", &noise(1), &noise(77_777));
@@ -130,7 +139,7 @@ fn text_that_is_none_is_shown_as_far_as_it_is() {
 
 #[test]
 fn one_line_of_megabytes_is_cut() {
-    let long = "x".repeat(TEXT as usize);
+    let long = "x".repeat(MOST);
     let preview = compare("a.json", &long, &(long.clone() + "y"));
     let longest = text(&preview).hunks.iter().flat_map(|h| &h.lines).flat_map(|l| &l.spans);
     assert!(longest.map(|span| span.text.chars().count()).max() <= Some(2001));

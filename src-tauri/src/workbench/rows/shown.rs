@@ -1,21 +1,21 @@
 //! Which rows a view shows, and in which order.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::{Group, NEVER, Packed, Rows, is_undecided};
+use super::{Group, Packed, Rows, is_undecided};
 use crate::api::{ChangesView, Layout, SortKey};
 
 /// Which folders of the tree are open: all or none, and those that are the other way.
 #[derive(Debug)]
 pub(in super::super) struct Folders {
     all: bool,
-    other: BTreeMap<String, ()>,
+    other: BTreeSet<String>,
 }
 
 impl Default for Folders {
     fn default() -> Self {
-        Self { all: true, other: BTreeMap::new() }
+        Self { all: true, other: BTreeSet::new() }
     }
 }
 
@@ -30,12 +30,12 @@ impl Folders {
         if self.all == open {
             self.other.remove(path);
         } else {
-            self.other.insert(path.to_owned(), ());
+            self.other.insert(path.to_owned());
         }
     }
 
     fn is_open(&self, path: &str) -> bool {
-        self.all != self.other.contains_key(path)
+        self.all != self.other.contains(path)
     }
 }
 
@@ -290,7 +290,7 @@ fn sort(order: &mut [u32], rows: &Rows, view: &ChangesView) {
         SortKey::Path => {}
         SortKey::Size => order.sort_by_key(|row| rows.size(*row as usize).unwrap_or(0)),
         SortKey::State => order.sort_by_key(|row| state(packed(row))),
-        SortKey::Time => order.sort_by_key(|row| packed(row).mtime.max(NEVER)),
+        SortKey::Time => order.sort_by_key(|row| packed(row).mtime),
     }
     if view.descending {
         order.reverse();

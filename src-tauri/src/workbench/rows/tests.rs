@@ -14,7 +14,7 @@ fn change(path: &str, state: State, action: &'static str) -> StatusChange {
         action,
         size: Some(10),
         sizes: Sizes { local: Some(10), cached: None, remote: Some(4) },
-        mtime: Some(Mtime(path.len() as i64)),
+        mtime: i64::try_from(path.len()).ok().map(Mtime),
         decidable: action == "conflict",
         reason: None,
         resolution: None,
@@ -53,6 +53,10 @@ fn view(filter: &str, groups: &[Group]) -> ChangesView {
 
 const PENDING: [Group; 4] = [Group::Conflicts, Group::Outgoing, Group::Incoming, Group::Blocked];
 
+fn indent(depth: u64) -> String {
+    (0..depth).map(|_| ' ').collect()
+}
+
 fn lines(rows: &Rows, view: &ChangesView, folders: &Folders) -> Vec<String> {
     let shown = Shown::new(rows, view, folders);
     let mut ticks = Ticks::default();
@@ -60,15 +64,10 @@ fn lines(rows: &Rows, view: &ChangesView, folders: &Folders) -> Vec<String> {
     let lines = (0..shown.total()).filter_map(|n| shown.line(n));
     lines
         .map(|line| match rows.line(&shown, &ticks, &line) {
-            ChangesRow::Change(row) => format!("{}{}", " ".repeat(row.depth as usize), row.path),
+            ChangesRow::Change(row) => format!("{}{}", indent(row.depth), row.path),
             ChangesRow::Folder(folder) => {
                 let mark = if folder.open { "-" } else { "+" };
-                format!(
-                    "{}{mark}{} {}",
-                    " ".repeat(folder.depth as usize),
-                    folder.name,
-                    folder.count
-                )
+                format!("{}{mark}{} {}", indent(folder.depth), folder.name, folder.count)
             }
         })
         .collect()
@@ -227,12 +226,12 @@ fn what_was_said_of_a_path_is_forgotten_once_it_is_synced() {
 
 #[test]
 fn only_what_makes_sense_can_be_chosen() {
+    use Resolution::{Both, Cached, Local, Remote};
     let mut conflict = change("a", State::LrNe, "conflict");
     let mut untracked = change("b", State::CrEq, "blocked");
     untracked.decidable = true;
     let rows = Rows::of(&[conflict.clone(), untracked, change("c", State::L, "upload")], &[]);
     let choices = |rows: &Rows, row| rows.change(row, 0, &Ticks::default()).choices;
-    use Resolution::{Both, Cached, Local, Remote};
     assert_eq!(choices(&rows, 0), [Local, Remote, Both]);
     assert_eq!(choices(&rows, 1), [Local, Remote]);
     assert_eq!(choices(&rows, 2), []);

@@ -62,7 +62,9 @@ impl Ticks {
                 }
             }
             SelectWhat::Paths { paths } => {
-                paths.iter().for_each(|path| self.select_path(rows, shown, path, ticked));
+                for path in paths {
+                    self.select_path(rows, shown, path, ticked);
+                }
             }
             SelectWhat::Rows { offset, count } => {
                 for path in shown.paths(rows, *offset, *count) {

@@ -19,106 +19,97 @@ pub(super) const RENAMED: &str = "output/tables/means-harbour.csv";
 
 type File = (String, Vec<u8>);
 
-/// All content of the sample.
-pub(super) struct Files;
+/// s1: what the survey is, the stations, the first year.
+pub(super) fn beginning() -> Vec<File> {
+    let mut files = vec![
+        file("README.txt", README),
+        file("input/stations.csv", &stations(&[])),
+        file("scripts/tides.py", TIDES_PY),
+    ];
+    files.extend(year(2024, 1.0));
+    files
+}
 
-impl Files {
-    pub(super) fn new() -> Self {
-        Self
-    }
+/// s2: photos and profiles.
+pub(super) fn field_trip() -> Vec<File> {
+    let photo = |n| (format!("input/photos/site-{n:02}.png"), image(320, 240, n));
+    let profile = |n| (format!("input/profiles/profile-{n:02}.csv"), profile(n, 0.0));
+    (1..=PHOTOS).map(photo).chain((1..=PROFILES).map(profile)).collect()
+}
 
-    /// s1: what the survey is, the stations, the first year.
-    pub(super) fn beginning(&self) -> Vec<File> {
-        let mut files = vec![
-            file("README.txt", README),
-            file("input/stations.csv", &stations(&[])),
-            file("scripts/tides.py", TIDES_PY),
-        ];
-        files.extend(year(2024, 1.0));
-        files
-    }
+/// s3: scripts.
+pub(super) fn scripts() -> Vec<File> {
+    vec![
+        file("scripts/clean.R", CLEAN_R),
+        file("scripts/summary.R", SUMMARY_R),
+        file("scripts/figures.py", FIGURES_PY),
+    ]
+}
 
-    /// s2: photos and profiles.
-    pub(super) fn field_trip(&self) -> Vec<File> {
-        let photo = |n| (format!("input/photos/site-{n:02}.png"), image(320, 240, n));
-        let profile = |n| (format!("input/profiles/profile-{n:02}.csv"), profile(n, 0.0));
-        (1..=PHOTOS).map(photo).chain((1..=PROFILES).map(profile)).collect()
-    }
+/// s4: one gauge in metres.
+pub(super) fn corrections() -> Vec<File> {
+    let months = [3, 4, 5].into_iter();
+    months.map(|m| (tide_path(2, 2024, m), tides(2, 2024, m, 0.3048))).collect()
+}
 
-    /// s3: scripts.
-    pub(super) fn scripts(&self) -> Vec<File> {
-        vec![
-            file("scripts/clean.R", CLEAN_R),
-            file("scripts/summary.R", SUMMARY_R),
-            file("scripts/figures.py", FIGURES_PY),
-        ]
-    }
+/// s5: the second year.
+pub(super) fn second_year() -> Vec<File> {
+    year(2025, 1.0)
+}
 
-    /// s4: one gauge in metres.
-    pub(super) fn corrections(&self) -> Vec<File> {
-        let months = [3, 4, 5].into_iter();
-        months.map(|m| (tide_path(2, 2024, m), tides(2, 2024, m, 0.3048))).collect()
-    }
+/// Photos that are still there when their folder gets its new name.
+pub(super) fn photo_names() -> Vec<String> {
+    (1..=PHOTOS).map(|n| format!("site-{n:02}.png")).collect()
+}
 
-    /// s5: the second year.
-    pub(super) fn second_year(&self) -> Vec<File> {
-        year(2025, 1.0)
+/// s7: what came of it.
+pub(super) fn results() -> Vec<File> {
+    let mut files = vec![
+        ("report/coast survey draft.pdf".to_owned(), document()),
+        ("output/tables/means-trial.csv".to_owned(), means(99)),
+        ("output/figures/draft.png".to_owned(), image(480, 320, 77)),
+        (MISNAMED.to_owned(), means(0)),
+    ];
+    for (n, station) in STATIONS.iter().enumerate().skip(1) {
+        let name = station.replace(' ', "-");
+        files.push((format!("output/tables/means-{name}.csv"), means(n as u64)));
     }
+    let figure =
+        |n: u64| (format!("output/figures/tide-curve-{n:02}.png"), image(480, 320, 100 + n));
+    files.extend((1..=8).map(figure));
+    files
+}
 
-    /// Photos that are still there when their folder gets its new name.
-    pub(super) fn photo_names(&self) -> Vec<String> {
-        (1..=PHOTOS).map(|n| format!("site-{n:02}.png")).collect()
-    }
+/// s8, which this folder does not have yet.
+pub(super) fn theirs() -> Vec<File> {
+    let mut files = vec![
+        file("input/stations.csv", &stations(&[(2, "2.15"), (4, "1.80")])),
+        file("scripts/tides.py", &TIDES_PY.replace("limit = 6.0", "limit = 7.5")),
+    ];
+    files.extend(
+        (PROFILES + 1..=PROFILES + 4)
+            .map(|n| (format!("input/profiles/profile-{n:02}.csv"), profile(n, 0.0))),
+    );
+    files.push(("input/profiles/profile-05.csv".to_owned(), profile(5, 0.4)));
+    files
+}
 
-    /// s7: what came of it.
-    pub(super) fn results(&self) -> Vec<File> {
-        let mut files = vec![
-            ("report/coast survey draft.pdf".to_owned(), document()),
-            ("output/tables/means-trial.csv".to_owned(), means(99)),
-            ("output/figures/draft.png".to_owned(), image(480, 320, 77)),
-            (MISNAMED.to_owned(), means(0)),
-        ];
-        for (n, station) in STATIONS.iter().enumerate().skip(1) {
-            let name = station.replace(' ', "-");
-            files.push((format!("output/tables/means-{name}.csv"), means(n as u64)));
-        }
-        let figure =
-            |n: u64| (format!("output/figures/tide-curve-{n:02}.png"), image(480, 320, 100 + n));
-        files.extend((1..=8).map(figure));
-        files
-    }
-
-    /// s8, which this folder does not have yet.
-    pub(super) fn theirs(&self) -> Vec<File> {
-        let mut files = vec![
-            file("input/stations.csv", &stations(&[(2, "2.15"), (4, "1.80")])),
-            file("scripts/tides.py", &TIDES_PY.replace("limit = 6.0", "limit = 7.5")),
-        ];
-        files.extend(
-            (PROFILES + 1..=PROFILES + 4)
-                .map(|n| (format!("input/profiles/profile-{n:02}.csv"), profile(n, 0.0))),
-        );
-        files.push(("input/profiles/profile-05.csv".to_owned(), profile(5, 0.4)));
-        files
-    }
-
-    /// What was changed here since the last sync.
-    pub(super) fn mine(&self) -> Vec<File> {
-        vec![
-            file("input/stations.csv", &stations(&[(2, "2.07"), (5, "0.95")])),
-            file("scripts/summary.R", &SUMMARY_R.replace("na.rm = FALSE", "na.rm = TRUE")),
-            (tide_path(0, 2025, 12), tides(0, 2025, 12, 1.02)),
-            file("notes/questions for the field team.txt", NOTES),
-            ("output/figures/storm-surge.png".to_owned(), image(480, 320, 200)),
-        ]
-    }
+/// What was changed here since the last sync.
+pub(super) fn mine() -> Vec<File> {
+    vec![
+        file("input/stations.csv", &stations(&[(2, "2.07"), (5, "0.95")])),
+        file("scripts/summary.R", &SUMMARY_R.replace("na.rm = FALSE", "na.rm = TRUE")),
+        (tide_path(0, 2025, 12), tides(0, 2025, 12, 1.02)),
+        file("notes/questions for the field team.txt", NOTES),
+        ("output/figures/storm-surge.png".to_owned(), image(480, 320, 200)),
+    ]
 }
 
 fn file(path: &str, text: &str) -> File {
     (path.to_owned(), text.as_bytes().to_vec())
 }
 
-/// Numbers that repeat with their seed (SplitMix64).
+/// Numbers that repeat with their seed (`SplitMix64`).
 struct Dice(u64);
 
 impl Dice {
@@ -283,7 +274,7 @@ fn document() -> Vec<u8> {
     let table = text.len();
     let _ = write!(text, "xref\n0 {}\n0000000000 65535 f \n", objects.len() + 1);
     for place in places {
-        let _ = write!(text, "{place:010} 00000 n \n");
+        let _ = writeln!(text, "{place:010} 00000 n ");
     }
     let _ = write!(
         text,

@@ -28,7 +28,6 @@ use dsg_engine::project::{InitOptions, Project};
 use dsg_engine::report::{Signature, SyncOptions};
 use jiff::{SignedDuration, Timestamp};
 
-use content::Files;
 pub(super) use remove::Doomed;
 pub(super) use remove::is_project;
 
@@ -88,7 +87,6 @@ pub(super) fn create(place: &Path, monitor: &Monitor) -> Result<PathBuf, ApiErro
 struct Story<'a> {
     place: PathBuf,
     monitor: &'a Monitor,
-    files: Files,
     now: Timestamp,
     /// Every path that was ever made in the project.
     made: BTreeSet<String>,
@@ -98,7 +96,7 @@ impl<'a> Story<'a> {
     fn begin(place: &Path, monitor: &'a Monitor) -> Outcome<Self> {
         let place = fs::canonicalize(place).map_err(|e| Failure::io("open", place, e))?;
         let now = Timestamp::now();
-        Ok(Self { place, monitor, files: Files::new(), now, made: BTreeSet::new() })
+        Ok(Self { place, monitor, now, made: BTreeSet::new() })
     }
 
     fn tell(&mut self) -> Outcome<PathBuf> {
@@ -108,7 +106,7 @@ impl<'a> Story<'a> {
         self.monitor.phase(Phase::Staging, Some(8), None);
         let silent = Monitor::silent();
 
-        self.write(&root, 45, self.files.beginning())?;
+        self.write(&root, 45, content::beginning())?;
         let options = InitOptions {
             address: Address::Local(self.place.join(REPOSITORY)),
             name: Some(PROJECT.to_owned()),
@@ -121,35 +119,35 @@ impl<'a> Story<'a> {
         let away = self.place.join(COLLEAGUE);
         let (mut theirs, _) = Project::clone_from(mine.address(), &away, &silent)?;
 
-        self.write(&away, 38, self.files.field_trip())?;
+        self.write(&away, 38, content::field_trip())?;
         self.sync(&mut theirs, FIELD, 38, "Photos and beach profiles of the first field trip")?;
-        self.catch_up(&mut mine)?;
-        self.write(&root, 30, self.files.scripts())?;
+        catch_up(&mut mine)?;
+        self.write(&root, 30, content::scripts())?;
         self.sync(&mut mine, ANALYST, 30, "Scripts that clean and sum up the tables")?;
-        self.catch_up(&mut theirs)?;
-        self.write(&away, 21, self.files.corrections())?;
+        catch_up(&mut theirs)?;
+        self.write(&away, 21, content::corrections())?;
         remove_file(&away.join(content::BLURRED))?;
         self.sync(&mut theirs, FIELD, 21, "Gauge 3 was read in feet; blurred photo removed")?;
-        self.catch_up(&mut mine)?;
-        self.write(&root, 14, self.files.second_year())?;
+        catch_up(&mut mine)?;
+        self.write(&root, 14, content::second_year())?;
         self.sync(&mut mine, ANALYST, 14, "Second year of tide tables")?;
-        self.catch_up(&mut theirs)?;
+        catch_up(&mut theirs)?;
         rename(&away, "input/photos", "input/site photos")?;
-        let photos = self.files.photo_names().into_iter();
+        let photos = content::photo_names().into_iter();
         self.made.extend(photos.map(|name| format!("input/site photos/{name}")));
         self.sync(&mut theirs, FIELD, 9, "Photos in a folder with a clear name")?;
-        self.catch_up(&mut mine)?;
-        self.write(&root, 4, self.files.results())?;
+        catch_up(&mut mine)?;
+        self.write(&root, 4, content::results())?;
         self.sync(&mut mine, ANALYST, 4, "Monthly means, figures and the draft report")?;
-        self.catch_up(&mut theirs)?;
+        catch_up(&mut theirs)?;
 
-        self.write(&away, 1, self.files.theirs())?;
+        self.write(&away, 1, content::theirs())?;
         remove_file(&away.join(content::OBSOLETE))?;
         self.sync(&mut theirs, FIELD, 1, "Second field trip; station list corrected")?;
         drop(theirs);
         remove::take_away(&away);
 
-        self.write(&root, 0, self.files.mine())?;
+        self.write(&root, 0, content::mine())?;
         remove_file(&root.join(content::UNWANTED))?;
         rename(&root, content::MISNAMED, content::RENAMED)?;
         self.made.insert(content::RENAMED.to_owned());
@@ -186,11 +184,6 @@ impl<'a> Story<'a> {
         self.step()
     }
 
-    /// Brings the other one's work here; nothing is published by that.
-    fn catch_up(&self, project: &mut Project) -> Outcome<()> {
-        project.sync(&SyncOptions::default(), &Monitor::silent()).map(drop)
-    }
-
     fn step(&self) -> Outcome<()> {
         self.monitor.advanced(1, 0);
         self.monitor.check()
@@ -203,6 +196,11 @@ impl<'a> Story<'a> {
     fn at(&self, days: i64) -> Timestamp {
         self.now - SignedDuration::from_hours(24 * days)
     }
+}
+
+/// Brings the other one's work here; nothing is published by that.
+fn catch_up(project: &mut Project) -> Outcome<()> {
+    project.sync(&SyncOptions::default(), &Monitor::silent()).map(drop)
 }
 
 fn remove_file(path: &Path) -> Outcome<()> {

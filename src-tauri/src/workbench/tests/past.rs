@@ -48,8 +48,8 @@ fn at(id: &str, path: &str) -> PathRef {
     PathRef { id: id.into(), path: path.into() }
 }
 
-fn content(path: &str, at: ContentAt) -> Option<ContentRef> {
-    Some(ContentRef { path: path.into(), at })
+fn content(path: &str, at: ContentAt) -> ContentRef {
+    ContentRef { path: path.into(), at }
 }
 
 #[test]
@@ -69,8 +69,8 @@ fn a_change_is_told_with_its_versions_and_what_comes_of_it() -> Outcome {
 
     let preview = ShowPreview {
         id: id.clone(),
-        left: content("input/a.csv", ContentAt::Cached),
-        right: content("input/a.csv", ContentAt::Local),
+        left: Some(content("input/a.csv", ContentAt::Cached)),
+        right: Some(content("input/a.csv", ContentAt::Local)),
     };
     let shown = desk.bench.preview(preview).map_err(said)?;
     let PreviewContent::Table(table) = shown.content else { return Err("no table".into()) };
@@ -90,7 +90,7 @@ fn nothing_outside_is_previewed() -> Outcome {
         (".dsg/trash/../state.db", ContentAt::Trash),
         ("/etc/hostname", ContentAt::Trash),
     ] {
-        let request = ShowPreview { id: id.clone(), left: None, right: content(path, place) };
+        let request = ShowPreview { id: id.clone(), left: None, right: Some(content(path, place)) };
         let shown = desk.bench.preview(request);
         assert!(shown.is_err() || shown.is_ok_and(|p| p.right.is_none()), "{path}");
     }
@@ -170,8 +170,11 @@ fn what_was_replaced_is_in_the_trash_and_comes_back() -> Outcome {
     let row = trash.rows.first().ok_or("the trash is empty")?;
     assert_eq!((trash.files, row.path.as_str(), row.taken), (1, "input/a.csv", true));
     assert_eq!(row.why, "Replaced by restoring s1.");
-    let shown =
-        ShowPreview { id: id.clone(), left: None, right: content(&row.item, ContentAt::Trash) };
+    let shown = ShowPreview {
+        id: id.clone(),
+        left: None,
+        right: Some(content(&row.item, ContentAt::Trash)),
+    };
     assert!(desk.bench.preview(shown).map_err(said)?.right.is_some());
     let back = RestoreTrash { id: id.clone(), item: row.item.clone() };
     let back = desk.bench.trash_restore(back).map_err(said)?;
