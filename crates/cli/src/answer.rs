@@ -8,7 +8,8 @@ use dsg_core::path::RepoPath;
 use dsg_core::plan::Resolution;
 use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
 use dsg_engine::report::{
-    ChainCheck, CleanReport, CopyState, Difference, FileCheck, SnapshotCheck, Status, SyncReport,
+    ChainCheck, CleanReport, CopyState, Difference, FileCheck, PathVersion, RestoreReport,
+    SnapshotCheck, Status, SyncReport,
 };
 
 /// What a use case gave.
@@ -43,6 +44,24 @@ pub(crate) enum Answer {
         to: Option<SnapshotId>,
         /// What differs.
         differences: Vec<Difference>,
+    },
+    /// `blame`.
+    Versions {
+        /// Of this path.
+        path: String,
+        /// Newest first.
+        versions: Vec<PathVersion>,
+    },
+    /// `restore`, `snapfetch`.
+    Restored {
+        /// From this snapshot.
+        snapshot: SnapshotId,
+        /// What came of it.
+        report: RestoreReport,
+        /// Nothing was done yet.
+        dry_run: bool,
+        /// What came back waits for the next sync.
+        pending: bool,
     },
     /// `list-files`.
     Files {
@@ -111,6 +130,7 @@ impl Answer {
                 | Self::Attached(_)
                 | Self::Synced(_)
                 | Self::Resolved { .. }
+                | Self::Restored { dry_run: false, .. }
                 | Self::Prepared
         )
     }

@@ -71,6 +71,36 @@ pub(crate) enum Command {
         #[arg(value_name = "sB")]
         to: Option<String>,
     },
+    /// Show the versions of a path: who changed it, when and why
+    Blame {
+        /// The path, from the project's root
+        #[arg(value_hint = ValueHint::FilePath)]
+        path: String,
+    },
+    /// Bring files of a snapshot back into this folder, as pending changes
+    Restore {
+        /// From which snapshot, e.g. s3
+        #[arg(value_name = "sN")]
+        snapshot: String,
+        /// Files and folders, from the project's root; without any, everything
+        #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
+        paths: Vec<String>,
+        /// Only show what would be done
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Write files of a snapshot into a folder outside the project
+    Snapfetch {
+        /// From which snapshot, e.g. s3
+        #[arg(value_name = "sN")]
+        snapshot: String,
+        /// Files and folders, from the project's root
+        #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
+        paths: Vec<String>,
+        /// The folder; beside the project and named after it and the snapshot, if not given
+        #[arg(short, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        output: Option<PathBuf>,
+    },
     /// List the files of a snapshot
     ListFiles {
         /// Which; the newest if not given

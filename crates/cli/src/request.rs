@@ -88,6 +88,29 @@ pub(crate) enum Deed {
         /// The newer one; the folder if none.
         to: Option<SnapshotId>,
     },
+    /// Show the versions of a path.
+    Blame {
+        /// Which.
+        path: String,
+    },
+    /// Bring files back.
+    Restore {
+        /// From which snapshot.
+        snapshot: SnapshotId,
+        /// Which; none for everything.
+        paths: Vec<String>,
+        /// Only show it.
+        dry_run: bool,
+    },
+    /// Write files elsewhere.
+    Fetch {
+        /// From which snapshot.
+        snapshot: SnapshotId,
+        /// Which.
+        paths: Vec<String>,
+        /// Where to, absolute; none for beside the project.
+        into: Option<PathBuf>,
+    },
     /// List files.
     ListFiles {
         /// Of which snapshot; the head if none.
@@ -171,6 +194,14 @@ fn deed(command: Command, start: &Path) -> Outcome<Deed> {
         }
         Command::Log { limit } => Deed::Log { limit },
         Command::Diff { from, to } => Deed::Diff { from: snapshot(from)?, to: snapshot(to)? },
+        Command::Blame { path } => Deed::Blame { path },
+        Command::Restore { snapshot: id, paths, dry_run } => {
+            Deed::Restore { snapshot: one_snapshot(&id)?, paths, dry_run }
+        }
+        Command::Snapfetch { snapshot: id, paths, output } => {
+            let into = output.map(|dir| tidy(&start.join(dir)));
+            Deed::Fetch { snapshot: one_snapshot(&id)?, paths, into }
+        }
         Command::ListFiles { snapshot: id } => Deed::ListFiles { snapshot: snapshot(id)? },
         Command::ValidateFile { path } => Deed::ValidateFile { path },
         Command::ValidateSnapshot { snapshot: id, deep } => {
@@ -201,7 +232,11 @@ fn address(text: &str, start: &Path) -> Outcome<Address> {
 }
 
 fn snapshot(text: Option<String>) -> Outcome<Option<SnapshotId>> {
-    text.map(|t| t.parse().map_err(|e| usage(format!("{e}.")))).transpose()
+    text.map(|text| one_snapshot(&text)).transpose()
+}
+
+fn one_snapshot(text: &str) -> Outcome<SnapshotId> {
+    text.parse().map_err(|e| usage(format!("{e}.")))
 }
 
 fn resolution(how: &How) -> Resolution {

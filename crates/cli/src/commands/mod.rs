@@ -1,5 +1,6 @@
 //! One use case of the engine for each request. Nothing is printed here.
 
+mod back;
 mod generate;
 mod history;
 mod work;
@@ -42,6 +43,13 @@ pub(crate) fn run(request: &Request, monitor: &Monitor) -> Outcome<Answer> {
         }
         Deed::Log { limit } => Ok(Answer::Log(open()?.log(None, *limit)?)),
         Deed::Diff { from, to } => history::diff(&mut open()?, *from, *to, monitor),
+        Deed::Blame { path } => back::blame(&open()?, &request.start, path),
+        Deed::Restore { snapshot, paths, dry_run } => {
+            back::restore(&mut open()?, &request.start, *snapshot, paths, *dry_run, monitor)
+        }
+        Deed::Fetch { snapshot, paths, into } => {
+            back::fetch(&open()?, &request.start, *snapshot, paths, into.as_deref(), monitor)
+        }
         Deed::ListFiles { snapshot } => history::list_files(&mut open()?, *snapshot),
         Deed::ValidateFile { path } => {
             history::validate_file(&mut open()?, &request.start, path, monitor)

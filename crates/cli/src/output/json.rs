@@ -7,7 +7,7 @@ use dsg_core::plan::Resolution;
 use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
 use dsg_engine::report::{
     ChainCheck, CleanReport, ContentCheck, CopyState, Counts, Difference, DifferenceKind,
-    FileCheck, Status, StatusChange, SyncReport,
+    FileCheck, PathVersion, RestoreReport, Status, StatusChange, SyncReport,
 };
 use serde_json::{Map, Value, json};
 
@@ -29,6 +29,14 @@ pub(crate) fn document(answer: &Answer) -> String {
         Answer::Diff { from, to, differences } => json!({
             "from": id(*from), "to": id(*to), "differences": differences.iter().map(difference).collect::<Vec<_>>(),
         }),
+        Answer::Versions { path, versions } => {
+            let versions: Vec<_> = versions.iter().map(version).collect();
+            json!({"path": path, "versions": versions})
+        }
+        Answer::Restored { snapshot, report, dry_run, .. } => {
+            let restored = restored(*snapshot, report);
+            if *dry_run { with(restored, [("dry_run", json!(true))]) } else { restored }
+        }
         Answer::Files { snapshot, files } => {
             let files: Vec<_> = files
                 .iter()
@@ -151,6 +159,29 @@ fn sync(report: &SyncReport) -> Value {
         "conflicts": report.conflicts,
         "skipped": skipped,
         "renamed": renamed,
+    })
+}
+
+fn version(version: &PathVersion) -> Value {
+    let header = &version.header;
+    json!({
+        "snapshot": header.id.to_string(), "until": version.until.to_string(),
+        "author": header.authorship.author, "message": header.authorship.message,
+        "time": header.authorship.time.to_string(),
+        "deleted": version.entry.is_none(), "entry": version.entry.as_ref().map(entry),
+    })
+}
+
+fn restored(snapshot: SnapshotId, report: &RestoreReport) -> Value {
+    let skipped: Vec<_> = report
+        .skipped
+        .iter()
+        .map(|(path, reason)| json!({"path": path, "reason": reason}))
+        .collect();
+    json!({
+        "snapshot": snapshot.to_string(), "folder": report.folder.display().to_string(),
+        "added": report.added, "replaced": report.replaced, "deleted": report.deleted,
+        "unchanged": report.unchanged, "bytes": report.bytes, "skipped": skipped,
     })
 }
 

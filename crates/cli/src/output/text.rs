@@ -14,6 +14,7 @@ use dsg_engine::report::{
 use super::{Style, Tone, count, quoted, shown, size};
 use crate::answer::{Answer, Setup};
 
+mod back;
 mod status;
 
 /// How many paths an error names.
@@ -34,6 +35,10 @@ pub(crate) fn of(answer: &Answer, style: &Style) -> String {
         Answer::Resolved { paths, resolution } => resolved(paths, *resolution),
         Answer::Log(headers) => headers.iter().map(|h| header(h, style)).collect(),
         Answer::Diff { from, to, differences } => diff(*from, *to, differences, style),
+        Answer::Versions { path, versions } => back::versions(path, versions, style),
+        Answer::Restored { snapshot, report, dry_run, pending } => {
+            back::restored(*snapshot, report, *dry_run, *pending, style)
+        }
         Answer::Files { files, .. } => {
             files.iter().map(|(path, entry)| listed(path, entry, style)).collect()
         }
@@ -421,6 +426,7 @@ fn clean(report: &CleanReport, style: &Style) -> String {
 #[cfg(test)]
 mod tests {
     use dsg_core::failure::Code;
+    use dsg_engine::report::Reach;
     use jiff::tz::TimeZone;
 
     use super::*;

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
 mod attach;
+mod back;
 mod conflicts;
 mod crash;
 mod damage;
