@@ -247,7 +247,8 @@ fn blockers_are_counted_in_words() {
     assert_eq!(some().undecided_matching("C/"), ["c/conflict"]);
 }
 
-/// In a release build a key takes under 50 ms; an unoptimised one gets more.
+/// In a release build a key takes under 50 ms. An unoptimised one on a busy machine gets far more:
+/// there, only work that grows faster than the rows is found out.
 #[test]
 fn a_filter_key_on_100_000_rows_is_fast() {
     let path = |n: usize| {
@@ -258,11 +259,14 @@ fn a_filter_key_on_100_000_rows_is_fast() {
     let folders = Folders::default();
     for layout in [Layout::List, Layout::Tree] {
         let view = ChangesView { layout, ..view("STATION 07/readings-0", &PENDING) };
-        let begun = Instant::now();
-        let shown = Shown::new(&rows, &view, &folders);
-        let took = begun.elapsed();
-        assert_eq!(shown.matching().len(), 10_000);
-        let allowed = if cfg!(debug_assertions) { 1000 } else { 50 };
-        assert!(took < Duration::from_millis(allowed), "{layout:?}: {took:?}");
+        let key = || {
+            let begun = Instant::now();
+            let shown = Shown::new(&rows, &view, &folders);
+            assert_eq!(shown.matching().len(), 10_000);
+            begun.elapsed()
+        };
+        let took = (0..3).map(|_| key()).min();
+        let allowed = if cfg!(debug_assertions) { 5000 } else { 50 };
+        assert!(took < Some(Duration::from_millis(allowed)), "{layout:?}: {took:?}");
     }
 }
