@@ -326,7 +326,9 @@ mod tests {
             "dsg resolve a",
             "dsg resolve a --local --both",
             "dsg resolve --local",
-            "dsg blame a",
+            "dsg blame",
+            "dsg restore 3",
+            "dsg snapfetch s1",
             "dsg -q -v status",
             "dsg",
         ] {
