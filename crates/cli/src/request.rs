@@ -319,6 +319,7 @@ mod tests {
             "dsg diff 3",
             "dsg sync --allow everything",
             "dsg list-files --snapshot s0",
+            "dsg restore 3",
         ] {
             assert_eq!(understand(line).err().map(|f| f.code), Some(Code::Usage), "{line}");
         }
