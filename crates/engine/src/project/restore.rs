@@ -269,6 +269,7 @@ impl Project {
                 base: None,
                 publishes: false,
                 restores: true,
+                deeds: steps.len() as u64,
                 config: rules.clone(),
                 seen_config: None,
                 repository: endpoint.info().id.clone(),
