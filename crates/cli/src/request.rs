@@ -328,7 +328,6 @@ mod tests {
             "dsg resolve a --local --both",
             "dsg resolve --local",
             "dsg blame",
-            "dsg restore 3",
             "dsg snapfetch s1",
             "dsg -q -v status",
             "dsg",
