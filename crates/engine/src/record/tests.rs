@@ -71,6 +71,7 @@ fn record_of(root: &Dir, deeds: usize) -> Record {
         transaction: "t1".into(),
         base: None,
         publishes: true,
+        restores: false,
         config: SharedConfig::new("p"),
         seen_config: None,
         repository: "r".into(),
