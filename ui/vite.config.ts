@@ -8,5 +8,16 @@ export default defineConfig({
   clearScreen: false,
   server: { port: 5173, strictPort: true },
   build: { target: 'es2022', assetsInlineLimit: 0, modulePreload: { polyfill: false } },
-  test: { environment: 'happy-dom', include: ['tests/**/*.test.ts'] },
+  test: {
+    projects: [
+      {
+        extends: true,
+        test: { name: 'parts', environment: 'happy-dom', include: ['tests/*.test.ts'] },
+      },
+      {
+        extends: true,
+        test: { name: 'screens', environment: 'node', include: ['tests/browser/*.test.ts'] },
+      },
+    ],
+  },
 });

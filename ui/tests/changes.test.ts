@@ -1,150 +1,199 @@
 import { describe, expect, it, vi } from 'vitest';
 
-import type { ChangeRow, ListChanges } from '../src/lib/bindings/api';
-import { Changes, PAGE } from '../src/lib/state/changes.svelte';
-import { FakePlatform, apiError } from './fake';
-import { changesPage, conflict, row } from './fixtures';
+import type { ChangeRow } from '../src/lib/bindings/api';
+import { Project } from '../src/lib/state/project.svelte';
+import { world } from './app';
+import { apiError } from './fake';
+import { added, conflict, incoming, row } from './fixtures';
 
 const settled = () => new Promise((done) => setTimeout(done));
-const many = (n: number) => Array.from({ length: n }, (_, i) => row(`f${i}`));
 
-function changesOf(rows: ChangeRow[], revision = () => 1) {
-  const platform = new FakePlatform({
-    changes_list: (request) => changesPage(rows, request, { revision: revision() }),
-    conflict_resolve: () => null,
-  });
-  return { platform, changes: new Changes(platform, 'p1') };
+async function changesOf(rows: ChangeRow[]) {
+  const { platform, changes: engine } = world({ changes: rows });
+  const project = new Project(platform, 'p1');
+  await project.changes.reload();
+  return { platform, engine, project, changes: project.changes };
 }
 
-describe('paging', () => {
-  it('fetches only the pages that are looked at', async () => {
-    const { platform, changes } = changesOf(many(10 * PAGE));
-    await changes.reload();
-    changes.show(5 * PAGE - 3, 5 * PAGE + 3);
-    await settled();
-    expect(platform.requests('changes_list').map(({ offset }) => offset / PAGE)).toEqual([0, 4, 5]);
-    expect(changes.row(5 * PAGE + 2)?.path).toBe(`f${5 * PAGE + 2}`);
-    expect(changes.row(7 * PAGE)).toBeUndefined();
-  });
-
-  it('asks for a page once, however often it comes into view', async () => {
-    const { platform, changes } = changesOf(many(2 * PAGE));
-    await changes.reload();
-    changes.show(0, 10);
-    changes.show(1, 11);
-    await settled();
-    expect(platform.requests('changes_list')).toHaveLength(1);
-  });
-
-  it('drops the pages of an older revision', async () => {
-    let revision = 1;
-    const { changes } = changesOf(many(3 * PAGE), () => revision);
-    await changes.reload();
-    revision = 2;
-    changes.show(PAGE, PAGE + 5);
-    await settled();
-    expect(changes.page?.revision).toBe(2);
-    expect(changes.row(0)).toBeUndefined();
-    expect(changes.row(PAGE)?.path).toBe(`f${PAGE}`);
-  });
-
-  it('ignores a late answer to an older question', async () => {
-    const waiting: { request: ListChanges; answer: (rows: ChangeRow[]) => void }[] = [];
-    const platform = new FakePlatform({
-      changes_list: (request) =>
-        new Promise((done) =>
-          waiting.push({ request, answer: (rows) => done(changesPage(rows, request)) }),
-        ),
-    });
-    const changes = new Changes(platform, 'p1');
-    const first = changes.reload();
-    const second = changes.reload();
-    waiting[1]?.answer([row('new')]);
-    await second;
-    waiting[0]?.answer([row('old')]);
-    await first;
-    expect(changes.row(0)?.path).toBe('new');
-  });
-
-  it('goes back to the start when the list became shorter than where it stood', async () => {
-    const rows = many(3 * PAGE);
-    const { changes } = changesOf(rows);
-    await changes.reload();
-    changes.show(2 * PAGE, 2 * PAGE + 5);
-    await settled();
-    rows.length = 4;
-    await changes.reload();
-    await settled();
-    expect(changes.page?.matching).toBe(4);
-    expect(changes.row(0)?.path).toBe('f0');
-  });
-
-  it('keeps the rows and says so when an answer fails', async () => {
-    const { platform, changes } = changesOf(many(3));
-    await changes.reload();
-    platform.answers.changes_list = () => {
-      throw apiError('offline', 'No route to host');
-    };
-    await changes.reload();
-    expect(changes.error?.code).toBe('offline');
-    expect(changes.row(0)?.path).toBe('f0');
-  });
-});
-
-describe('filter and groups', () => {
+describe('how rows are looked at', () => {
   it('asks once typing pauses, with the text', async () => {
+    const { platform, changes } = await changesOf([row('a'), row('ab')]);
     vi.useFakeTimers();
-    const { platform, changes } = changesOf(many(3));
     changes.setFilter('a');
-    changes.setFilter('ab');
+    changes.setFilter('ab ');
     await vi.advanceTimersByTimeAsync(500);
     vi.useRealTimers();
-    expect(platform.requests('changes_list').map(({ filter }) => filter)).toEqual(['ab']);
-  });
-
-  it('leaves out a group that is switched off', async () => {
-    const { platform, changes } = changesOf([row('x', { group: 'blocked' })]);
-    await changes.reload();
+    const filters = platform.requests('changes_list').map(({ view }) => view.filter);
+    expect(filters).toEqual(['', 'ab']);
     expect(changes.page?.matching).toBe(1);
-    changes.toggleGroup('blocked');
+  });
+
+  it('leaves out a group that is switched off, and looks for ignored ones only when asked', async () => {
+    const { platform, changes } = await changesOf([row('x'), incoming('y')]);
+    expect(platform.requests('changes_list')[0]?.view.groups).not.toContain('ignored');
+    changes.toggleGroup('incoming');
     await settled();
-    expect(changes.page?.matching).toBe(0);
-    expect(platform.requests('changes_list').at(-1)?.groups).not.toContain('blocked');
+    expect(changes.page?.matching).toBe(1);
+    changes.toggleGroup('ignored');
+    await settled();
+    expect(platform.requests('changes_list').at(-1)?.view.groups).toContain('ignored');
+    changes.showAll();
+    await settled();
+    expect(changes.page?.matching).toBe(2);
+  });
+
+  it('asks for order and layout, and begins at the top', async () => {
+    const { platform, changes } = await changesOf([row('a', { size: 1 }), row('b', { size: 9 })]);
+    changes.choose(1);
+    changes.sortBy('size', true);
+    await settled();
+    expect(changes.rows.row(0)?.path).toBe('b');
+    expect(changes.active).toBe(0);
+    changes.layOut('tree');
+    await settled();
+    expect(platform.requests('changes_list').at(-1)?.view).toMatchObject({
+      sort: 'size',
+      descending: true,
+      layout: 'tree',
+    });
+  });
+
+  it('keeps the chosen row chosen, wherever it moves to', async () => {
+    const { changes, engine, project } = await changesOf([row('b'), row('c')]);
+    changes.choose(1);
+    engine.rows = [row('a'), ...engine.rows];
+    engine.revision += 1;
+    project.handle({ kind: 'changes_changed', id: 'p1', revision: engine.revision });
+    await settled();
+    expect(changes.active).toBe(2);
+    expect(changes.change?.path).toBe('c');
+  });
+
+  it('stays in the list when its end went away', async () => {
+    const { changes, engine } = await changesOf([row('a'), row('b')]);
+    changes.choose(1);
+    engine.rows = [row('a')];
+    await changes.reload();
+    expect(changes.active).toBe(0);
   });
 });
 
-describe('selection', () => {
-  it('takes everything until something is left out, and Rust sums it up', async () => {
-    const { changes } = changesOf(many(3));
-    await changes.reload();
-    expect(changes.page?.selected.count).toBe(3);
-    changes.toggle('f1');
+describe('what the next sync takes', () => {
+  it('is kept by Rust, which sums it up', async () => {
+    const { platform, changes } = await changesOf([row('a'), row('b')]);
+    expect(changes.page?.selected).toMatchObject({ count: 2, of: 2 });
+    changes.toggle(changes.rows.row(0)!);
     await settled();
-    expect(changes.selection).toEqual({ kind: 'all_but', paths: ['f1'] });
-    expect(changes.includes('f1')).toBe(false);
-    expect(changes.included).toBe('some');
-    expect(changes.page?.selected.count).toBe(2);
-    changes.toggle('f1');
-    expect(changes.included).toBe('all');
+    expect(changes.page?.selected.count).toBe(1);
+    expect(changes.page?.ticked).toBe('some');
+    expect(platform.requests('changes_select')).toMatchObject([
+      { what: { kind: 'paths', paths: ['a'] }, ticked: false },
+    ]);
   });
 
-  it('starts from nothing after everything was left out', async () => {
-    const { changes } = changesOf(many(3));
-    await changes.reload();
-    changes.toggleAll();
-    expect(changes.included).toBe('none');
-    changes.toggle('f2');
-    expect(changes.selection).toEqual({ kind: 'only', paths: ['f2'] });
-    expect(changes.includes('f2')).toBe(true);
-    expect(changes.includes('f0')).toBe(false);
+  it('takes a folder of the tree as a whole', async () => {
+    const { changes } = await changesOf([row('in/a'), row('in/b'), row('out/c')]);
+    changes.layOut('tree');
+    await settled();
+    changes.toggle(changes.rows.row(0)!);
+    await settled();
+    expect(changes.rows.row(0)).toMatchObject({ kind: 'folder', path: 'in', ticked: 'none' });
+    expect(changes.page?.selected.count).toBe(1);
+    await changes.expand('in', false);
+    await settled();
+    expect(changes.rows.total).toBe(3);
+  });
+
+  it('ticks nothing that cannot be', async () => {
+    const { platform, changes } = await changesOf([conflict('c')]);
+    changes.toggle(changes.rows.row(0)!);
+    expect(platform.requests('changes_select')).toEqual([]);
   });
 });
 
-it('tells Rust how a conflict ends, and asks what that changed', async () => {
-  const { platform, changes } = changesOf([conflict('a')]);
-  await changes.resolve('a', 'both');
-  expect(platform.requests('conflict_resolve')).toEqual([
-    { id: 'p1', paths: ['a'], matching: null, resolution: 'both' },
-  ]);
-  expect(platform.requests('changes_list')).toHaveLength(1);
+describe('decisions and deeds', () => {
+  it('tells Rust how a conflict ends, and asks what that changed', async () => {
+    const { platform, changes } = await changesOf([conflict('a')]);
+    await changes.resolve(['a'], 'both');
+    await settled();
+    expect(platform.requests('conflict_resolve')).toEqual([
+      { id: 'p1', paths: ['a'], matching: null, resolution: 'both' },
+    ]);
+    expect(changes.change?.resolution).toBe('both');
+  });
+
+  it('decides what the filter leaves', async () => {
+    const { platform, changes } = await changesOf([conflict('a'), conflict('b')]);
+    changes.setFilter('a');
+    await changes.resolveShown('remote');
+    expect(platform.requests('conflict_resolve')).toMatchObject([{ paths: [], matching: 'a' }]);
+  });
+
+  it('says what a restore and a rule brought about', async () => {
+    const { changes } = await changesOf([row('a')]);
+    await changes.revert('a');
+    expect(changes.told).toContain('in the trash');
+    await changes.ignore({ kind: 'suffix', suffix: '.csv' });
+    expect(changes.told).toBe('All *.csv are left alone from now on.');
+  });
+
+  it('says why something did not happen, and keeps the rows', async () => {
+    const { platform, changes } = await changesOf([row('a')]);
+    platform.answers.changes_revert = () => {
+      throw apiError('offline', 'The repository does not answer.');
+    };
+    await changes.revert('a');
+    expect(changes.error?.code).toBe('offline');
+    expect(changes.told).toBeNull();
+    expect(changes.change?.path).toBe('a');
+  });
+});
+
+describe('the change that is looked at', () => {
+  const look = async (change: ChangeRow) => {
+    const { platform, project } = await changesOf([change]);
+    project.detail.look(change.path);
+    await vi.waitFor(() => expect(project.detail.detail.value).not.toBeNull());
+    project.detail.show();
+    await settled();
+    return { platform, detail: project.detail };
+  };
+
+  it('compares both sides of a conflict first, and anything else on demand', async () => {
+    const { platform, detail } = await look(conflict('a.csv'));
+    expect(detail.pairs).toEqual(['local-remote', 'cached-local', 'cached-remote']);
+    expect(platform.requests('preview')).toMatchObject([
+      { left: { at: { kind: 'local' } }, right: { at: { kind: 'remote' } } },
+    ]);
+    detail.compare('cached-remote');
+    detail.show();
+    expect(platform.requests('preview').at(-1)).toMatchObject({
+      left: { at: { kind: 'cached' } },
+      right: { at: { kind: 'remote' } },
+    });
+  });
+
+  it.each([
+    [row('a.csv'), 'cached-local'],
+    [incoming('a.csv'), 'cached-remote'],
+    [added('a.csv'), 'local'],
+  ])('shows what fits best', async (change, pair) => {
+    expect((await look(change)).detail.pair).toBe(pair);
+  });
+
+  it('finds the former version of what moved where it was', async () => {
+    const { platform } = await look(
+      row('new/a.csv', { action: 'move_remote', oldPath: 'old/a.csv' }),
+    );
+    expect(platform.requests('preview')).toMatchObject([
+      { left: { path: 'old/a.csv' }, right: { path: 'new/a.csv' } },
+    ]);
+  });
+
+  it('asks only for the row where the keyboard stops', async () => {
+    const { platform, project } = await changesOf([row('a'), row('b'), row('c')]);
+    for (const path of ['a', 'b', 'c']) project.detail.look(path);
+    await vi.waitFor(() => expect(project.detail.detail.value?.row.path).toBe('c'));
+    expect(platform.requests('change_detail').map(({ path }) => path)).toEqual(['c']);
+  });
 });

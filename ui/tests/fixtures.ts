@@ -1,14 +1,17 @@
 import type {
   ChangeRow,
-  ChangesPage,
+  DifferenceRow,
   FolderPreview,
-  Group,
-  ListChanges,
+  PathVersion,
   ProjectSummary,
-  ResolveConflicts,
   SnapshotRow,
   SyncReport,
+  TrashRow,
+  Version,
 } from '../src/lib/bindings/api';
+
+export const hoursAgo = (hours: number) =>
+  new Date(Date.now() - hours * 3_600_000).toISOString().replace(/\.\d+Z/, 'Z');
 
 /** A project that is in sync, unless told otherwise. */
 export function project(more: Partial<ProjectSummary> = {}): ProjectSummary {
@@ -20,26 +23,64 @@ export function project(more: Partial<ProjectSummary> = {}): ProjectSummary {
     guarantee: 'ZFS · atomic',
     status: { kind: 'in_sync' },
     watch: { kind: 'watching' },
+    sample: false,
     ...more,
   };
 }
 
 /** A local change, unless told otherwise. */
 export function row(path: string, more: Partial<ChangeRow> = {}): ChangeRow {
+  const size = more.size === undefined ? 1000 : more.size;
   return {
     path,
     oldPath: null,
+    depth: 0,
     state: 'LCR.C_eq_R',
     action: 'upload',
     group: 'outgoing',
-    size: 1000,
-    sentence: 'Changed here since the last sync.',
+    size,
+    delta: 120,
+    localSize: size,
+    cachedSize: size === null ? null : size - 120,
+    remoteSize: size === null ? null : size - 120,
+    time: hoursAgo(1),
+    sentence: 'Changed here since your last sync.',
     reason: null,
+    choices: [],
     resolution: null,
+    ticked: true,
+    tickable: true,
     remoteAuthor: null,
     remoteTime: null,
+    remoteSnapshot: null,
     ...more,
   };
+}
+
+/** What is new here. */
+export function added(path: string, more: Partial<ChangeRow> = {}): ChangeRow {
+  return row(path, {
+    state: 'L',
+    sentence: 'New here.',
+    delta: null,
+    cachedSize: null,
+    remoteSize: null,
+    ...more,
+  });
+}
+
+/** What a colleague changed. */
+export function incoming(path: string, more: Partial<ChangeRow> = {}): ChangeRow {
+  return row(path, {
+    group: 'incoming',
+    action: 'download',
+    state: 'LCR.L_eq_C',
+    sentence: 'Changed in the repository since your last sync.',
+    remoteAuthor: 'ben@example.org',
+    remoteTime: hoursAgo(3),
+    remoteSnapshot: 's42',
+    ...more,
+  });
 }
 
 /** Both sides changed. */
@@ -49,74 +90,60 @@ export function conflict(path: string, more: Partial<ChangeRow> = {}): ChangeRow
     action: 'conflict',
     group: 'conflicts',
     sentence: 'Changed here and in the repository, in different ways.',
-    remoteAuthor: 'Ben',
-    remoteTime: new Date(Date.now() - 7_200_000).toISOString(),
+    choices: ['local', 'remote', 'cached', 'both'],
+    ticked: false,
+    tickable: false,
+    remoteAuthor: 'ben@example.org',
+    remoteTime: hoursAgo(2),
+    remoteSnapshot: 's42',
     ...more,
   });
 }
 
-const GROUPS: Group[] = ['conflicts', 'outgoing', 'incoming', 'blocked'];
+/** What cannot be synced now. */
+export function blocked(path: string, more: Partial<ChangeRow> = {}): ChangeRow {
+  return row(path, {
+    group: 'blocked',
+    action: 'blocked',
+    sentence: '',
+    reason: 'It cannot be read: permission denied.',
+    size: null,
+    delta: null,
+    localSize: null,
+    ticked: false,
+    tickable: false,
+    ...more,
+  });
+}
 
-/** What Rust would answer about these rows: a small stand-in for the engine's list. */
-export function changesPage(
-  rows: ChangeRow[],
-  request: ListChanges,
-  more: Partial<ChangesPage> = {},
-): ChangesPage {
-  const { selection } = request;
-  const named = new Set(selection.paths);
-  const taken = rows.filter(
-    (one) =>
-      (['outgoing', 'incoming'].includes(one.group) || one.resolution !== null) &&
-      named.has(one.path) === (selection.kind === 'only'),
-  );
-  const open = rows.filter((one) => one.group === 'conflicts' && !one.resolution).length;
-  const matching = rows.filter(
-    (one) => request.groups.includes(one.group) && one.path.includes(request.filter),
-  );
-  const sum = (some: ChangeRow[]) => some.reduce((all, one) => all + (one.size ?? 0), 0);
+/** What a rule leaves alone. */
+export function ignored(path: string, more: Partial<ChangeRow> = {}): ChangeRow {
+  return row(path, {
+    group: 'ignored',
+    action: 'none',
+    sentence: '',
+    reason: 'The rule *.tmp leaves it alone.',
+    delta: null,
+    cachedSize: null,
+    remoteSize: null,
+    ticked: false,
+    tickable: false,
+    ...more,
+  });
+}
+
+/** A version of a file. */
+export function version(size: number, more: Partial<Version> = {}): Version {
   return {
-    revision: 1,
-    head: 's42',
-    lastSync: { snapshot: 's42', time: new Date(Date.now() - 1_500_000).toISOString() },
-    reachable: true,
-    trouble: null,
-    notices: [],
-    totals: GROUPS.map((group) => {
-      const some = rows.filter((one) => one.group === group);
-      return { group, count: some.length, bytes: sum(some) };
-    }),
-    selected: {
-      count: taken.length,
-      bytes: sum(taken),
-      snapshot: taken.some((one) => one.group !== 'incoming') ? 's43' : null,
-    },
-    rows: matching.slice(request.offset, request.offset + request.limit),
-    matching: matching.length,
-    undecidedMatching: matching.filter((one) => one.group === 'conflicts' && !one.resolution)
-      .length,
-    blocker:
-      open > 0
-        ? `${open} ${open === 1 ? 'conflict waits' : 'conflicts wait'} for a decision`
-        : null,
+    kind: 'file',
+    size,
+    time: hoursAgo(5),
+    executable: false,
+    target: null,
+    sha256: size.toString(16).padStart(64, '0'),
+    made: null,
     ...more,
   };
-}
-
-/** Carries a decision into the rows, as new rows: answers are never the same objects twice. */
-export function resolve(
-  rows: ChangeRow[],
-  { paths, matching, resolution }: ResolveConflicts,
-): null {
-  rows.forEach((one, index) => {
-    const meant =
-      matching !== null &&
-      one.group === 'conflicts' &&
-      !one.resolution &&
-      one.path.includes(matching);
-    if (meant || paths.includes(one.path)) rows[index] = { ...one, resolution };
-  });
-  return null;
 }
 
 /** A snapshot of some hours ago. */
@@ -124,14 +151,52 @@ export function snapshot(number: number, more: Partial<SnapshotRow> = {}): Snaps
   return {
     id: `s${number}`,
     number,
-    author: 'Ana Lima',
+    author: 'ana@example.org',
     message: `Message of s${number}`,
-    time: new Date(Date.now() - (100 - number) * 3_600_000).toISOString(),
+    time: hoursAgo(100 - number),
     added: 2,
     changed: 1,
     deleted: 0,
+    moved: 0,
+    files: 312,
     bytes: 5_000_000,
     here: false,
+    kept: true,
+    ...more,
+  };
+}
+
+/** A path that differs between two snapshots. */
+export function difference(path: string, more: Partial<DifferenceRow> = {}): DifferenceRow {
+  return { path, oldPath: null, kind: 'changed', sizeBefore: 900, sizeAfter: 1000, ...more };
+}
+
+/** A version of a path, as the history tells it. */
+export function pathVersion(number: number, more: Partial<PathVersion> = {}): PathVersion {
+  return {
+    made: {
+      snapshot: `s${number}`,
+      author: 'ben@example.org',
+      time: hoursAgo(100 - number),
+      message: `Message of s${number}`,
+    },
+    version: version(1000 + number),
+    until: `s${number}`,
+    here: false,
+    kept: true,
+    ...more,
+  };
+}
+
+/** Something that a sync took out of the folder. */
+export function trashed(path: string, more: Partial<TrashRow> = {}): TrashRow {
+  return {
+    item: `t-${path}`,
+    path,
+    size: 2048,
+    time: hoursAgo(4),
+    why: 'Replaced by the version of s42.',
+    taken: true,
     ...more,
   };
 }
@@ -150,6 +215,7 @@ export function report(more: Partial<SyncReport> = {}): SyncReport {
     seconds: 1.5,
     conflicts: [],
     skipped: [],
+    results: 3,
     ...more,
   };
 }

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 
 import { errorAsText, toApiError } from '../src/lib/errors';
-import { ago, bytes, counted, day, duration, splitPath } from '../src/lib/format';
+import { ago, briefName, bytes, counted, day, duration, signedBytes } from '../src/lib/format';
 
 const now = new Date(2026, 10, 23, 12, 0, 0);
 const before = (seconds: number) => new Date(now.getTime() - seconds * 1000).toISOString();
@@ -16,7 +16,9 @@ it.each([
   [-1500, '−1.5 kB'],
 ])('writes %d bytes as %s', (value, text) => expect(bytes(value)).toBe(text));
 
-it('marks growth and says nothing about no difference', () => {});
+it('gives differences their sign', () => {
+  expect([signedBytes(300), signedBytes(-2000)]).toEqual(['+300 B', '−2.0 kB']);
+});
 
 it('counts one and many', () => {
   expect([counted(1, 'file'), counted(12_345, 'file')]).toEqual(['1 file', '12,345 files']);
@@ -44,10 +46,11 @@ it('writes durations', () => {
   expect([duration(1.54), duration(27.4), duration(185)]).toEqual(['1.5 s', '27 s', '3 min 5 s']);
 });
 
-it('splits paths at the last slash', () => {
-  expect([splitPath('a/b/c'), splitPath('c')]).toEqual([
-    ['a/b/', 'c'],
-    ['', 'c'],
+it('shortens an address to its name', () => {
+  expect([briefName('ana@example.org'), briefName('ana'), briefName('@x')]).toEqual([
+    'ana',
+    'ana',
+    '@x',
   ]);
 });
 

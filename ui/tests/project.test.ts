@@ -4,14 +4,11 @@ import type { Progress } from '../src/lib/bindings/api';
 import { CHUNK } from '../src/lib/state/history.svelte';
 import { Operation } from '../src/lib/state/operation.svelte';
 import { Workspace } from '../src/lib/state/workspace.svelte';
-import { FakePlatform, apiError } from './fake';
-import { changesPage, project, report, row, snapshot } from './fixtures';
+import { world } from './app';
+import { apiError } from './fake';
+import { project, report, row, snapshot } from './fixtures';
 
 const settled = () => new Promise((done) => setTimeout(done));
-const choice = () => ({
-  selection: { kind: 'all_but' as const, paths: [] },
-  exceptConflicts: false,
-});
 
 function progress(id: string, more: Partial<Progress> = {}): Progress & { kind: 'progress' } {
   return {
@@ -30,15 +27,7 @@ function progress(id: string, more: Partial<Progress> = {}): Progress & { kind: 
 }
 
 async function workspace(projects = [project(), project({ id: 'p2', name: 'Second' })]) {
-  const platform = new FakePlatform({
-    projects_list: () => projects,
-    changes_list: (request) => changesPage([row('a')], request),
-    history_list: ({ before }) => [snapshot((before ?? 43) - 1)],
-    sync_start: () => null,
-    sync_cancel: () => null,
-    rescan: () => null,
-    project_forget: () => null,
-  });
+  const { platform } = world({ projects, changes: [row('a')] });
   const space = new Workspace(platform);
   await space.start();
   await settled();
@@ -80,21 +69,21 @@ it('asks again when a project changed, and only that project', async () => {
   expect(platform.requests('changes_list')).toHaveLength(before + 1);
   platform.emit({ kind: 'history_changed', id: 'p1' });
   expect(platform.requests('history_list')).toHaveLength(2);
+  await settled();
   platform.emit({ kind: 'projects_changed' });
   expect(platform.requests('projects_list')).toHaveLength(2);
 });
 
-it('follows a sync from start to end, and forgets message and selection', async () => {
+it('follows a sync from start to end, and forgets the message', async () => {
   const { platform, space } = await workspace();
   const { sync, changes } = space.project!;
   sync.message = '  about buoys ';
-  changes.toggle('b');
-  await sync.start({ selection: changes.selection, exceptConflicts: true });
+  const asked = platform.requests('changes_list').length;
+  await sync.start(true);
   expect(platform.requests('sync_start')).toEqual([
     {
       id: 'p1',
       message: 'about buoys',
-      selection: { kind: 'all_but', paths: ['b'] },
       exceptConflicts: true,
       allow: [],
     },
@@ -104,13 +93,15 @@ it('follows a sync from start to end, and forgets message and selection', async 
   platform.emit({ kind: 'sync_finished', id: 'p1', report: report() });
   expect(sync.course).toMatchObject({ kind: 'finished', report: { snapshot: 's43' } });
   expect(sync.message).toBe('');
-  expect(changes.included).toBe('all');
+  await settled();
+  expect(platform.requests('changes_list').length).toBeGreaterThan(asked);
+  expect(changes.page?.selected.count).toBe(1);
 });
 
 it('does not start a second sync while one runs', async () => {
   const { platform, space } = await workspace();
-  await space.project?.sync.start(choice());
-  await space.project?.sync.start(choice());
+  await space.project?.sync.start();
+  await space.project?.sync.start();
   expect(platform.requests('sync_start')).toHaveLength(1);
 });
 
@@ -118,7 +109,7 @@ it('names the safety check that is passed over, and keeps the message', async ()
   const { platform, space } = await workspace();
   const { sync } = space.project!;
   sync.message = 'tidy up';
-  await sync.start(choice());
+  await sync.start();
   platform.emit({
     kind: 'sync_failed',
     id: 'p1',
@@ -145,7 +136,7 @@ it('goes on when a sync can no longer be cancelled', async () => {
   platform.answers.sync_cancel = () => {
     throw apiError('too-late', 'Already published');
   };
-  await sync.start(choice());
+  await sync.start();
   await sync.cancel();
   expect(sync.course).toMatchObject({ kind: 'running', cancelling: false });
 });
@@ -154,7 +145,9 @@ it('adds older snapshots under their days, and knows when there are no more', as
   const { platform, space } = await workspace();
   const history = space.project!.history;
   platform.answers.history_list = ({ before }) =>
-    before === null ? Array.from({ length: CHUNK }, (_, i) => snapshot(300 - i)) : [snapshot(1)];
+    before === null
+      ? { rows: Array.from({ length: CHUNK }, (_, i) => snapshot(300 - i)), total: CHUNK + 1 }
+      : { rows: [snapshot(1)], total: CHUNK + 1 };
   await history.reload();
   expect(history.hasMore).toBe(true);
   await history.more();
@@ -189,4 +182,50 @@ it('keeps the error of an operation and stays ready', async () => {
   expect(await operation.run(() => Promise.reject(apiError('no', 'No')))).toBe(false);
   expect(operation.error?.code).toBe('no');
   expect(operation.running).toBe(false);
+});
+
+it('gives its progress to a restore while one runs, not to a sync', async () => {
+  const { platform, space } = await workspace();
+  const { work, sync } = space.project!;
+  const done = work.run(async () => platform.emit(progress('p1', { path: 'back' })));
+  expect(work.progress?.path).toBe('back');
+  expect(sync.running).toBe(false);
+  await done;
+  platform.emit(progress('p1'));
+  expect(sync.running).toBe(true);
+});
+
+it('compares with the one before, with another one, or with the folder', async () => {
+  const { platform, space } = await workspace();
+  const { history } = space.project!;
+  await settled();
+  expect(platform.requests('history_compare').at(-1)).toMatchObject({ from: null, to: 's42' });
+  expect(history.earlier).toBe('s41');
+  history.compare({ from: 's40', to: null });
+  await settled();
+  history.show(history.differences.row(0)!);
+  expect(platform.requests('preview').at(-1)).toMatchObject({
+    left: { at: { kind: 'snapshot', snapshot: 's40' } },
+    right: { at: { kind: 'local' } },
+  });
+});
+
+it('asks again for what a restore may have touched', async () => {
+  const { platform, space } = await workspace();
+  const { reads, trash } = space.project!;
+  trash.start();
+  await settled();
+  const count = () =>
+    (['changes_list', 'trash_list', 'history_list'] as const).map(
+      (name) => platform.requests(name).length,
+    );
+  const before = count();
+  await reads.change('history_restore', {
+    id: 'p1',
+    snapshot: 's40',
+    paths: [],
+    to: { kind: 'project' },
+    dryRun: false,
+  });
+  expect(count()).toEqual(before.map((n) => n + 1));
 });

@@ -4,8 +4,10 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 
 import App from '../src/App.svelte';
 import type { ChangeRow } from '../src/lib/bindings/api';
+import { world } from './app';
+import type { FakeChanges } from './engine';
 import { FakePlatform, apiError } from './fake';
-import { changesPage, conflict, folder, project, report, resolve, row, snapshot } from './fixtures';
+import { added, conflict, folder, project, report, row, snapshot } from './fixtures';
 
 const user = userEvent.setup({ pointerEventsCheck: 0 });
 
@@ -15,29 +17,34 @@ beforeEach(() => {
 });
 
 function open(rows: ChangeRow[] = [row('input/a.csv')], projects = [project()]) {
-  const platform = new FakePlatform({
-    projects_list: () => projects,
-    changes_list: (request) => changesPage(rows, request),
-    history_list: () => [snapshot(42), snapshot(41, { message: 'Older one', here: true })],
-    conflict_resolve: (request) => resolve(rows, request),
-    sync_start: () => null,
-    sync_cancel: () => null,
-    rescan: () => null,
-    project_inspect_folder: () => folder(),
-    pick_folder: () => '/home/ana/coast',
-  });
+  const snapshots = [snapshot(42), snapshot(41, { message: 'Older one', here: true })];
+  const { platform, changes } = world({ projects, changes: rows, snapshots });
   render(App, { platform });
+  engine = changes;
   return platform;
 }
+let engine: FakeChanges;
 
 const button = (name: string | RegExp) => screen.findByRole('button', { name });
 
 describe('first start', () => {
-  it('offers the three ways to begin', async () => {
+  it('offers the ways to begin', async () => {
     open([], []);
     await button(/Open a folder/);
     await button(/Create a repository/);
     await button(/Get a copy/);
+    await button(/Try it with sample data/);
+  });
+
+  it('makes the sample where it says, in two clicks', async () => {
+    const platform = open([], []);
+    platform.answers.sample_create = () => project({ sample: true });
+    await user.click(await button(/Try it with sample data/));
+    await screen.findByDisplayValue('/home/ana/DSG sample');
+    platform.answers.projects_list = () => [project({ sample: true })];
+    await user.click(await button('Make the sample'));
+    await screen.findByRole('heading', { name: 'Coast survey' });
+    expect(platform.requests('sample_create')).toMatchObject([{ path: '/home/ana/DSG sample' }]);
   });
 
   it('says what is missing instead of asking Rust', async () => {
@@ -99,11 +106,10 @@ describe('first start', () => {
 });
 
 describe('changes', () => {
-  it('shows word, path, sentence and size of a change', async () => {
-    open([row('input/a.csv', { sentence: 'New here.', size: 2_300_000 })]);
+  it('shows what happened, path and size of a change', async () => {
+    open([added('input/a.csv', { size: 2_300_000 })]);
     const line = await screen.findByRole('row');
-    for (const text of ['Upload', 'input/', 'a.csv', 'New here.', '2.3 MB'])
-      within(line).getByText(text);
+    for (const text of ['New here', 'input/', 'a.csv', '2.3 MB']) within(line).getByText(text);
   });
 
   it('says on the button what it will do, and does it with Ctrl+Enter', async () => {
@@ -113,7 +119,7 @@ describe('changes', () => {
     await user.type(screen.getByLabelText('Message of the snapshot'), 'About buoys');
     await user.keyboard('{Control>}{Enter}{/Control}');
     expect(platform.requests('sync_start')).toMatchObject([
-      { message: 'About buoys', exceptConflicts: false, selection: { kind: 'all_but', paths: [] } },
+      { message: 'About buoys', exceptConflicts: false },
     ]);
   });
 
@@ -126,14 +132,23 @@ describe('changes', () => {
     await button('Nothing is selected');
   });
 
+  it('shows the versions of the chosen change, and why it is there', async () => {
+    open([conflict('c.csv')]);
+    const detail = await screen.findByRole('group', { name: 'The chosen change' });
+    await within(detail).findByText(/Nothing moves before you decide/);
+    for (const side of ['Here', 'Last synced', 'Repository'])
+      within(detail).getByRole('heading', { name: side });
+    await within(detail).findByText('0.83');
+  });
+
   it('waits for decisions, offers everything else, and takes a decision back', async () => {
     const platform = open([conflict('c'), row('a')]);
     const sync = await button('Sync 1 file · 1.0 kB → s43');
     expect(sync).toHaveProperty('disabled', true);
-    await screen.findByText('1 conflict waits for a decision');
+    await screen.findByText('1 conflict waits for a decision.');
     await user.click(await button('Take theirs'));
-    await screen.findByText('Theirs is taken');
-    expect(await button('Sync 2 files · 2.0 kB → s43')).toHaveProperty('disabled', false);
+    await screen.findByText('Theirs is taken.');
+    expect(await button(/^Sync 2 files/)).toHaveProperty('disabled', false);
     await user.click(await button('Undo'));
     await user.click(await button('Sync everything else'));
     expect(platform.requests('sync_start')).toMatchObject([{ exceptConflicts: true }]);
@@ -161,17 +176,47 @@ describe('changes', () => {
     ]);
   });
 
-  it('offers no way back where nothing was synced before', async () => {
-    open([conflict('c', { state: 'LR.ne' })]);
+  it('offers only the ways out that make sense', async () => {
+    open([conflict('c', { choices: ['local', 'remote', 'both'] })]);
     await button('Keep both');
     expect(screen.queryByRole('button', { name: 'Restore last synced' })).toBeNull();
+  });
+
+  it('opens and closes folders of the tree by mouse and by keyboard', async () => {
+    open([row('in/a.csv'), row('in/b.csv'), row('c.csv')]);
+    await user.click(await screen.findByRole('radio', { name: 'Folders' }));
+    await user.click(await button('Close in'));
+    const tree = await screen.findByRole('treegrid');
+    await waitFor(() => expect(tree.getAttribute('aria-rowcount')).toBe('2'));
+    tree.focus();
+    await user.keyboard('{End}{ArrowRight}');
+    await waitFor(() => expect(tree.getAttribute('aria-rowcount')).toBe('4'));
+  });
+
+  it('goes to the versions with Enter and back with Escape', async () => {
+    open([row('a')]);
+    const grid = await screen.findByRole('grid');
+    grid.focus();
+    await user.keyboard('{Enter}');
+    expect(document.activeElement).toBe(screen.getByRole('group', { name: 'The chosen change' }));
+    await user.keyboard('{Escape}');
+    expect(document.activeElement).toBe(grid);
+  });
+
+  it('ignores by a rule from the menu, and says what that means', async () => {
+    const platform = open([row('input/a.csv')]);
+    await user.click(await button('More about input/a.csv'));
+    await user.click(await screen.findByRole('menuitem', { name: 'Ignore all *.csv' }));
+    await screen.findByText('All *.csv are left alone from now on.');
+    expect(platform.requests('changes_ignore')).toEqual([
+      { id: 'p1', rule: { kind: 'suffix', suffix: '.csv' } },
+    ]);
   });
 
   it('says what stands in the way, and looks again', async () => {
     const trouble = apiError('unreachable', 'The disk is away', { hint: 'Is it connected?' });
     const platform = open([row('a')]);
-    platform.answers.changes_list = (request) =>
-      changesPage([row('a')], request, { reachable: false, trouble, blocker: trouble.message });
+    engine.more = { reachable: false, trouble, blocker: trouble.message, revision: 2 };
     platform.emit({ kind: 'changes_changed', id: 'p1', revision: 2 });
     await screen.findByText('Is it connected?');
     await user.click(await button('Try again'));
@@ -179,10 +224,9 @@ describe('changes', () => {
   });
 
   it('keeps a notice until it is put away', async () => {
-    let notices = ['A sync that was cut off is finished now.'];
     const platform = open([]);
-    platform.answers.changes_list = (request) => changesPage([], request, { notices });
-    platform.answers.notices_dismiss = () => ((notices = []), null);
+    engine.more = { notices: ['A sync that was cut off is finished now.'], revision: 2 };
+    platform.answers.notices_dismiss = () => ((engine.more = {}), null);
     platform.emit({ kind: 'changes_changed', id: 'p1', revision: 2 });
     await screen.findByText('A sync that was cut off is finished now.');
     await user.click(await button('Got it'));
@@ -249,7 +293,10 @@ describe('a sync', () => {
     });
     await screen.findByText('Published s43 in 1.5 s');
     await screen.findByText('3 uploaded · 3.0 kB sent');
-    await screen.findByText('it changed while it was read');
+    await screen.findByText('1 file left out');
+    await user.click(await button('Show file by file…'));
+    await screen.findByText('It changed while it was read; it stays pending.');
+    await user.keyboard('{Escape}');
     await user.click(await button('Close'));
     await waitFor(() => expect(screen.queryByText('Published s43 in 1.5 s')).toBeNull());
   });
@@ -263,6 +310,15 @@ describe('a sync', () => {
     await user.click(await button('Copy details'));
     await button('Copied');
     expect(platform.copied).toContain('EHOSTUNREACH');
+  });
+
+  it('offers to undo what it published', async () => {
+    const platform = open();
+    await button(/^Sync 1 file/);
+    engine.more = { undo: { snapshot: 's43', former: 's42', paths: 3 }, revision: 2 };
+    platform.emit({ kind: 'sync_finished', id: 'p1', report: report() });
+    await user.click(await button('Undo s43'));
+    expect(platform.requests('sync_undo')).toEqual([{ id: 'p1', snapshot: 's43' }]);
   });
 
   it('offers to pass over a safety check by name', async () => {
@@ -282,7 +338,7 @@ describe('the frame', () => {
     await screen.findByText('Syncing 41 %');
     await screen.findByText('ssh://data.example.org/tank/coast-survey');
     await screen.findByText('ZFS · atomic');
-    await screen.findByText('At s42, synced 25 minutes ago');
+    await screen.findByText('At s42, synced 24 minutes ago');
     await screen.findByText('Not watching: too many folders');
   });
 
@@ -295,6 +351,63 @@ describe('the frame', () => {
     await screen.findByText('You are here');
     await user.keyboard('{Control>}1{/Control}');
     expect(screen.getByRole('tab', { name: 'Changes' }).getAttribute('aria-selected')).toBe('true');
+  });
+
+  it('finds a file of any time, and restores a version of it', async () => {
+    const platform = open();
+    await screen.findByRole('row');
+    await user.keyboard('{Control>}2{/Control}');
+    await user.click(await screen.findByRole('radio', { name: 'Files' }));
+    await user.click(await screen.findByText('summary.csv'));
+    await user.click(await screen.findByText('s38–s40'));
+    await user.click(await button('Restore from s38…'));
+    await screen.findByText(/Would happen: 1 file added, 2 replaced/);
+    await user.click(await button('Restore'));
+    await screen.findByText(/Restored: 1 file added/);
+    expect(platform.requests('history_restore').map(({ dryRun }) => dryRun)).toEqual([true, false]);
+    await user.click(await button('Show the changes'));
+    expect(screen.getByRole('tab', { name: 'Changes' }).getAttribute('aria-selected')).toBe('true');
+  });
+
+  it('puts back what is in the trash, and empties it only after asking', async () => {
+    const platform = open();
+    await screen.findByRole('row');
+    await user.keyboard('{Control>}2{/Control}');
+    await user.click(await screen.findByRole('radio', { name: 'Trash' }));
+    await user.click(await button('Put back beside the present one'));
+    await screen.findByText('It is in your folder again: input/stations/harbour (2).csv');
+    await user.click(await button('Empty…'));
+    expect(platform.requests('trash_empty')).toMatchObject([{ dryRun: true }]);
+    await user.click(await button('Delete for good'));
+    expect(platform.requests('trash_empty').at(-1)).toMatchObject({ dryRun: false });
+  });
+
+  it('shows its keys with F1', async () => {
+    open();
+    await screen.findByRole('row');
+    await user.keyboard('{F1}');
+    await screen.findByText('Keep mine: it goes to the repository');
+    await user.keyboard('{Escape}');
+    await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
+  });
+
+  it('removes the sample, and files of one’s own only when told to', async () => {
+    const platform = open([], [project({ sample: true })]);
+    let own = true;
+    platform.answers.sample_remove = ({ withOwnFiles }) => {
+      if (own && !withOwnFiles) throw apiError('own-files', '1 file in it is yours.');
+      return null;
+    };
+    await user.click(await button('More about Coast survey'));
+    await user.click(await screen.findByRole('menuitem', { name: 'Remove the sample…' }));
+    await user.click(await button('Remove the sample'));
+    await screen.findByText('1 file in it is yours.');
+    expect(await button('Remove the sample')).toHaveProperty('disabled', true);
+    await user.click(await screen.findByRole('checkbox', { name: 'Delete my files in it, too' }));
+    platform.answers.projects_list = () => [];
+    own = false;
+    await user.click(await button('Remove the sample'));
+    await screen.findByText('Keep your data under version');
   });
 
   it('looks again with Ctrl+R and goes to the filter with Ctrl+F', async () => {

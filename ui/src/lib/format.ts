@@ -15,6 +15,11 @@ export function bytes(value: number): string {
   return `${value < 0 ? '−' : ''}${size.toFixed(digits)} ${UNITS[unit]}`;
 }
 
+/** `300` → `+300 B`, `-2000` → `−2.0 kB`. */
+export function signedBytes(value: number): string {
+  return `${value > 0 ? '+' : ''}${bytes(value)}`;
+}
+
 const grouped = new Intl.NumberFormat('en');
 
 /** `12345` → `12,345`. */
@@ -83,8 +88,7 @@ export function duration(seconds: number): string {
   return `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }
 
-/** Splits `a/b/c.csv` into `a/b/` and `c.csv`. */
-export function splitPath(path: string): [folder: string, name: string] {
-  const cut = path.lastIndexOf('/') + 1;
-  return [path.slice(0, cut), path.slice(cut)];
+/** `ana@example.org` → `ana`: enough for a narrow column; the whole stands in the title. */
+export function briefName(author: string): string {
+  return author.replace(/(.)@.*/, '$1');
 }

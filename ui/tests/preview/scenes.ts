@@ -1,22 +1,27 @@
-import type { ChangeRow, ProjectSummary } from '../../src/lib/bindings/api';
-import { FakePlatform, apiError } from '../fake';
+/** The states of the window that are worth a look, each reached as a person would reach it. */
+import type { ChangeRow, ChangesRow, ProjectSummary } from '../../src/lib/bindings/api';
+import { world } from '../app';
+import { change } from '../engine';
+import { apiError, type FakePlatform } from '../fake';
 import {
-  changesPage,
+  added,
+  blocked,
   conflict,
-  folder,
+  difference,
+  hoursAgo,
+  ignored,
+  incoming,
   project,
   report,
-  resolve,
   row,
   snapshot,
 } from '../fixtures';
 
-interface Scene {
+export interface Scene {
   platform: FakePlatform;
+  /** What is done once the window has its data. */
   then?: (platform: FakePlatform) => void | Promise<void>;
 }
-
-const hoursAgo = (hours: number) => new Date(Date.now() - hours * 3_600_000).toISOString();
 
 const projects: ProjectSummary[] = [
   project({ status: { kind: 'conflicts', count: 3 } }),
@@ -30,204 +35,417 @@ const projects: ProjectSummary[] = [
     status: { kind: 'attention', error: apiError('disk-full', 'The disk is full') },
   }),
 ];
+const calm = [project(), ...projects.slice(1)];
 
-function manyRows(): ChangeRow[] {
-  const rows: ChangeRow[] = [
-    conflict('analysis/model/parameters.yml', { size: 4_210 }),
-    conflict('input/stations/2026/harbour-north.csv', { size: 1_204_000, resolution: 'local' }),
-    conflict('results/figures/overview.png', {
-      state: 'LC.ne',
-      sentence: 'Changed here, deleted in the repository.',
-    }),
-    row('input/stations/2026/buoy-old.csv', {
-      action: 'delete_remote',
-      state: 'CR.eq',
-      sentence: 'Deleted here since the last sync.',
-      size: 88_000,
-    }),
-    row('input/raw/sonar-14.tif', {
-      action: 'move_remote',
-      oldPath: 'input/sonar-14.tif',
-      sentence: 'Moved here since the last sync; nothing is sent.',
-      size: 740_000_000,
-    }),
-    row(
-      'results/a-very-long-folder-name/with-another-one/inside/of-it/and-a-long-file-name.parquet',
-      {
-        state: 'L',
-        sentence: 'New here.',
-        size: 1_300_000_000,
-      },
-    ),
-    row('input/calibration/offsets.csv', {
-      group: 'incoming',
-      action: 'download',
-      state: 'LCR.L_eq_C',
-      sentence: 'Changed in the repository since the last sync.',
-      size: 64_200,
-      remoteAuthor: 'Ben Okoro',
-      remoteTime: hoursAgo(3),
-    }),
-    row('input/calibration/old.csv', {
-      group: 'incoming',
-      action: 'delete_local',
-      state: 'LC.eq',
-      sentence: 'Deleted in the repository since the last sync.',
-      size: 2_100,
-      remoteAuthor: 'Ben Okoro',
-      remoteTime: hoursAgo(3),
-    }),
-    row('input/locked.db', {
-      group: 'blocked',
-      action: 'blocked',
-      sentence: 'Cannot be read.',
-      reason: 'Permission denied.',
-      size: null,
-    }),
-  ];
-  for (let number = 0; number < 100_000; number += 1) {
-    rows.push(
-      row(`input/stations/2026/series-${String(number).padStart(6, '0')}.csv`, {
-        state: number % 3 ? 'LCR.C_eq_R' : 'L',
-        sentence: number % 3 ? 'Changed here since the last sync.' : 'New here.',
-        size: 12_000 + ((number * 7919) % 90_000),
-      }),
-    );
-  }
-  return rows;
-}
-
-const messages = [
-  'Recalibrated the northern buoys',
-  'Harbour series for October',
-  'Removed duplicate soundings, see the note in input/README',
-  '',
-  'First look at the sonar tiles',
+const conflicts: ChangeRow[] = [
+  conflict('analysis/model/parameters.yml', { size: 4_210 }),
+  conflict('input/stations/2026/harbour-north.csv', {
+    size: 1_204_000,
+    resolution: 'local',
+    ticked: true,
+    tickable: true,
+  }),
+  conflict('results/figures/overview.png', {
+    state: 'LC.ne',
+    sentence: 'Changed here, deleted in the repository.',
+    choices: ['local', 'remote', 'cached'],
+    remoteSize: null,
+  }),
+  conflict('results/figures/tides.png', { size: 88_120 }),
 ];
 
-function app(rows: ChangeRow[], list: ProjectSummary[]): FakePlatform {
-  return new FakePlatform({
-    projects_list: () => list,
-    changes_list: (request) => changesPage(rows, request),
-    history_list: () =>
-      Array.from({ length: 24 }, (_, index) =>
-        snapshot(42 - index, {
-          message: messages[index % messages.length],
-          author: index % 3 ? 'Ana Lima' : 'Ben Okoro',
-          time: hoursAgo(index * index + 0.4),
-          added: (index * 37) % 211,
-          changed: (index * 13) % 17,
-          deleted: index % 4 ? 0 : index + 2,
-          bytes: 48_200_000_000 - index * 912_000_000,
-          here: index === 1,
-        }),
-      ),
-    conflict_resolve: (request) => resolve(rows, request),
-    project_inspect_folder: () => folder({ path: '/home/ana/coast' }),
-    project_open: () => {
-      throw apiError('not-a-project', '/home/ana/coast is not a DSG project', {
-        hint: 'Create a repository from it, or choose the folder of a project.',
-        detail: 'no .dsg/ in /home/ana/coast or above it',
-      });
+const work: ChangeRow[] = [
+  row('input/stations/2026/buoy-old.csv', {
+    action: 'delete_remote',
+    state: 'CR.eq',
+    sentence: 'Deleted here since your last sync.',
+    size: 88_000,
+    delta: -88_000,
+    localSize: null,
+  }),
+  row('input/raw/sonar-14.tif', {
+    action: 'move_remote',
+    oldPath: 'input/sonar-14.tif',
+    sentence: 'Moved here since your last sync.',
+    size: 740_000_000,
+    delta: null,
+  }),
+  added(
+    'results/a-very-long-folder-name/with-another-one/inside/of-it/and-a-long-file-name.parquet',
+    {
+      size: 1_300_000_000,
     },
-    pick_folder: () => '/home/ana/coast',
-    sync_start: () => null,
-    sync_cancel: () => null,
-    rescan: () => null,
-    project_forget: () => null,
-  });
-}
+  ),
+  incoming('input/calibration/offsets.csv', { size: 64_200, delta: 1_300 }),
+  incoming('input/calibration/old.csv', {
+    action: 'delete_local',
+    state: 'LC.eq',
+    sentence: 'Deleted in the repository since your last sync.',
+    size: 2_100,
+    delta: -2_100,
+    remoteSize: null,
+  }),
+  blocked('input/locked.db'),
+  ignored('input/scratch/run.tmp', { size: 12_000 }),
+  ignored('cache', { size: null, reason: 'The rule cache/ leaves it alone.' }),
+];
 
-function press(text: string): void {
-  const buttons = [...document.querySelectorAll<HTMLElement>('button')];
-  buttons.find((button) => button.textContent?.trim().startsWith(text))?.click();
-}
+const series = (number: number): ChangeRow =>
+  (number % 3 ? row : added)(`input/stations/2026/series-${String(number).padStart(6, '0')}.csv`, {
+    size: 12_000 + ((number * 7919) % 90_000),
+    delta: number % 3 ? ((number * 31) % 4_000) - 2_000 : null,
+  });
+const some = (n: number) => Array.from({ length: n }, (_, number) => series(number));
+
+/** Names that would break out, turn around or hide, if they were let. */
+const strange: ChangeRow[] = [
+  added('names/<img src=x onerror=alert(1)>.csv'),
+  added('names/two\nlines\tand a tab.csv'),
+  added('names/invoice\u202efdp.exe'),
+  added('names/zero\u200bwidth\u2066isolate.csv'),
+  added(`names/${'very-long-name-'.repeat(16)}end.csv`),
+  added('names/بيانات/قياسات-2026.csv'),
+  added('names/נתונים/תחנה צפונית.txt'),
+  added('names/データ/観測点.csv'),
+  added('names/👩‍🔬 notes 🇬🇱.md'),
+  added('names/ leading and trailing .txt'),
+];
+
+const snapshots = Array.from({ length: 24 }, (_, index) =>
+  snapshot(42 - index, {
+    message: [
+      'Recalibrated the northern buoys',
+      'Harbour series for October',
+      'Removed duplicate soundings, see the note in input/README',
+      '',
+      'First look at the sonar tiles',
+    ][index % 5],
+    author: index % 3 ? 'ana@example.org' : 'ben@example.org',
+    time: hoursAgo(index * index + 0.4),
+    added: (index * 37) % 211,
+    changed: (index * 13) % 17,
+    deleted: index % 4 ? 0 : index + 2,
+    moved: index % 5 === 1 ? 3 : 0,
+    bytes: 48_200_000_000 - index * 912_000_000 + ((index * 7919) % 7) * 300_000_000,
+    here: index === 1,
+    kept: index < 20,
+  }),
+);
+const differences = [
+  difference('analysis/model/parameters.yml', { sizeBefore: 4_100, sizeAfter: 4_210 }),
+  difference('input/calibration/offsets.csv', { sizeBefore: 62_900, sizeAfter: 64_200 }),
+  difference('input/calibration/old.csv', { kind: 'deleted', sizeBefore: 2_100, sizeAfter: null }),
+  difference('input/raw/sonar-14.tif', { kind: 'moved', oldPath: 'input/sonar-14.tif' }),
+  difference('results/figures/overview.png', { sizeBefore: 81_000, sizeAfter: 88_000 }),
+  ...Array.from({ length: 40 }, (_, number) =>
+    difference(`input/stations/2026/series-${String(number).padStart(4, '0')}.csv`, {
+      kind: 'added',
+      sizeBefore: null,
+      sizeAfter: 12_000 + number * 77,
+    }),
+  ),
+];
 
 const wait = (ms: number) => new Promise((done) => setTimeout(done, ms));
 
-/** The states of the window that are worth a look. */
+/** Waits until there is something to act on. */
+async function found(find: () => HTMLElement | undefined): Promise<HTMLElement> {
+  for (let tries = 0; tries < 200; tries += 1) {
+    const element = find();
+    if (element) return element;
+    await wait(20);
+  }
+  throw new Error(`nothing to act on: ${find}`);
+}
+
+const all = (selector: string) => [...document.querySelectorAll<HTMLElement>(selector)];
+const saying = (text: string) => (element: HTMLElement) =>
+  element.textContent?.trim().startsWith(text) || element.getAttribute('aria-label') === text;
+
+async function press(text: string): Promise<void> {
+  (await found(() => all('button:enabled').find(saying(text)))).click();
+  await wait(50);
+}
+
+async function choose(path: string): Promise<void> {
+  (await found(() => all('[role=row]').find((one) => one.textContent?.includes(path)))).click();
+  await wait(50);
+}
+
+function key(name: string, control = false): void {
+  const target = document.activeElement ?? document.body;
+  target.dispatchEvent(
+    new KeyboardEvent('keydown', { key: name, ctrlKey: control, bubbles: true, cancelable: true }),
+  );
+}
+
+async function menuOf(path: string): Promise<void> {
+  const target = await found(() =>
+    all('[role=row]').find((one) => one.textContent?.includes(path)),
+  );
+  const { x, y } = target.getBoundingClientRect();
+  const at = { clientX: x + 120, clientY: y + 14, button: 2, bubbles: true, cancelable: true };
+  target.dispatchEvent(new PointerEvent('pointerdown', at));
+  target.dispatchEvent(new MouseEvent('contextmenu', at));
+}
+
+const pending = (list = projects, rows = [...conflicts, ...work, ...some(120)]) =>
+  world({ projects: list, changes: rows, snapshots, differences });
+const ready = () =>
+  pending(
+    [project({ status: { kind: 'pending', count: 126 } }), ...calm.slice(1)],
+    [...work, ...some(120)],
+  );
+const history = (then?: Scene['then']): Scene => ({
+  platform: pending().platform,
+  then: async (platform) => {
+    key('2', true);
+    await found(() => all('button.snapshot')[0]);
+    await then?.(platform);
+  },
+});
+
+const progress = {
+  kind: 'progress',
+  id: 'p1',
+  phase: 'staging',
+  filesDone: 812,
+  filesTotal: 1_980,
+  bytesDone: 940_000_000,
+  bytesTotal: 2_300_000_000,
+  path: 'input/stations/2026/series-000812.csv',
+  bytesPerSecond: 84_000_000,
+  cancellable: true,
+} as const;
+
+/** A list that exists only where it is looked at. */
+function endless(count: number): Scene {
+  const { platform, changes } = world({ projects: [project(), ...calm.slice(1)] });
+  platform.answers.changes_list = ({ view, offset, limit }) => {
+    const rows: ChangesRow[] = [];
+    for (let at = offset; at < Math.min(offset + limit, count); at += 1)
+      rows.push(change(series(at)));
+    const page = changes.list({ id: 'p1', view, offset, limit });
+    const total = { ...page.totals[1]!, count, bytes: count * 57_000 };
+    return {
+      ...page,
+      rows,
+      total: count,
+      matching: count,
+      ticked: 'all',
+      totals: page.totals.map((one, index) => (index === 1 ? total : one)),
+      selected: { count, bytes: count * 57_000, snapshot: 's43', of: count },
+    };
+  };
+  platform.answers.change_detail = ({ path }) => {
+    changes.rows = [row(path)];
+    return changes.detail(path);
+  };
+  return { platform };
+}
+
 export const scenes: Record<string, () => Scene> = {
-  first: () => ({ platform: app([], []) }),
-  changes: () => ({ platform: app(manyRows(), projects) }),
-  quiet: () => ({ platform: app([], projects.slice(1)) }),
-  ready: () => ({
-    platform: app(
-      manyRows()
-        .filter((one) => one.group !== 'conflicts')
-        .slice(0, 130),
-      projects.slice(2),
-    ),
+  first: () => ({ platform: world({ projects: [] }).platform }),
+  sample: () => ({
+    platform: world({ projects: [] }).platform,
+    then: () => press('Try it with sample data'),
   }),
+  create: () => ({
+    platform: world({ projects: [] }).platform,
+    then: async () => {
+      await press('Create a repository');
+      await press('Browse');
+    },
+  }),
+  'create-problems': () => ({
+    platform: world({ projects: [] }).platform,
+    then: async () => {
+      await press('Create a repository');
+      (await found(() => all('[type=submit]')[0])).click();
+    },
+  }),
+  open: () => {
+    const { platform } = world({ projects: [] });
+    platform.answers.project_open = () => {
+      throw apiError('not-a-project', '/home/ana/coast is not a DSG project.', {
+        hint: 'Create a repository from it, or choose the folder of a project.',
+        detail: 'no .dsg/ in /home/ana/coast or above it',
+      });
+    };
+    return {
+      platform,
+      then: async () => {
+        await press('Open a folder');
+        await press('Browse');
+        (await found(() => all('[type=submit]')[0])).click();
+      },
+    };
+  },
+  changes: () => ({ platform: ready().platform, then: () => choose('offsets.csv') }),
+  tree: () => ({ platform: pending().platform, then: () => press('Folders') }),
+  folder: () => ({
+    platform: pending().platform,
+    then: async () => {
+      await press('Folders');
+      await choose('model');
+    },
+  }),
+  conflict: () => ({ platform: pending().platform, then: () => choose('parameters.yml') }),
+  decided: () => ({ platform: pending().platform, then: () => choose('harbour-north') }),
+  images: () => ({ platform: pending().platform, then: () => choose('tides.png') }),
+  blocked: () => ({ platform: ready().platform, then: () => choose('locked.db') }),
+  ignored: () => ({
+    platform: ready().platform,
+    then: async () => {
+      await press('Ignored');
+      await choose('run.tmp');
+    },
+  }),
+  menu: () => ({ platform: pending().platform, then: () => menuOf('parameters.yml') }),
+  names: () => ({
+    platform: world({ changes: strange }).platform,
+    then: () => choose('fdp.exe'),
+  }),
+  nothing: () => ({
+    platform: ready().platform,
+    then: async () => {
+      await press('Outgoing');
+      await press('Incoming');
+      await press('Blocked');
+    },
+  }),
+  million: () => endless(1_000_000),
+  looking: () => {
+    const { platform } = world({ projects: [project({ status: { kind: 'scanning' } })] });
+    platform.answers.changes_list = () => new Promise(() => undefined);
+    return { platform, then: () => platform.emit({ ...progress, phase: 'scanning' }) };
+  },
+  quiet: () => ({ platform: world({ projects: calm }).platform }),
+  notice: () => {
+    const { platform, changes } = ready();
+    changes.more = { notices: ['A sync that was cut off was finished: s42 is published.'] };
+    return { platform };
+  },
   syncing: () => ({
-    platform: app(manyRows(), projects.slice(3)),
-    then: (platform) =>
-      platform.emit({
-        kind: 'progress',
-        id: 'p4',
-        phase: 'staging',
-        filesDone: 812,
-        filesTotal: 1_980,
-        bytesDone: 940_000_000,
-        bytesTotal: 2_300_000_000,
-        path: 'input/stations/2026/series-000812.csv',
-        bytesPerSecond: 84_000_000,
-        cancellable: true,
-      }),
+    platform: ready().platform,
+    then: async (platform) => {
+      await press('Sync 125 files');
+      platform.emit(progress);
+    },
   }),
-  finished: () => ({
-    platform: app([], projects.slice(1)),
-    then: (platform) =>
-      platform.emit({
-        kind: 'sync_finished',
-        id: 'p2',
-        report: report({
-          uploaded: 128,
-          downloaded: 4,
-          moved: 1,
-          bytesSent: 2_300_000_000,
-          bytesReceived: 64_000,
-          seconds: 27.4,
-          skipped: [{ path: 'input/live.db', reason: 'it changed while it was read' }],
+  finished: () => {
+    const { platform, changes } = world({ projects: calm });
+    changes.more = { undo: { snapshot: 's43', former: 's42', paths: 133 } };
+    return {
+      platform,
+      then: () =>
+        platform.emit({
+          kind: 'sync_finished',
+          id: 'p1',
+          report: report({
+            uploaded: 128,
+            downloaded: 4,
+            moved: 1,
+            bytesSent: 2_300_000_000,
+            bytesReceived: 64_000,
+            seconds: 27.4,
+            skipped: [{ path: 'input/live.db', reason: 'It changed while it was read.' }],
+          }),
         }),
-      }),
+    };
+  },
+  results: () => {
+    const scene = scenes.finished!();
+    return {
+      ...scene,
+      then: async (platform) => {
+        await scene.then?.(platform);
+        await press('Show file by file');
+      },
+    };
+  },
+  cancelled: () => ({
+    platform: ready().platform,
+    then: (platform) =>
+      platform.emit({ kind: 'sync_failed', id: 'p1', error: apiError('cancelled', 'Cancelled.') }),
   }),
   halted: () => ({
-    platform: app(manyRows(), projects.slice(2)),
-    then: (platform) =>
+    platform: ready().platform,
+    then: async (platform) => {
+      await press('Sync 125 files');
       platform.emit({
         kind: 'sync_failed',
-        id: 'p3',
-        error: apiError('mass-delete', 'This sync would delete 812 of 1,200 files', {
+        id: 'p1',
+        error: apiError('mass-delete', 'This sync would delete 812 of 1,200 files.', {
           hint: 'If that is meant, sync anyway; the history keeps them.',
           detail: 'safety check mass-delete: 812 > 1200 / 2',
           allow: 'mass-delete',
         }),
-      }),
-  }),
-  history: () => ({ platform: app(manyRows(), projects), then: () => historyTab() }),
-  open: () => ({
-    platform: app([], []),
-    then: async () => {
-      press('Open a folder');
-      await wait(100);
-      press('Browse');
-      await wait(100);
-      press('Open');
-      document.querySelector<HTMLButtonElement>('[type=submit]')?.click();
+      });
     },
   }),
-  create: () => ({
-    platform: app([], []),
-    then: async () => {
-      press('Create a repository');
-      await wait(100);
-      press('Browse');
-      await wait(100);
-      document.querySelector<HTMLButtonElement>('[type=submit]')?.click();
-    },
-  }),
+  offline: () => {
+    const { platform, changes } = pending(
+      [project({ status: { kind: 'offline', message: 'No route to host' } }), ...calm.slice(1)],
+      [...work, ...some(12)],
+    );
+    const trouble = apiError('offline', 'The repository at data.example.org does not answer.', {
+      hint: 'Check the network; what you change meanwhile stays pending.',
+      detail: 'connect: No route to host (os error 113)',
+    });
+    changes.more = { reachable: false, trouble, blocker: trouble.message };
+    return { platform };
+  },
+  history: () => history(() => choose('parameters.yml')),
+  table: () => history(() => choose('offsets.csv')),
+  compare: () =>
+    history(async () => {
+      const line = await found(() => all('button.snapshot')[4]);
+      line.dispatchEvent(new MouseEvent('click', { ctrlKey: true, bubbles: true }));
+      await choose('overview.png');
+    }),
+  restore: () =>
+    history(async () => {
+      await choose('old.csv');
+      await press('Restore from s41');
+    }),
+  restored: () =>
+    history(async () => {
+      await choose('old.csv');
+      await press('Restore from s41');
+      await press('Restore');
+      (await found(() => all('[type=submit]')[0])).click();
+    }),
+  versions: () =>
+    history(async () => {
+      await press('Files');
+      await choose('harbour.csv');
+    }),
+  trash: () => history(() => press('Trash')),
+  empty: () =>
+    history(async () => {
+      await press('Trash');
+      await press('Empty');
+    }),
+  verify: () =>
+    history(async () => {
+      await press('Verify');
+      (await found(() => all('[type=submit]')[0])).click();
+    }),
+  'no-history': () => {
+    const { platform } = world({ snapshots: [] });
+    return { platform, then: () => key('2', true) };
+  },
+  settings: () => ({ platform: pending(calm).platform, then: () => key('3', true) }),
+  keys: () => ({ platform: pending().platform, then: () => key('F1') }),
+  'no-list': () => {
+    const { platform } = world();
+    platform.answers.projects_list = () => {
+      throw apiError('damaged', 'The list of projects in /home/ana/.local/share/dsg is damaged.', {
+        hint: 'Open each project’s folder again; nothing in the projects is touched.',
+        detail: 'projects.json: expected value at line 1 column 1',
+      });
+    };
+    return { platform };
+  },
 };
-
-function historyTab(): void {
-  window.dispatchEvent(new KeyboardEvent('keydown', { key: '2', ctrlKey: true }));
-}

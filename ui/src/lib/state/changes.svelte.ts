@@ -2,185 +2,202 @@ import type {
   ApiError,
   ChangeRow,
   ChangesPage,
+  ChangesRow,
+  ChangesView,
   Group,
+  IgnoreRule,
+  Layout,
   Resolution,
   ResolveConflicts,
-  Selection,
+  SelectWhat,
+  SortKey,
 } from '../bindings/api';
+import type { Commands } from '../bindings/commands';
 import { toApiError } from '../errors';
+import { m } from '../messages';
 import type { Platform } from '../platform';
+import { Pages } from './pages.svelte';
+import type { Reads } from './reads.svelte';
+import type { Change } from './topics';
 
-/** Rows asked for at once. */
-export const PAGE = 200;
 /** The groups, in the order of the window. */
-export const GROUPS: Group[] = ['conflicts', 'outgoing', 'incoming', 'blocked'];
-const TYPING_MS = 120;
+export const GROUPS: Group[] = ['conflicts', 'outgoing', 'incoming', 'blocked', 'ignored'];
+/** Ignored files are looked for only when they are asked for. */
+const AT_FIRST: Group[] = ['conflicts', 'outgoing', 'incoming', 'blocked'];
+const TYPING_MS = 60;
 
-/**
- * The pending changes of one project: a window onto a list that lives in Rust. Rows come in pages
- * as they are scrolled to; what is shown stays until its successor is here.
- */
+/** The pending changes of one project: how they are looked at, and what is done with them. */
 export class Changes {
-  /** The newest answer: totals, matching, what the selection amounts to. */
-  page = $state.raw<ChangesPage | null>(null);
-  error = $state.raw<ApiError | null>(null);
   filter = $state('');
-  groups = $state.raw<Group[]>(GROUPS);
-  selection = $state.raw<Selection>({ kind: 'all_but', paths: [] });
+  groups = $state.raw<Group[]>(AT_FIRST);
+  sort = $state<SortKey>('path');
+  descending = $state(false);
+  layout = $state<Layout>('list');
+  /** The row that the keyboard is on, and whose versions are shown. */
+  active = $state(0);
+  /** What a change brought about, until it is put away. */
+  told = $state<string | null>(null);
+  /** Why the last change did not happen. */
+  failed = $state.raw<ApiError | null>(null);
 
-  #pages = $state.raw<ReadonlyMap<number, ChangeRow[]>>(new Map());
-  readonly #exceptions = $derived(new Set(this.selection.paths));
-  #visible: [first: number, last: number] = [0, 0];
-  // Counts questions, so that a late answer to an old one is known as such.
-  #question = 0;
-  // The question that the rows on show answer.
-  #shown = -1;
-  #asked = new Set<number>();
+  readonly rows: Pages<ChangesRow, ChangesPage>;
   #typing: ReturnType<typeof setTimeout> | undefined;
+  #chosen: string | null = null;
 
   constructor(
     private readonly platform: Platform,
     private readonly id: string,
-  ) {}
-
-  /** The row at an index, if it has come already. */
-  row(index: number): ChangeRow | undefined {
-    return this.#pages.get(Math.floor(index / PAGE))?.[index % PAGE];
+    private readonly reads: Reads,
+  ) {
+    this.rows = new Pages(
+      (offset, limit) =>
+        platform.call('changes_list', { id: this.id, view: this.view, offset, limit }),
+      ({ rows, total, revision }) => ({ rows, total, revision }),
+    );
+    reads.follow('changes', () => this.reload());
   }
 
-  /** Tells which rows are looked at, so that they come. */
-  show(first: number, last: number): void {
-    this.#visible = [first, last];
-    if (this.page) this.#fetchVisible();
+  /** How the rows are looked at, as the contract wants it. */
+  get view(): ChangesView {
+    const { filter, groups, sort, descending, layout } = this;
+    return { filter: filter.trim(), groups, sort, descending, layout };
   }
 
-  /** Asks anew; the present rows stay until the answer is here. */
-  reload(): Promise<void> {
-    this.#question += 1;
-    this.#asked.clear();
-    return this.#fetch(Math.floor(this.#visible[0] / PAGE));
+  get page(): ChangesPage | null {
+    return this.rows.page;
+  }
+
+  get error(): ApiError | null {
+    return this.rows.error ?? this.failed;
+  }
+
+  /** The change whose versions are shown. */
+  get change(): ChangeRow | null {
+    const row = this.rows.row(this.active);
+    return row?.kind === 'change' ? row : null;
+  }
+
+  /** Asks anew; the row that was chosen stays chosen, wherever it stands now. */
+  async reload(): Promise<void> {
+    await this.rows.reload();
+    const row = this.rows.row(this.active);
+    if (this.#chosen !== null && row?.path !== this.#chosen) {
+      const moved = this.rows.find((one) => one.path === this.#chosen);
+      if (moved !== null) this.active = moved;
+    }
+    if (this.active >= this.rows.total) this.active = Math.max(0, this.rows.total - 1);
+    this.#chosen = this.rows.row(this.active)?.path ?? null;
+  }
+
+  choose(index: number): void {
+    this.active = index;
+    this.#chosen = this.rows.row(index)?.path ?? null;
   }
 
   setFilter(text: string): void {
     this.filter = text;
     clearTimeout(this.#typing);
-    this.#typing = setTimeout(() => void this.reload(), TYPING_MS);
+    this.#typing = setTimeout(() => void this.#again(), TYPING_MS);
   }
 
   toggleGroup(group: Group): void {
     this.groups = GROUPS.filter((one) => this.groups.includes(one) !== (one === group));
-    void this.reload();
+    void this.#again();
   }
 
   /** Takes filter and group choice back. */
   showAll(): void {
     this.filter = '';
-    this.groups = GROUPS;
-    void this.reload();
+    this.groups = AT_FIRST;
+    void this.#again();
   }
 
-  includes(path: string): boolean {
-    return this.#exceptions.has(path) === (this.selection.kind === 'only');
+  sortBy(sort: SortKey, descending: boolean): void {
+    this.sort = sort;
+    this.descending = descending;
+    void this.#again();
   }
 
-  /** Whether everything, nothing, or some of it is included. */
-  get included(): 'all' | 'some' | 'none' {
-    if (this.selection.paths.length > 0) return 'some';
-    return this.selection.kind === 'only' ? 'none' : 'all';
+  layOut(layout: Layout): void {
+    this.layout = layout;
+    void this.#again();
   }
 
-  toggle(path: string): void {
-    const exceptions = new Set(this.#exceptions);
-    if (!exceptions.delete(path)) exceptions.add(path);
-    this.#select({ kind: this.selection.kind, paths: [...exceptions] });
+  /** Opens or closes a folder of the tree; without a path, all folders. */
+  expand(path: string | null, open: boolean): Promise<unknown> {
+    return this.#do('changes_expand', { id: this.id, path, open });
   }
 
-  toggleAll(): void {
-    this.#select({ kind: this.included === 'all' ? 'only' : 'all_but', paths: [] });
+  /** Ticks rows or takes the ticks away. */
+  select(what: SelectWhat, ticked: boolean): Promise<unknown> {
+    return this.#do('changes_select', { id: this.id, view: this.view, what, ticked });
   }
 
-  /** After a sync nothing is left out any more. */
-  includeAll(): void {
-    this.selection = { kind: 'all_but', paths: [] };
+  /** Ticks a change or all of a folder, or takes the ticks away. */
+  toggle(row: ChangesRow): void {
+    const ticked = row.kind === 'folder' ? row.ticked === 'all' : row.ticked;
+    if (row.tickable) void this.select({ kind: 'paths', paths: [row.path] }, !ticked);
   }
 
-  /** Says how one conflict ends, or takes that back. */
-  resolve(path: string, resolution: Resolution | null): Promise<void> {
-    return this.#decide({ paths: [path], matching: null, resolution });
+  /** Says how conflicts end at these paths, or takes that back. */
+  resolve(paths: string[], resolution: Resolution | null): Promise<unknown> {
+    return this.#decide({ paths, matching: null, resolution });
   }
 
   /** Says how all undecided conflicts end that the filter leaves. */
-  resolveShown(resolution: Resolution): Promise<void> {
+  resolveShown(resolution: Resolution): Promise<unknown> {
     return this.#decide({ paths: [], matching: this.filter.trim(), resolution });
   }
 
+  /** Brings a path back to the version of the last sync. */
+  async revert(path: string): Promise<void> {
+    const report = await this.#do('changes_revert', { id: this.id, paths: [path] });
+    if (report) this.told = m.changes.reverted(path, report);
+  }
+
+  async ignore(rule: IgnoreRule): Promise<void> {
+    const ignored = await this.#do('changes_ignore', { id: this.id, rule });
+    if (ignored) this.told = m.changes.ignored(ignored);
+  }
+
+  /** Shows the project's folder in the file manager. */
+  async reveal(): Promise<void> {
+    this.failed = null;
+    try {
+      await this.platform.call('path_reveal', { id: this.id, path: '' });
+    } catch (cause) {
+      this.failed = toApiError(cause);
+    }
+  }
+
   /** Puts away what the project had to tell. */
-  async dismissNotices(): Promise<void> {
+  dismissNotices(): Promise<unknown> {
+    return this.#do('notices_dismiss', { id: this.id });
+  }
+
+  #decide(decision: Omit<ResolveConflicts, 'id'>): Promise<unknown> {
+    return this.#do('conflict_resolve', { id: this.id, ...decision });
+  }
+
+  /** Another list: begins at its top. */
+  #again(): Promise<void> {
+    clearTimeout(this.#typing);
+    this.active = 0;
+    this.#chosen = null;
+    return this.reload();
+  }
+
+  async #do<N extends Change>(
+    name: N,
+    request: Commands[N]['request'],
+  ): Promise<Commands[N]['response'] | undefined> {
+    this.failed = null;
+    this.told = null;
     try {
-      await this.platform.call('notices_dismiss', { id: this.id });
-      await this.reload();
+      return await this.reads.change(name, request);
     } catch (cause) {
-      this.error = toApiError(cause);
+      this.failed = toApiError(cause);
+      return undefined;
     }
-  }
-
-  async #decide(decision: Omit<ResolveConflicts, 'id'>): Promise<void> {
-    try {
-      await this.platform.call('conflict_resolve', { id: this.id, ...decision });
-      await this.reload();
-    } catch (cause) {
-      this.error = toApiError(cause);
-    }
-  }
-
-  #select(selection: Selection): void {
-    this.selection = selection;
-    void this.reload();
-  }
-
-  #fetchVisible(): void {
-    const [first, last] = this.#visible.map((index) => Math.floor(index / PAGE)) as [
-      number,
-      number,
-    ];
-    for (let page = first; page <= last; page += 1) {
-      if (!this.#asked.has(page)) void this.#fetch(page);
-    }
-  }
-
-  async #fetch(number: number): Promise<void> {
-    const question = this.#question;
-    this.#asked.add(number);
-    try {
-      const page = await this.platform.call('changes_list', {
-        id: this.id,
-        filter: this.filter,
-        groups: this.groups,
-        selection: this.selection,
-        offset: number * PAGE,
-        limit: PAGE,
-      });
-      if (question === this.#question) this.#accept(question, number, page);
-    } catch (cause) {
-      if (question === this.#question) {
-        this.#asked.delete(number);
-        this.error = toApiError(cause);
-      }
-    }
-  }
-
-  #accept(question: number, number: number, page: ChangesPage): void {
-    // Pages fit together only if they answer one question about one revision.
-    const fresh = this.#shown !== question || page.revision !== this.page?.revision;
-    const pages = new Map(fresh ? [] : this.#pages);
-    if (fresh) this.#asked = new Set([number]);
-    this.#shown = question;
-    pages.set(number, page.rows);
-    this.#pages = pages;
-    this.page = page;
-    this.error = null;
-    const beyond = page.rows.length === 0 && page.matching > 0 && number > 0;
-    if (beyond) void this.#fetch(0);
-    else this.#fetchVisible();
   }
 }

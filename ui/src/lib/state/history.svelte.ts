@@ -1,18 +1,47 @@
-import type { ApiError, SnapshotRow } from '../bindings/api';
+import type {
+  ApiError,
+  ComparisonPage,
+  ContentRef,
+  DifferenceRow,
+  PathVersion,
+  SnapshotRow,
+} from '../bindings/api';
 import { toApiError } from '../errors';
 import { day } from '../format';
 import type { Platform } from '../platform';
+import { Pages } from './pages.svelte';
+import type { Read, Reads } from './reads.svelte';
 
 /** Snapshots asked for at once. */
 export const CHUNK = 100;
+/** Paths proposed at once. */
+const FOUND = 100;
+const TYPING_MS = 120;
 
-/** The snapshots of one repository, newest first, older ones on demand. */
+/** What is compared: an earlier snapshot (none: the one before) with a later one. */
+export interface Span {
+  /** None: the snapshot before `to`. */
+  from: string | null;
+  /** None: the folder as it is now. */
+  to: string | null;
+}
+
+/** The snapshots of one repository, what differs between two, and the versions of a path. */
 export class History {
   rows = $state.raw<SnapshotRow[]>([]);
+  total = $state(0);
   loaded = $state(false);
-  hasMore = $state(false);
   error = $state.raw<ApiError | null>(null);
   #question = 0;
+
+  /** What is compared now. */
+  span = $state.raw<Span | null>(null);
+  filter = $state('');
+  /** The row of the comparison that is looked at. */
+  active = $state(0);
+  readonly differences: Pages<DifferenceRow, ComparisonPage>;
+  readonly preview: Read<'preview'>;
+  #typing: ReturnType<typeof setTimeout> | undefined;
 
   /** The rows under the headings of their days. */
   readonly days = $derived.by(() => {
@@ -25,15 +54,34 @@ export class History {
     }
     return days;
   });
+  readonly hasMore = $derived(this.rows.length < this.total);
+  /** The later snapshot of the comparison. */
+  readonly chosen = $derived(this.rows.find((row) => row.id === this.span?.to) ?? null);
 
   constructor(
     private readonly platform: Platform,
     private readonly id: string,
-  ) {}
+    reads: Reads,
+  ) {
+    this.differences = new Pages(
+      (offset, limit) => {
+        const span = this.span ?? { from: null, to: null };
+        const filter = this.filter.trim();
+        return platform.call('history_compare', { id, ...span, filter, offset, limit });
+      },
+      ({ rows, matching }) => ({ rows, total: matching }),
+    );
+    this.preview = reads.read('preview');
+    reads.follow('history', () => this.reload());
+    // The folder as it is now is one side.
+    reads.follow('changes', () => this.span?.to === null && this.differences.reload());
+  }
 
   /** Asks for the newest again. */
-  reload(): Promise<void> {
-    return this.#fetch(null, []);
+  async reload(): Promise<void> {
+    await this.#fetch(null, []);
+    const newest = this.rows[0];
+    if (this.span === null && newest) this.compare({ from: null, to: newest.id });
   }
 
   /** Asks for older ones. */
@@ -41,17 +89,115 @@ export class History {
     return this.#fetch(this.rows.at(-1)?.number ?? null, this.rows);
   }
 
+  /** Compares two snapshots, one with the one before, or one with the folder. */
+  compare(span: Span): void {
+    this.span = span;
+    this.filter = '';
+    this.active = 0;
+    void this.preview.ask(null);
+    void this.differences.restart();
+  }
+
+  setFilter(text: string): void {
+    this.filter = text;
+    clearTimeout(this.#typing);
+    this.#typing = setTimeout(() => {
+      this.active = 0;
+      void this.differences.reload();
+    }, TYPING_MS);
+  }
+
+  /** The earlier side, by name; none for the very first snapshot. */
+  get earlier(): string | null {
+    if (!this.span) return null;
+    if (this.span.from !== null) return this.span.from;
+    const later = this.chosen;
+    return later && later.number > 1 ? `s${later.number - 1}` : null;
+  }
+
+  /** Shows what differs in one path. */
+  show(row: DifferenceRow): void {
+    const { span, earlier } = this;
+    if (!span) return;
+    const at = (path: string, snapshot: string | null): ContentRef => ({
+      path,
+      at: snapshot === null ? { kind: 'local' } : { kind: 'snapshot', snapshot },
+    });
+    const left =
+      row.kind !== 'added' && earlier !== null ? at(row.oldPath ?? row.path, earlier) : null;
+    const right = row.kind === 'deleted' ? null : at(row.path, span.to);
+    void this.preview.ask({ id: this.id, left, right });
+  }
+
   async #fetch(before: number | null, kept: SnapshotRow[]): Promise<void> {
     const question = ++this.#question;
     try {
-      const rows = await this.platform.call('history_list', { id: this.id, before, limit: CHUNK });
+      const page = await this.platform.call('history_list', { id: this.id, before, limit: CHUNK });
       if (question !== this.#question) return;
-      this.rows = [...kept, ...rows];
-      this.hasMore = rows.length === CHUNK;
+      this.rows = [...kept, ...page.rows];
+      this.total = page.total;
       this.loaded = true;
       this.error = null;
     } catch (cause) {
       if (question === this.#question) this.error = toApiError(cause);
     }
+  }
+}
+
+/** One path through all snapshots, deleted ones included. */
+export class Versions {
+  text = $state('');
+  path = $state<string | null>(null);
+  active = $state(0);
+  readonly found: Read<'history_find'>;
+  readonly versions: Read<'history_versions'>;
+  readonly preview: Read<'preview'>;
+  #typing: ReturnType<typeof setTimeout> | undefined;
+
+  readonly version = $derived.by(
+    (): PathVersion | null => this.versions.value?.[this.active] ?? null,
+  );
+
+  constructor(
+    private readonly id: string,
+    reads: Reads,
+  ) {
+    this.found = reads.read('history_find');
+    this.versions = reads.read('history_versions');
+    this.preview = reads.read('preview');
+  }
+
+  find(text: string): void {
+    this.text = text;
+    clearTimeout(this.#typing);
+    this.#typing = setTimeout(() => void this.#find(), TYPING_MS);
+  }
+
+  /** Proposes paths before anything is typed. */
+  start(): void {
+    if (this.found.value === null && !this.found.waiting) void this.#find();
+  }
+
+  choose(path: string): void {
+    this.path = path;
+    this.active = 0;
+    void this.preview.ask(null);
+    void this.versions.ask({ id: this.id, path });
+  }
+
+  /** Shows a version beside the one that it replaced, or by itself. */
+  show(index: number): void {
+    this.active = index;
+    const versions = this.versions.value ?? [];
+    const ref = (version: PathVersion | undefined): ContentRef | null =>
+      version?.version && this.path !== null
+        ? { path: this.path, at: { kind: 'snapshot', snapshot: version.made.snapshot } }
+        : null;
+    const request = { id: this.id, left: ref(versions[index + 1]), right: ref(versions[index]) };
+    void this.preview.ask(request.left || request.right ? request : null);
+  }
+
+  #find(): Promise<void> {
+    return this.found.ask({ id: this.id, text: this.text.trim(), limit: FOUND });
   }
 }

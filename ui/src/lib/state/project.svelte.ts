@@ -2,27 +2,45 @@ import type { Event, Progress } from '../bindings/api';
 import { toApiError } from '../errors';
 import type { Platform } from '../platform';
 import { Changes } from './changes.svelte';
-import { History } from './history.svelte';
+import { Detail } from './detail.svelte';
+import { History, Versions } from './history.svelte';
+import { Reads } from './reads.svelte';
 import { Sync } from './sync.svelte';
+import { Trash } from './trash.svelte';
+import { Work } from './work.svelte';
 
-export type Tab = 'changes' | 'history';
+export type Tab = 'changes' | 'history' | 'settings';
+/** The ways to look at what was. */
+export type HistoryWay = 'snapshots' | 'files' | 'trash';
 
 /** All that the window keeps of one open project. */
 export class Project {
   tab = $state<Tab>('changes');
+  way = $state<HistoryWay>('snapshots');
   /** How far the first look at the folder is. */
   looking = $state.raw<Progress | null>(null);
+  readonly reads: Reads;
   readonly changes: Changes;
+  readonly detail: Detail;
   readonly history: History;
+  readonly versions: Versions;
+  readonly trash: Trash;
   readonly sync: Sync;
+  /** Restoring or verifying. */
+  readonly work: Work;
 
   constructor(
-    private readonly platform: Platform,
+    readonly platform: Platform,
     readonly id: string,
   ) {
-    this.changes = new Changes(platform, id);
-    this.history = new History(platform, id);
+    this.reads = new Reads(platform);
+    this.changes = new Changes(platform, id, this.reads);
+    this.detail = new Detail(id, this.reads);
+    this.history = new History(platform, id, this.reads);
+    this.versions = new Versions(id, this.reads);
+    this.trash = new Trash(platform, id, this.reads);
     this.sync = new Sync(platform, id);
+    this.work = new Work(platform, id);
   }
 
   /** Asks for everything. */
@@ -36,27 +54,35 @@ export class Project {
     try {
       await this.platform.call('rescan', { id: this.id });
     } catch (cause) {
-      this.changes.error = toApiError(cause);
+      this.changes.failed = toApiError(cause);
     }
+  }
+
+  /** Goes to where the versions of a path are. */
+  showVersions(path: string): void {
+    this.tab = 'history';
+    this.way = 'files';
+    this.versions.find(path);
+    this.versions.choose(path);
   }
 
   /** Takes in an event about this project. */
   handle(event: Event): void {
     switch (event.kind) {
       case 'changes_changed':
-        if (event.revision !== this.changes.page?.revision) void this.changes.reload();
+        if (event.revision !== this.changes.rows.revision) this.reads.invalidate('changes');
         break;
       case 'history_changed':
-        void this.history.reload();
+        this.reads.invalidate('history');
         break;
       case 'sync_finished':
-        this.changes.includeAll();
-        void this.changes.reload();
+        this.reads.invalidate('changes', 'trash');
         this.sync.handle(event);
         break;
       case 'progress':
         this.looking = event;
-        this.sync.handle(event);
+        if (this.work.running) this.work.progress = event;
+        else this.sync.handle(event);
         break;
       default:
         this.sync.handle(event);

@@ -1,12 +1,14 @@
-import type { ApiError, Event, Progress, Selection, SyncReport } from '../bindings/api';
+import type {
+  ApiError,
+  Event,
+  Progress,
+  ResultRow,
+  ResultsPage,
+  SyncReport,
+} from '../bindings/api';
 import { toApiError } from '../errors';
 import type { Platform } from '../platform';
-
-/** What the next sync takes, besides the message. */
-export interface Choice {
-  selection: Selection;
-  exceptConflicts: boolean;
-}
+import { Pages } from './pages.svelte';
 
 type Course =
   | { kind: 'idle' }
@@ -14,44 +16,50 @@ type Course =
   | { kind: 'finished'; report: SyncReport }
   | { kind: 'failed'; error: ApiError };
 
+/** What was started last, so that it can be started again. */
+type Attempt =
+  { kind: 'sync'; exceptConflicts: boolean; allow: string[] } | { kind: 'undo'; snapshot: string };
+
 const LOOKING = ['scanning', 'comparing'];
 
 /** The course of one project's syncs: nothing, running, or how the last one ended. */
 export class Sync {
   course = $state.raw<Course>({ kind: 'idle' });
   message = $state('');
-  #last: { choice: Choice; allow: string[] } | null = null;
+  /** What the last one did, row by row. */
+  readonly results: Pages<ResultRow, ResultsPage>;
+  #last: Attempt | null = null;
 
   constructor(
     private readonly platform: Platform,
     private readonly id: string,
-  ) {}
+  ) {
+    this.results = new Pages(
+      (offset, limit) => platform.call('sync_results', { id, offset, limit }),
+      ({ rows, total }) => ({ rows, total }),
+    );
+  }
 
   get running(): boolean {
     return this.course.kind === 'running';
   }
 
-  /** Starts a sync; its course arrives as events. */
-  async start(choice: Choice, allow: string[] = []): Promise<void> {
-    if (this.running) return;
-    this.#last = { choice, allow };
-    this.course = { kind: 'running', progress: null, cancelling: false };
-    try {
-      await this.platform.call('sync_start', {
-        id: this.id,
-        message: this.message.trim(),
-        ...choice,
-        allow,
-      });
-    } catch (cause) {
-      this.course = { kind: 'failed', error: toApiError(cause) };
-    }
+  /** Starts a sync of what is ticked; its course arrives as events. */
+  start(exceptConflicts = false, allow: string[] = []): Promise<void> {
+    return this.#attempt({ kind: 'sync', exceptConflicts, allow });
+  }
+
+  /** Starts to undo the sync that published this snapshot. */
+  undo(snapshot: string): Promise<void> {
+    return this.#attempt({ kind: 'undo', snapshot });
   }
 
   /** Starts the last one again, passing over one more safety check if it is named. */
   async again(allow: string | null = null): Promise<void> {
-    if (!this.#last) return;
-    await this.start(this.#last.choice, [...this.#last.allow, ...(allow ? [allow] : [])]);
+    const last = this.#last;
+    if (!last) return;
+    if (last.kind === 'undo') await this.undo(last.snapshot);
+    else await this.start(last.exceptConflicts, [...last.allow, ...(allow ? [allow] : [])]);
   }
 
   /** Whether there is something to start again. */
@@ -91,6 +99,25 @@ export class Sync {
       case 'sync_failed':
         this.course = { kind: 'failed', error: event.error };
         break;
+    }
+  }
+
+  async #attempt(attempt: Attempt): Promise<void> {
+    if (this.running) return;
+    this.#last = attempt;
+    this.course = { kind: 'running', progress: null, cancelling: false };
+    try {
+      if (attempt.kind === 'undo')
+        await this.platform.call('sync_undo', { id: this.id, snapshot: attempt.snapshot });
+      else
+        await this.platform.call('sync_start', {
+          id: this.id,
+          message: this.message.trim(),
+          exceptConflicts: attempt.exceptConflicts,
+          allow: attempt.allow,
+        });
+    } catch (cause) {
+      this.course = { kind: 'failed', error: toApiError(cause) };
     }
   }
 }

@@ -4,7 +4,7 @@ import type { Platform } from '../platform';
 import { Project } from './project.svelte';
 
 /** Which form is open over the window, and the folder that it starts with. */
-export type Form = { kind: 'open' | 'create' | 'clone'; path: string };
+export type Form = { kind: 'open' | 'create' | 'clone' | 'sample'; path: string };
 
 /** The registered projects, the chosen one, and the one place where events come in. */
 export class Workspace {
@@ -68,6 +68,18 @@ export class Workspace {
     await this.platform.call('project_forget', { id });
     this.#projects.delete(id);
     await this.reload();
+  }
+
+  /** Removes the sample with its repository; `own-files` if a person's files are in it. */
+  async removeSample(id: string, withOwnFiles: boolean): Promise<void> {
+    await this.platform.call('sample_remove', { id, withOwnFiles });
+    this.#projects.delete(id);
+    await this.reload();
+  }
+
+  /** Says what went wrong with something that has no other place to say it. */
+  tell(error: ApiError): void {
+    if (this.project) this.project.changes.failed = error;
   }
 
   /** Hears the progress of an operation that has no project yet. */

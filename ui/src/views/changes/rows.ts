@@ -1,14 +1,16 @@
 import ArrowDown from '@lucide/svelte/icons/arrow-down';
 import ArrowUp from '@lucide/svelte/icons/arrow-up';
 import Ban from '@lucide/svelte/icons/ban';
+import Check from '@lucide/svelte/icons/check';
 import Equal from '@lucide/svelte/icons/equal';
-import GitCompareArrows from '@lucide/svelte/icons/git-compare-arrows';
+import EyeOff from '@lucide/svelte/icons/eye-off';
 import MoveRight from '@lucide/svelte/icons/move-right';
 import Trash from '@lucide/svelte/icons/trash-2';
 import TriangleAlert from '@lucide/svelte/icons/triangle-alert';
 import type { Component } from 'svelte';
 
 import type { ChangeRow, Group, Resolution } from '../../lib/bindings/api';
+import { m } from '../../lib/messages';
 
 type Icon = Component<{ size?: number; 'aria-hidden'?: boolean }>;
 
@@ -18,6 +20,7 @@ export const groupIcon: Record<Group, Icon> = {
   outgoing: ArrowUp,
   incoming: ArrowDown,
   blocked: Ban,
+  ignored: EyeOff,
 };
 
 const actionIcon: Record<string, Icon> = {
@@ -28,25 +31,24 @@ const actionIcon: Record<string, Icon> = {
   move_local: MoveRight,
   move_remote: MoveRight,
   cache: Equal,
-  conflict: GitCompareArrows,
 };
 
 /** The mark of what happens to a row. */
 export function rowIcon(row: ChangeRow): Icon {
-  if (row.group === 'conflicts') return GitCompareArrows;
+  if (row.group === 'conflicts') return row.resolution ? Check : TriangleAlert;
   return actionIcon[row.action] ?? groupIcon[row.group];
 }
 
-/** Whether a row can be taken into a sync, or left out of it. */
-export function isSelectable(row: ChangeRow): boolean {
-  if (row.group === 'conflicts') return row.resolution !== null;
-  return row.group === 'outgoing' || row.group === 'incoming';
-}
-
-/** The ways out of a conflict, as far as it has them: what was never synced cannot come back. */
-export function waysOut(row: ChangeRow): Resolution[] {
-  return RESOLUTIONS.filter((way) => way !== 'cached' || row.state !== 'LR.ne');
+/** What happened to a row, in a word or two. */
+export function rowWord(row: ChangeRow): string {
+  if (row.resolution) return m.resolution[row.resolution].done;
+  if (row.group === 'conflicts') return m.changes.toDecide;
+  if (row.group === 'ignored') return m.group.ignored;
+  const isNew = row.cachedSize === null;
+  const action =
+    (isNew && { upload: 'add_remote', download: 'add_local' }[row.action]) || row.action;
+  return m.action[action] ?? row.action;
 }
 
 /** The ways out of any conflict, in the order of the window. */
-export const RESOLUTIONS: Resolution[] = ['local', 'remote', 'cached', 'both'];
+export const RESOLUTIONS: Resolution[] = ['local', 'remote', 'both', 'cached'];

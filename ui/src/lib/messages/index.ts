@@ -1,8 +1,22 @@
-import type { Group, Phase, ProjectStatus, Resolution } from './bindings/api';
-import { bytes, count, counted } from './format';
+import type { Group, Phase, ProjectStatus, Resolution, SortKey } from '../bindings/api';
+import { bytes, count, counted } from '../format';
+import { visible } from '../names';
+import { history } from './history';
+import { keys } from './keys';
+
+const GROUP_HINTS: Record<Group, string> = {
+  conflicts: 'Changed on both sides: waits for your decision.',
+  outgoing: 'Changed here: goes to the repository.',
+  incoming: 'Changed in the repository: comes here.',
+  blocked: 'Cannot be synced now; each row says why.',
+  ignored: 'Left alone by a rule.',
+};
 
 /** Every text of the window, in one place. Sentences about data come from Rust. */
 export const m = {
+  ...history,
+  keys,
+
   app: { name: 'DSG', loading: 'Loading…' },
 
   sidebar: {
@@ -15,6 +29,14 @@ export const m = {
     forgetText:
       'Nothing is deleted: the folder and the repository stay as they are, and you can open the folder again.',
     forgetConfirm: 'Remove from list',
+    reveal: 'Show the folder',
+    removeSample: 'Remove the sample…',
+    removeSampleTitle: 'Remove the sample?',
+    removeSampleText:
+      'The sample project, its repository and the folder that holds both are deleted from this computer. Nothing else is touched.',
+    removeSampleOwn: 'Delete my files in it, too',
+    removeSampleConfirm: 'Remove the sample',
+    keys: 'Keys',
   },
 
   status(status: ProjectStatus): string {
@@ -45,17 +67,21 @@ export const m = {
     createText: 'From a folder with data: it becomes a project',
     clone: 'Get a copy…',
     cloneText: 'Of a repository that a colleague works with',
+    sample: 'Try it with sample data',
+    sampleText: 'A project with some history and a conflict; it can be removed again',
   },
 
   project: {
     tabs: 'Views of the project',
     changes: 'Changes',
     history: 'History',
+    settings: 'Settings',
     rescan: 'Look again',
     rescanHint: 'Look at the folder and the repository again (Ctrl+R)',
   },
 
   statusBar: {
+    label: 'Status',
     neverSynced: 'Never synced',
     lastSync: (snapshot: string, when: string) => `At ${snapshot}, synced ${when}`,
     at: (snapshot: string) => `At ${snapshot}`,
@@ -70,50 +96,114 @@ export const m = {
     outgoing: 'Outgoing',
     incoming: 'Incoming',
     blocked: 'Blocked',
+    ignored: 'Ignored',
   } satisfies Record<Group, string>,
 
   action: {
-    upload: 'Upload',
-    download: 'Download',
-    delete_local: 'Delete here',
-    delete_remote: 'Delete there',
-    move_local: 'Move here',
-    move_remote: 'Move there',
-    cache: 'Take note',
+    upload: 'Changed here',
+    add_remote: 'New here',
+    download: 'Changed there',
+    add_local: 'New there',
+    delete_local: 'Deleted there',
+    delete_remote: 'Deleted here',
+    move_local: 'Moved there',
+    move_remote: 'Moved here',
+    cache: 'Same on both',
     conflict: 'Conflict',
     blocked: 'Blocked',
-    decided: 'Decided',
   } as Record<string, string>,
 
   resolution: {
-    local: { short: 'Mine', long: 'Keep mine', all: 'All mine', done: 'Mine is kept' },
-    remote: { short: 'Theirs', long: 'Take theirs', all: 'All theirs', done: 'Theirs is taken' },
+    local: {
+      long: 'Keep mine',
+      all: 'All mine',
+      folder: 'Keep mine in all of it',
+      done: 'Mine is kept',
+      means: 'Your version goes to the repository.',
+    },
+    remote: {
+      long: 'Take theirs',
+      all: 'All theirs',
+      folder: 'Take theirs in all of it',
+      done: 'Theirs is taken',
+      means: 'The version of the repository comes here; yours goes to the trash.',
+    },
     cached: {
-      short: 'Last synced',
       long: 'Restore last synced',
       all: 'All as last synced',
-      done: 'Last synced is restored',
+      folder: 'Restore last synced in all of it',
+      done: 'Last synced returns',
+      means: 'Both sides return to the version of your last sync.',
     },
-    both: { short: 'Both', long: 'Keep both', all: 'Both of all', done: 'Both are kept' },
-  } satisfies Record<Resolution, { short: string; long: string; all: string; done: string }>,
+    both: {
+      long: 'Keep both',
+      all: 'Both of all',
+      folder: 'Keep both in all of it',
+      done: 'Both are kept',
+      means: 'Theirs comes here; yours stays beside it under a free name, and is synced too.',
+    },
+  } satisfies Record<
+    Resolution,
+    { long: string; all: string; folder: string; done: string; means: string }
+  >,
 
   changes: {
     groups: 'Groups of changes',
-    groupTitle: (group: string, n: number, size: number) =>
-      `${group}: ${counted(n, 'file')}, ${bytes(size)}`,
+    groupTitle: (group: Group, n: number | null, size: number | null) =>
+      [
+        GROUP_HINTS[group],
+        n !== null && `${counted(n, 'file')}${size ? `, ${bytes(size)}` : ''}.`,
+        'Click to show or hide.',
+      ]
+        .filter(Boolean)
+        .join(' '),
     filter: 'Filter by path',
     clearFilter: 'Clear filter',
     list: 'Changed files',
+    detail: 'The chosen change',
+    sortBy: 'Sort by',
+    sort: { path: 'Path', size: 'Size', state: 'Kind', time: 'Time' } satisfies Record<
+      SortKey,
+      string
+    >,
+    ascending: 'Ascending',
+    descending: 'Descending',
+    layout: 'Layout',
+    asList: 'List',
+    asTree: 'Folders',
+    open: (folder: string) => `Open ${folder}`,
+    close: (folder: string) => `Close ${folder}`,
+    inFolder: (n: number) => counted(n, 'change'),
+    conflictsIn: (n: number) => counted(n, 'conflict'),
+    folderHolds: (n: number, size: string) => `${counted(n, 'change')} in this folder · ${size}`,
+    folderConflicts: (n: number) => `${counted(n, 'conflict')} in it to decide`,
+    more: (path: string) => `More about ${path}`,
+    noneChosen: 'No change is chosen',
+    noneChosenText: 'Choose one in the list to see its versions.',
+    delta: (delta: string, size: number) => `${delta}; ${bytes(size)} now`,
+    toDecide: 'To decide',
+    decision: 'How this conflict ends',
+    decideThis: 'Changed on both sides. Which one is right?',
+    notHere: 'It is not in the folder.',
+    reverted: (path: string, report: { replaced: number; deleted: number; added: number }) =>
+      `${visible(path)} is as last synced again.${
+        report.replaced + report.deleted > 0
+          ? ' What was here is in the trash (History, Trash).'
+          : ''
+      }`,
+    ignored: (ignored: { sentence: string; decisions: number }) =>
+      ignored.decisions > 0
+        ? `${ignored.sentence} ${counted(ignored.decisions, 'file')} of it ${ignored.decisions === 1 ? 'is' : 'are'} in the repository: decide below whether they stay there.`
+        : ignored.sentence,
     includeAll: 'Include everything in the sync',
     include: (path: string) => `Include ${path} in the sync`,
-    columns: { action: 'Action', path: 'Path', what: 'What happened', who: 'By', size: 'Size' },
-    shown: (matching: number) => `${counted(matching, 'file')} shown`,
-    decide: (path: string) => `How the conflict in ${path} ends`,
+    columns: { what: 'What', who: 'By', size: 'Size' },
+    shown: (matching: number) => counted(matching, 'change'),
     undoDecision: 'Undo',
-    undecided: 'Decide:',
     movedFrom: (old: string) => `from ${old}`,
     inSync: 'Everything is in sync',
     inSyncText: 'Changes in the folder and in the repository appear here by themselves.',
+    seeHistory: 'See the history',
     noneMatch: 'Nothing matches',
     noneMatchText: 'No change fits the filter and the chosen groups.',
     showAll: 'Show everything',
@@ -121,14 +211,6 @@ export const m = {
     looking: 'Looking at the folder…',
     lookingAt: (files: number) => counted(files, 'file'),
     trouble: 'Nothing can be synced now',
-    conflict: {
-      'LCR.all_ne': 'Changed on both sides',
-      'CR.ne': 'Deleted here, changed there',
-      'LC.ne': 'Changed here, deleted there',
-      'LR.ne': 'Added on both sides',
-      clash: 'File against folder',
-    } as Record<string, string>,
-    conflictBy: (who: string, when: string) => `In the repository by ${who}, ${when}.`,
     decideAll: (n: number) => `${counted(n, 'conflict')} to decide`,
     decideAllHint: (way: string) => `${way}: all undecided conflicts that are shown`,
     notices: 'What you should know',
@@ -136,6 +218,7 @@ export const m = {
   },
 
   sync: {
+    panel: 'Sync',
     message: 'Message of the snapshot',
     messagePlaceholder: 'What is this sync about?',
     button: (n: number, size: number, snapshot: string | null) =>
@@ -166,6 +249,7 @@ export const m = {
       total === null ? counted(done, 'file') : `${count(done)} of ${counted(total, 'file')}`,
     bytes: (done: number, total: number | null) =>
       total === null ? bytes(done) : `${bytes(done)} of ${bytes(total)}`,
+    remaining: (time: string) => `about ${time} left`,
     rate: (perSecond: number) => `${bytes(perSecond)}/s`,
     progress: 'Progress of the sync',
     published: (snapshot: string, time: string) => `Published ${snapshot} in ${time}`,
@@ -182,20 +266,30 @@ export const m = {
     close: 'Close',
     cancelled: 'Cancelled: nothing has changed on any side',
     failed: 'The sync did not happen',
+    showResults: 'Show file by file…',
+    results: 'What the last sync did',
+    resultsText: (n: number) => `${counted(n, 'file')}; what was left out comes first.`,
+    undo: (snapshot: string) => `Undo ${snapshot}`,
+    undoText: (snapshot: string, former: string, paths: number) =>
+      `The state of ${former} returns as a new snapshot: ${counted(paths, 'file')} of ${snapshot} would change back. ${snapshot} stays in the history.`,
     retry: 'Try again',
     allow: 'Sync anyway',
   },
 
-  history: {
-    list: 'Snapshots',
-    here: 'You are here',
-    added: (n: number) => `${count(n)} added`,
-    changed: (n: number) => `${count(n)} changed`,
-    deleted: (n: number) => `${count(n)} deleted`,
-    noMessage: 'No message',
-    more: 'Show older snapshots',
-    empty: 'No snapshots yet',
-    emptyText: 'The first sync makes the first snapshot.',
+  settings: {
+    project: 'This project',
+    name: 'Name',
+    folder: 'Folder',
+    watch: 'Changes are noticed',
+    notWatching: 'No: look again by hand (Ctrl+R).',
+    repository: 'Repository',
+    address: 'Address',
+    guarantee: 'Guarantee',
+    newest: 'Newest snapshot',
+    lastSync: 'Last sync of this folder',
+    configuration: 'Configuration',
+    configurationText:
+      'Name, tracked folders and ignore rules stand in .dsgconfig.yml at the top of the folder; they are shared with everybody who works with the repository.',
   },
 
   error: {
@@ -251,6 +345,14 @@ export const m = {
     isRepository: 'This folder is, or lies in, a repository. Choose another one.',
     looking: 'Looking at the folder…',
     submit: 'Create repository',
+  },
+
+  sample: {
+    title: 'Try it with sample data',
+    text: 'A small survey project and its repository are made in this folder. The sidebar’s menu removes both again.',
+    pick: 'Choose where the sample goes',
+    folderHint: 'It is made anew; nothing that exists is touched.',
+    submit: 'Make the sample',
   },
 
   clone: {

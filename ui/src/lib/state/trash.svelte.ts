@@ -1,0 +1,83 @@
+import type { ApiError, EmptiedTrash, TrashPage, TrashRow } from '../bindings/api';
+import { toApiError } from '../errors';
+import { m } from '../messages';
+import type { Platform } from '../platform';
+import { Pages } from './pages.svelte';
+import type { Read, Reads } from './reads.svelte';
+
+const TYPING_MS = 120;
+
+/** What syncs and restores took out of the folder. */
+export class Trash {
+  filter = $state('');
+  active = $state(0);
+  /** Where the last one came back to. */
+  told = $state<string | null>(null);
+  failed = $state.raw<ApiError | null>(null);
+  readonly rows: Pages<TrashRow, TrashPage>;
+  readonly preview: Read<'preview'>;
+  #typing: ReturnType<typeof setTimeout> | undefined;
+  #started = false;
+
+  constructor(
+    private readonly platform: Platform,
+    private readonly id: string,
+    private readonly reads: Reads,
+  ) {
+    this.rows = new Pages(
+      (offset, limit) =>
+        platform.call('trash_list', { id, filter: this.filter.trim(), offset, limit }),
+      ({ rows, matching }) => ({ rows, total: matching }),
+    );
+    this.preview = reads.read('preview');
+    reads.follow('trash', () => this.#started && this.rows.reload());
+  }
+
+  /** Looks into the trash, once it is looked at. */
+  start(): void {
+    this.#started = true;
+    void this.rows.reload();
+  }
+
+  setFilter(text: string): void {
+    this.filter = text;
+    clearTimeout(this.#typing);
+    this.#typing = setTimeout(() => {
+      this.active = 0;
+      void this.rows.reload();
+    }, TYPING_MS);
+  }
+
+  /** Shows one beside what stands at its place now. */
+  show(row: TrashRow): void {
+    void this.preview.ask({
+      id: this.id,
+      left: { path: row.item, at: { kind: 'trash' } },
+      right: row.taken ? { path: row.path, at: { kind: 'local' } } : null,
+    });
+  }
+
+  async restore(row: TrashRow): Promise<void> {
+    this.failed = null;
+    try {
+      const { path } = await this.reads.change('trash_restore', { id: this.id, item: row.item });
+      this.told = m.trash.restored(path);
+    } catch (cause) {
+      this.failed = toApiError(cause);
+    }
+  }
+
+  /** What would go, or goes, for good. */
+  async empty(olderThanDays: number, dryRun: boolean): Promise<EmptiedTrash | null> {
+    this.failed = null;
+    const request = { id: this.id, olderThanDays, dryRun };
+    try {
+      return dryRun
+        ? await this.platform.call('trash_empty', request)
+        : await this.reads.change('trash_empty', request);
+    } catch (cause) {
+      this.failed = toApiError(cause);
+      return null;
+    }
+  }
+}

@@ -1,0 +1,37 @@
+import { expect, it } from 'vitest';
+
+import { hasRightToLeft, splitName, splitPath, visible, visibleText } from '../src/lib/names';
+
+it.each([
+  ['two\nlines', 'two␊lines'],
+  ['a\tb\u007f', 'a␉b␡'],
+  ['invoice\u202efdp.exe', 'invoice‹U+202E›fdp.exe'],
+  ['zero\u200bwidth', 'zero‹U+200B›width'],
+  ['a\u200db', 'a‹U+200D›b'],
+  ['\u0085', '‹U+0085›'],
+  ['plain name.csv', 'plain name.csv'],
+  ['👩‍🔬', '👩‍🔬'],
+  ['می‌خواهم', 'می‌خواهم'],
+  ['<b>&amp;', '<b>&amp;'],
+])('shows %j as %s', (name, shown) => expect(visible(name)).toBe(shown));
+
+it('leaves tabs in the content of files', () => expect(visibleText('a\tb\r')).toBe('a\tb␍'));
+
+it('knows what runs from right to left', () => {
+  expect([hasRightToLeft('a/قياسات'), hasRightToLeft('a/b')]).toEqual([true, false]);
+});
+
+it('splits paths at the last slash, folders at the one before', () => {
+  expect([splitPath('a/b/c'), splitPath('c'), splitPath('a/b/')]).toEqual([
+    ['a/b/', 'c'],
+    ['', 'c'],
+    ['a/', 'b/'],
+  ]);
+});
+
+it('keeps the end of a long name in sight', () => {
+  const [start, end] = splitName(`${'x'.repeat(240)}-2026.csv`);
+  expect(start + end).toHaveLength(249);
+  expect(end).toBe('xxx-2026.csv');
+  expect(splitName('short.csv')).toEqual(['short.csv', '']);
+});
