@@ -4,6 +4,8 @@
 
 #[path = "window/harness.rs"]
 mod harness;
+#[path = "window/sample.rs"]
+mod sample;
 #[path = "window/work.rs"]
 mod work;
 
@@ -11,10 +13,11 @@ use fantoccini::Locator;
 use harness::{Outcome, Session, Setup, Theme};
 
 #[tokio::test]
-async fn first_start_offers_three_ways_to_begin() -> Outcome {
+async fn first_start_offers_the_ways_to_begin() -> Outcome {
     let session = Session::start(&Setup::default()).await?;
     session.text("Keep your data under version").await?;
-    for way in ["Open a folder…", "Create a repository…", "Get a copy…"] {
+    for way in ["Open a folder…", "Create a repository…", "Get a copy…", "Try it with sample data"]
+    {
         session.button(way).await?;
     }
     assert!(session.app_dir().is_dir(), "its data is where DSG_APP_DIR says");

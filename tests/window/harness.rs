@@ -198,6 +198,35 @@ impl Session {
         Ok(button.click().await?)
     }
 
+    /// Goes to a tab of the project.
+    pub(crate) async fn tab(&self, name: &str) -> Outcome {
+        self.choose(&format!("//*[@role='tab'][normalize-space()={name:?}]")).await
+    }
+
+    /// Clicks the row of a list that shows this text.
+    pub(crate) async fn row(&self, text: &str) -> Outcome {
+        let path = format!("//*[@role='row'][contains(normalize-space(.), {text:?})]");
+        self.choose(&path).await
+    }
+
+    /// Clicks an entry of the menu that is open.
+    pub(crate) async fn menu(&self, name: &str) -> Outcome {
+        self.choose(&format!("//*[@role='menuitem'][contains(normalize-space(.), {name:?})]")).await
+    }
+
+    /// Types into the field that narrows a list.
+    pub(crate) async fn find(&self, text: &str) -> Outcome {
+        let field = Locator::Css(".filter input");
+        let field = self.client.wait().at_most(PATIENCE).for_element(field).await?;
+        Ok(field.send_keys(text).await?)
+    }
+
+    async fn choose(&self, path: &str) -> Outcome {
+        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::XPath(path)).await;
+        let element = found.map_err(|error| format!("nothing at {path}: {error}"))?;
+        Ok(element.click().await?)
+    }
+
     /// Types into the field of this id what shall stand there.
     pub(crate) async fn fill(&self, id: &str, text: &str) -> Outcome {
         let field = self.client.wait().at_most(PATIENCE).for_element(Locator::Id(id)).await?;

@@ -38,8 +38,7 @@ async fn create(session: &Session) -> Outcome {
 /// Gets a copy of it by mouse.
 async fn copy(session: &Session) -> Outcome {
     session.click("Add a project").await?;
-    let item = Locator::XPath("//*[@role='menuitem'][contains(., 'Get a copy')]");
-    session.window().wait().for_element(item).await?.click().await?;
+    session.menu("Get a copy").await?;
     session.fill("address", &session.at("repository").display().to_string()).await?;
     session.fill("folder", &session.at("laptop").display().to_string()).await?;
     let submit = Locator::Css("[type=submit]");
@@ -56,11 +55,6 @@ async fn choose(session: &Session, n: usize) -> Outcome {
 async fn message(session: &Session, text: &str) -> Outcome {
     let field = session.window().wait().for_element(Locator::Css("textarea")).await?;
     Ok(field.send_keys(text).await?)
-}
-
-async fn history(session: &Session) -> Outcome {
-    let tab = Locator::XPath("//*[@role='tab'][normalize-space()='History']");
-    Ok(session.window().find(tab).await?.click().await?)
 }
 
 fn name(theme: Theme, picture: &str) -> String {
@@ -87,7 +81,7 @@ async fn story(theme: Theme) -> Outcome {
     session.click("Sync 3 files").await?;
     session.text("Published s2").await?;
     picture("synced").await?;
-    history(&session).await?;
+    session.tab("History").await?;
     session.text("Harbour series for November, a new buoy").await?;
     session.text("You are here").await?;
     picture("history-2").await?;
@@ -109,12 +103,14 @@ async fn story(theme: Theme) -> Outcome {
     session.write("coast/input/stations/harbour.csv", table(431, 9))?;
     session.write("coast/input/notes.txt", "Check the harbour's clock.\n")?;
     choose(&session, 0).await?;
-    let tab = Locator::XPath("//*[@role='tab'][normalize-space()='Changes']");
-    session.window().find(tab).await?.click().await?;
+    session.tab("Changes").await?;
     session.click("Look again").await?;
     session.text("1 conflict waits for a decision.").await?;
-    session.text("ben · just now").await?;
     session.click("Close").await?;
+    // Who, when and in which snapshot; what differs; then the choice.
+    session.row("harbour.csv").await?;
+    session.text("s3 · ben").await?;
+    session.text("Here with repository").await?;
     picture("conflict").await?;
     session.work_as("ana@example.org")?;
     session.click("Keep both").await?;
@@ -131,7 +127,7 @@ async fn story(theme: Theme) -> Outcome {
         .collect();
     assert_eq!(kept.len(), 2, "{kept:?}");
     picture("conflict-synced").await?;
-    history(&session).await?;
+    session.tab("History").await?;
     session.text("Offsets corrected").await?;
     picture("history").await?;
     session.close().await
@@ -160,7 +156,7 @@ async fn a_sync_by_keyboard_alone() -> Outcome {
     assert_eq!(session.script(focus).await?, "Filter by path");
     let tab = char::from(Key::Tab).to_string();
     let role = "return document.activeElement?.getAttribute('role')";
-    for _ in 0..4 {
+    for _ in 0..9 {
         session.keys(&[&tab]).await?;
         if session.script(role).await? == "grid" {
             break;
