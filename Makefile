@@ -69,6 +69,11 @@ format: setup-build $(UI_PACKAGES) ## Format all sources
 	cargo fmt --all
 	npm --prefix ui run format
 
+.PHONY: screenshots
+screenshots: setup-test $(UI_PACKAGES) ## Draw the pictures of docs/ anew: every screen, light and dark
+	npm --prefix ui run screenshots
+	cd docs/pictures && mogrify -format webp +dither -colors 96 -define webp:lossless=true *.png && rm *.png
+
 .PHONY: bench bench-large
 bench: setup-bench ## Measure, against other programs on this machine
 	cargo build --release $(CARGO_FLAGS) --bin dsg
