@@ -79,13 +79,22 @@ export function incoming(path: string, more: Partial<ChangeRow> = {}): ChangeRow
     remoteAuthor: 'ben@example.org',
     remoteTime: hoursAgo(3),
     remoteSnapshot: 's42',
+    ...otherSides(more),
     ...more,
   });
 }
 
+/** Sizes of a change that is not only here: the repository's version is the one that differs. */
+function otherSides({ size = 1000 }: Partial<ChangeRow>): Partial<ChangeRow> {
+  const cached = size === null ? null : size - 120;
+  return { localSize: cached, cachedSize: cached, remoteSize: size };
+}
+
 /** Both sides changed. */
 export function conflict(path: string, more: Partial<ChangeRow> = {}): ChangeRow {
+  const { size = 1000 } = more;
   return row(path, {
+    remoteSize: size === null ? null : size + 64,
     state: 'LCR.all_ne',
     action: 'conflict',
     group: 'conflicts',
