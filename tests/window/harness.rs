@@ -85,11 +85,11 @@ impl Drop for Group {
 /// The application, running, and the way to its window.
 pub(crate) struct Session {
     client: Client,
-    dir: TempDir,
-    // Ended in this order.
+    // Ended in this order; the folder last, or a dying application would make its own anew.
     _driver: Group,
     _bus: Group,
     _screen: Group,
+    dir: TempDir,
 }
 
 impl Session {
@@ -142,7 +142,7 @@ impl Session {
             Err(error) => return Err(format!("{error}\n{}", read_log(dir.path())).into()),
         };
         client.set_window_rect(0, 0, width, height).await?;
-        Ok(Self { client, dir, _driver: driver, _bus: bus, _screen: screen })
+        Ok(Self { client, _driver: driver, _bus: bus, _screen: screen, dir })
     }
 
     /// The window, for whatever the harness has no word for.
