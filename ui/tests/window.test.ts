@@ -336,8 +336,8 @@ describe('the frame', () => {
     const watch = { kind: 'off', reason: 'too many folders' } as const;
     open([], [project({ status: { kind: 'syncing', percent: 41.9 }, watch })]);
     await screen.findByText('Syncing 41 %');
-    await screen.findByText('ssh://data.example.org/tank/coast-survey');
-    await screen.findByText('ZFS · atomic');
+    await screen.findByText('/srv/shared/coast-survey');
+    await screen.findByText('Folder · shared by a group · atomic');
     await screen.findByText('At s42, synced 24 minutes ago');
     await screen.findByText('Not watching: too many folders');
   });

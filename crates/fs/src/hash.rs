@@ -6,9 +6,11 @@
 //! to it leave no trace in the file's times, so that a hash would silently grow old.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read as _};
 use std::path::Path;
+use std::thread;
 
+use crossbeam_channel::bounded;
 use dsg_core::entry::Hash;
 use dsg_core::failure::Outcome;
 use dsg_core::monitor::Monitor;
@@ -29,6 +31,12 @@ const JUST_WRITTEN_NS: i64 = 2_000_000_000;
 const MAYBE_DIRTY_NS: i64 = 40_000_000_000;
 /// From here on a flush is cheaper than reading the file once more at the next scan.
 const LARGE: u64 = 1024 * 1024;
+
+/// From here on the next bytes are read while the last ones are hashed.
+const WORTH_READING_AHEAD: u64 = 8 * 1024 * 1024;
+const PIECE: usize = 1024 * 1024;
+/// Pieces that are read, or being hashed, at a time.
+const PIECES: usize = 4;
 
 /// A file's hash, and the file that it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,88 +104,90 @@ fn read_once(
             Err(e) => return Ok(Err(e)),
         };
     }
-    let mut reader = HashingReader::new(file);
-    let size = usize::try_from(before.size).unwrap_or(BUFFER).saturating_add(1);
-    let mut buffer = vec![0; size.clamp(4096, BUFFER)];
-    let mut told = 0;
-    loop {
-        match reader.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(_) => {}
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Ok(Err(FsError::std("read", path, &e))),
-        }
-        if reader.bytes - told >= STRIDE {
-            monitor.advanced(0, reader.bytes - told);
-            told = reader.bytes;
+    let (mut hash, mut bytes, mut told) = (Sha256::new(), 0, 0);
+    let each = |piece: &[u8]| {
+        hash.update(piece);
+        bytes += piece.len() as u64;
+        if bytes - told >= STRIDE {
+            monitor.advanced(0, bytes - told);
+            told = bytes;
             monitor.check()?;
         }
+        Ok(())
+    };
+    let read = if before.size >= WORTH_READING_AHEAD {
+        read_ahead(file, each)?
+    } else {
+        let size = usize::try_from(before.size).unwrap_or(BUFFER).saturating_add(1);
+        read_in_turn(file, size.clamp(4096, BUFFER), each)?
+    };
+    if let Err(e) = read {
+        return Ok(Err(FsError::std("read", path, &e)));
     }
-    monitor.advanced(0, reader.bytes - told);
-    let (_, hash, bytes) = reader.finish();
+    monitor.advanced(0, bytes - told);
+    let hash = Hash(hash.finalize().into());
     Ok(look().map(|after| {
         let stable = before.unchanged(&after) && bytes == before.size;
         stable.then_some(Hashed { hash, stat: after, maybe_dirty })
     }))
 }
 
-/// Hashes what is read through it.
-pub struct HashingReader<R> {
-    inner: R,
-    hash: Sha256,
-    bytes: u64,
-}
-
-impl<R: Read> HashingReader<R> {
-    /// Reads from `inner`.
-    pub fn new(inner: R) -> Self {
-        Self { inner, hash: Sha256::new(), bytes: 0 }
-    }
-
-    /// The inner reader, and the hash and number of the bytes read.
-    pub fn finish(self) -> (R, Hash, u64) {
-        (self.inner, Hash(self.hash.finalize().into()), self.bytes)
+/// Gives all bytes of a file, piece by piece, until `each` fails.
+fn read_in_turn(
+    file: &File,
+    piece: usize,
+    mut each: impl FnMut(&[u8]) -> Outcome<()>,
+) -> Outcome<io::Result<()>> {
+    let mut buffer = vec![0; piece];
+    loop {
+        match read(file, &mut buffer) {
+            Ok(0) => return Ok(Ok(())),
+            Ok(n) => each(&buffer[..n])?,
+            Err(e) => return Ok(Err(e)),
+        }
     }
 }
 
-impl<R: Read> Read for HashingReader<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer)?;
-        self.hash.update(&buffer[..read]);
-        self.bytes += read as u64;
-        Ok(read)
-    }
+/// The same, with a thread that reads the next pieces meanwhile.
+fn read_ahead(file: &File, mut each: impl FnMut(&[u8]) -> Outcome<()>) -> Outcome<io::Result<()>> {
+    thread::scope(|scope| {
+        let (give, full) = bounded(PIECES);
+        let (give_back, empty) = bounded(PIECES);
+        for _ in 0..PIECES {
+            let _ = give_back.send(vec![0; PIECE]);
+        }
+        let reader = move || {
+            for mut buffer in empty {
+                let read = read(file, &mut buffer);
+                let over = !matches!(read, Ok(1..));
+                if give.send((buffer, read)).is_err() || over {
+                    return;
+                }
+            }
+        };
+        if thread::Builder::new().name("read ahead".to_owned()).spawn_scoped(scope, reader).is_err()
+        {
+            // No thread is to be had.
+            return read_in_turn(file, PIECE, each);
+        }
+        for (buffer, read) in full {
+            match read {
+                Ok(0) => break,
+                Ok(n) => each(&buffer[..n])?,
+                Err(e) => return Ok(Err(e)),
+            }
+            let _ = give_back.send(buffer);
+        }
+        Ok(Ok(()))
+    })
 }
 
-/// Hashes what is written through it.
-pub struct HashingWriter<W> {
-    inner: W,
-    hash: Sha256,
-    bytes: u64,
-}
-
-impl<W: Write> HashingWriter<W> {
-    /// Writes to `inner`.
-    pub fn new(inner: W) -> Self {
-        Self { inner, hash: Sha256::new(), bytes: 0 }
-    }
-
-    /// The inner writer, and the hash and number of the bytes written.
-    pub fn finish(self) -> (W, Hash, u64) {
-        (self.inner, Hash(self.hash.finalize().into()), self.bytes)
-    }
-}
-
-impl<W: Write> Write for HashingWriter<W> {
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        let written = self.inner.write(buffer)?;
-        self.hash.update(&buffer[..written]);
-        self.bytes += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
+fn read(mut file: &File, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match file.read(buffer) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            other => return other,
+        }
     }
 }
 
@@ -206,7 +216,9 @@ mod tests {
     #[test]
     fn a_hash_is_that_of_the_bytes_whatever_the_size() {
         let (temp, dir) = folder();
-        for size in [0, 1, 4095, 4096, BUFFER - 1, BUFFER, BUFFER + 1, 5_000_000] {
+        let ahead = usize::try_from(WORTH_READING_AHEAD).unwrap();
+        let sizes = [0, 1, 4095, 4096, BUFFER - 1, BUFFER, BUFFER + 1];
+        for size in sizes.into_iter().chain([ahead - 1, ahead, ahead + PIECES * PIECE + 1]) {
             let bytes: Vec<u8> = (0..size).map(|n| u8::try_from(n % 251).unwrap()).collect();
             std::fs::write(temp.path().join("a"), &bytes).unwrap();
             let hashed = stable(&dir, "a", i64::MAX);
@@ -293,19 +305,5 @@ mod tests {
         }
         let reading = hash_file(&dir, Path::new("nothing"), 0, &Monitor::silent());
         assert!(matches!(reading, Ok(Reading::Failed(e)) if e.is_absent()));
-    }
-
-    #[test]
-    fn streams_are_hashed_as_they_pass() {
-        let mut reader = HashingReader::new(&b"abc"[..]);
-        let mut writer = HashingWriter::new(Vec::new());
-        io::copy(&mut reader, &mut writer).unwrap();
-        writer.flush().unwrap();
-        let (_, read, _) = reader.finish();
-        let (out, written, bytes) = writer.finish();
-        assert_eq!(
-            (read, written, bytes, &out[..]),
-            (Hash::of(b"abc"), Hash::of(b"abc"), 3, &b"abc"[..])
-        );
     }
 }

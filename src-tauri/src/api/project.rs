@@ -18,7 +18,7 @@ pub struct ProjectSummary {
     pub root: String,
     /// The repository's address.
     pub repository: String,
-    /// What the repository promises, in a few words ("ZFS · atomic").
+    /// What the repository promises, in a few words ("Folder · personal · atomic").
     pub guarantee: String,
     /// How the project stands.
     pub status: ProjectStatus,

@@ -1097,7 +1097,7 @@ root: string,
  */
 repository: string, 
 /**
- * What the repository promises, in a few words ("ZFS · atomic").
+ * What the repository promises, in a few words ("Folder · personal · atomic").
  */
 guarantee: string, 
 /**
