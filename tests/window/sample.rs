@@ -116,6 +116,7 @@ async fn the_sample_goes_again_without_a_trace() -> Outcome {
     assert!(session.at("sample/Coast survey/mine.txt").is_file());
     session.click("Remove the sample").await?;
     session.text("Keep your data under version").await?;
+    session.gone("Remove the sample?").await?;
     assert!(!session.at("sample").exists());
     session.close().await
 }

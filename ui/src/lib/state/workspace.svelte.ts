@@ -4,7 +4,9 @@ import type { Platform } from '../platform';
 import { Project } from './project.svelte';
 
 /** Which form is open over the window, and the folder that it starts with. */
-export type Form = { kind: 'open' | 'create' | 'clone' | 'sample'; path: string };
+export type Form =
+  | { kind: 'open' | 'create' | 'clone' | 'sample'; path: string }
+  | { kind: 'leave'; project: ProjectSummary; remove: boolean };
 
 /** The registered projects, the chosen one, and the one place where events come in. */
 export class Workspace {
@@ -56,7 +58,7 @@ export class Workspace {
     this.project = project;
   }
 
-  openForm(kind: Form['kind'], path = ''): void {
+  openForm(kind: 'open' | 'create' | 'clone' | 'sample', path = ''): void {
     this.form = { kind, path };
   }
 
