@@ -5,6 +5,7 @@
 //! | [`project`] | an open checkout, and every use case of it |
 //! | [`report`] | what the use cases give back |
 //! | [`endpoint`] | all that is known of a repository |
+//! | `transport` | how a byte stream to a repository's host is had |
 //! | [`index`] | `.dsg/state.db`: what this checkout knows of each path |
 //! | [`scan`] | what is in the folder now, against what the index knows |
 //! | `transaction` | one sync as a chain of types |
@@ -31,4 +32,6 @@ pub mod report;
 pub mod scan;
 mod settle;
 mod transaction;
+#[allow(dead_code)] // Until an address leads over it.
+mod transport;
 pub mod watch;
