@@ -216,15 +216,14 @@ pub(crate) fn one_file(run: &Run, report: &mut Report) -> Tried<()> {
     let scan_warm = rows[2].median();
     report.group("B: first hash, content in memory", SHA256SUM, rows);
     let slower = disk.max(report.hash_seconds);
-    let ratios = (scan_warm / report.hash_seconds, scan_cold / slower);
+    let from_memory = scan_warm / report.hash_seconds;
     report.target(
-        "first hash of 1 GiB within 1.3 × of one core's SHA-256, or of the disk",
-        ratios.0.min(ratios.1) <= 1.3,
+        "first hash of 1 GiB within 1.3 × of one core's SHA-256",
+        from_memory <= 1.3,
         &format!(
-            "{:.2} × the hash alone from memory; {:.2} × the slower of disk and hash from disk \
-             (sha256sum: {:.2} ×)",
-            ratios.0,
-            ratios.1,
+            "{from_memory:.2} × the hash alone from memory; not judged: {:.2} × the slower of disk \
+             and hash from disk (sha256sum: {:.2} ×), since whoever reads first reads slowest",
+            scan_cold / slower,
             sum_cold / slower
         ),
     );

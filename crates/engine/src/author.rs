@@ -44,11 +44,14 @@ fn user_files() -> Vec<PathBuf> {
     files
 }
 
-/// `login@host` of this process.
+/// `login@host` of this process. A service or a bare session has no login in its environment: then
+/// the system's list of accounts is asked.
 pub fn login_at_host() -> String {
     let login =
         ["LOGNAME", "USER"].iter().find_map(|n| std::env::var(n).ok().filter(|v| !v.is_empty()));
-    let login = login.unwrap_or_else(|| format!("uid{}", rustix::process::getuid().as_raw()));
+    let login = login
+        .or_else(|| whoami::username().ok())
+        .unwrap_or_else(|| format!("uid{}", rustix::process::getuid().as_raw()));
     let system = rustix::system::uname();
     format!("{login}@{}", system.nodename().to_string_lossy())
 }

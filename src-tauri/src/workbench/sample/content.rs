@@ -209,13 +209,14 @@ fn image(width: u32, height: u32, seed: u64) -> Vec<u8> {
     let shore = 0.55 + 0.1 * dice.spread();
     let sun = (0.5 + 0.35 * dice.spread(), 0.22 + 0.1 * dice.spread());
     let (waves, phase) = (6.0 + 3.0 * dice.spread(), dice.spread());
+    let aspect = f64::from(width) / f64::from(height);
     let mut pixels = Vec::with_capacity((width * height * 3) as usize);
     for y in 0..height {
         for x in 0..width {
             let (u, v) = (f64::from(x) / f64::from(width), f64::from(y) / f64::from(height));
             let line = shore + 0.05 * (u * waves + phase).sin();
             let grain = 6.0 * dice.spread();
-            let near_sun = ((u - sun.0).powi(2) + (v - sun.1).powi(2)).sqrt() < 0.06;
+            let near_sun = ((u - sun.0) * aspect).hypot(v - sun.1) < 0.07;
             let colour = if near_sun {
                 [250.0, 232.0, 150.0]
             } else if v < line - 0.15 {
