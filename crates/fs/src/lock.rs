@@ -191,3 +191,27 @@ fn read_holder(mut file: &File) -> Option<Holder> {
     let mut lines = text.lines().map(str::to_owned);
     Some(Holder { who: lines.next()?, since: lines.next()?, doing: lines.next()? })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_on_a_file_that_was_removed_or_replaced_meanwhile_excludes_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = Dir::open(folder.path()).unwrap();
+        let opened = || open(&dir, "lock").unwrap().0;
+        let taken = |file| matches!(attempt(&dir, "lock", file).unwrap(), Attempt::Locked(_));
+        assert!(taken(opened()));
+
+        let removed = opened();
+        std::fs::remove_file(folder.path().join("lock")).unwrap();
+        assert!(!taken(removed));
+
+        let former = opened();
+        std::fs::rename(folder.path().join("lock"), folder.path().join("former")).unwrap();
+        let new = opened();
+        assert!(!taken(former));
+        assert!(taken(new));
+    }
+}

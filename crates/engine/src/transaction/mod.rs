@@ -23,7 +23,7 @@ use crate::areas::Areas;
 use crate::crash;
 use crate::endpoint::{Endpoint, RemoteTransaction};
 use crate::incoming;
-use crate::index::{Batch, Index};
+use crate::index::{Batch, Index, Seen};
 use crate::record::{self, Place, Record, SealedStep, Wait};
 use crate::report::SyncReport;
 
@@ -210,12 +210,19 @@ pub(crate) fn sealed(
         Step::Agree { .. } => None,
     };
     if let Some(path) = looked_at {
-        let look = batch.row(path)?.and_then(|row| row.seen).filter(|seen| !seen.racy);
-        let proves = |s: &Stat| s.mtime.0.max(s.ctime.0) < planned - CLOCK_DOUBT_NS;
-        sealed.wait.seen =
-            look.map(|seen| seen.stat).filter(proves).map(|s| (s.ino, s.size, s.mtime));
+        let look = batch.row(path)?.and_then(|row| row.seen);
+        sealed.wait.seen = look.filter(|seen| proves(seen, planned)).map(|seen| {
+            let Stat { ino, size, mtime, .. } = seen.stat;
+            (ino, size, mtime)
+        });
     }
     Ok(sealed)
+}
+
+/// Whether an equal stat will prove that the file is still what this look saw.
+fn proves(look: &Seen, planned: i64) -> bool {
+    let written = look.stat.mtime.0.max(look.stat.ctime.0);
+    !look.racy && written < planned - CLOCK_DOUBT_NS
 }
 
 /// Everything waits on both sides; nothing is visible.
@@ -292,4 +299,21 @@ fn after_all(
             .hint("Run dsg sync again when the cause is removed: it finds out, and ends the sync.")
             .because(unknown)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_at_a_file_that_may_be_written_in_the_same_tick_proves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a"), "text").unwrap();
+        let stat = dsg_fs::dir::Dir::open(folder.path()).unwrap().stat("a").unwrap().unwrap();
+        let written = stat.mtime.0.max(stat.ctime.0);
+        let long_ago = written + CLOCK_DOUBT_NS + 1;
+        assert!(proves(&Seen { stat, racy: false }, long_ago));
+        assert!(!proves(&Seen { stat, racy: true }, long_ago), "looked at within the tick");
+        assert!(!proves(&Seen { stat, racy: false }, written), "planned within the tick");
+    }
 }
