@@ -7,19 +7,23 @@
 //! | [`inside`] | parts of the engine that no command shows alone, each in a process of its own |
 //! | [`small`] | what is measured at 20,000 files and at one large file |
 //! | [`large`] | what is measured at 1,000,000 files |
+//! | [`host`] | an ssh server of its own |
+//! | [`remote`] | what is measured over ssh |
 //! | [`report`] | tables with ratios, and the targets |
 //!
 //! Nothing here passes or fails: a time on one machine proves nothing about another.
 //!
 //! `make bench` runs it. `BENCH_LARGE=1` adds the 1,000,000 files; `BENCH_DIR` says where to work
-//! (default: below `target`), `BENCH_SETS` which data sets to take (default: `A B`), `BENCH_REPEATS`
+//! (default: below `target`), `BENCH_SETS` which data sets to take (default: `A B`; over ssh: `R S`), `BENCH_REPEATS`
 //! how often (default: 3), `BENCH_DSG` which `dsg`, `BENCH_REPORT` where the tables go, too;
 //! `BENCH_KEEP=1` leaves the data, for a closer look with a profiler.
 
 mod data;
+mod host;
 mod inside;
 mod large;
 mod measure;
+mod remote;
 mod report;
 mod small;
 
@@ -122,6 +126,12 @@ fn drive(run: &Run) -> Tried<()> {
     }
     if run.takes("B") {
         small::one_file(run, &mut report)?;
+    }
+    if run.takes("R") {
+        remote::many_files(run, &mut report)?;
+    }
+    if run.takes("S") {
+        remote::one_file(run, &mut report)?;
     }
     if run.takes("C") {
         large::million(run, &mut report)?;

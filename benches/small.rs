@@ -41,6 +41,11 @@ impl Set {
         remove(&self.work.join(".repo.dsg"));
     }
 
+    /// The program under measurement.
+    pub(crate) fn program(&self) -> &Path {
+        &self.dsg
+    }
+
     /// The command line in this project, or elsewhere.
     pub(crate) fn dsg(&self, name: &str, command: &[&str]) -> Contender<'_> {
         let (dsg, root) = (self.dsg.display().to_string(), self.root.display().to_string());
