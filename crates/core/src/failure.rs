@@ -79,6 +79,14 @@ codes! {
     Locked = "locked" / 5,
     /// The host or folder of the repository cannot be reached.
     Unreachable = "unreachable" / 6,
+    /// Nobody has confirmed yet that the host is the one that it says.
+    HostKeyUnknown = "host-key-unknown" / 6,
+    /// The host is not the one that was confirmed, or its key was revoked.
+    HostKeyChanged = "host-key-changed" / 6,
+    /// The host refuses to let this user in.
+    LoginRefused = "login-refused" / 6,
+    /// The program that serves repositories on the host cannot be had there.
+    Agent = "agent" / 6,
     /// Published, but this folder is not settled yet.
     Unsettled = "unsettled" / 7,
     /// The person stopped it; nothing changed.

@@ -9,7 +9,7 @@ use std::io::Read;
 
 use dsg_core::address::Address;
 use dsg_core::entry::FileEntry;
-use dsg_core::failure::{Failure, Outcome};
+use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::manifest::Change;
 use dsg_core::monitor::Monitor;
 use dsg_core::path::RepoPath;
@@ -211,6 +211,7 @@ pub trait Receive: Sync {
 pub fn open(address: &Address) -> Outcome<Box<dyn Endpoint>> {
     match address {
         Address::Local(path) => Ok(Box::new(local::LocalEndpoint::open(path)?)),
+        Address::Ssh(_) => Err(not_yet()),
     }
 }
 
@@ -221,7 +222,12 @@ pub fn open(address: &Address) -> Outcome<Box<dyn Endpoint>> {
 pub fn create(address: &Address) -> Outcome<Box<dyn Endpoint>> {
     match address {
         Address::Local(path) => Ok(Box::new(local::LocalEndpoint::create(path)?)),
+        Address::Ssh(_) => Err(not_yet()),
     }
+}
+
+fn not_yet() -> Failure {
+    Failure::new(Code::Unreachable, "This version does not reach hosts yet.")
 }
 
 /// An upload of a file as the plan saw it.

@@ -361,5 +361,6 @@ fn host_of(project: &Project) -> String {
             let login = author::login_at_host();
             format!("host {}", login.rsplit('@').next().unwrap_or_default())
         }
+        dsg_core::address::Address::Ssh(there) => format!("host {}", there.host.name()),
     }
 }
