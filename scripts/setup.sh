@@ -14,6 +14,7 @@ build_packages=(
 test_packages=(
   xvfb xauth dbus dbus-x11 webkit2gtk-driver # the real window, without a screen
   x11-utils xdotool imagemagick fonts-dejavu-core # looking at it
+  openssh-server openssh-client openssl # a private ssh server on loopback
   xfsprogs e2fsprogs util-linux mount # file systems on a loop device: power cuts, full disks
 )
 bench_packages=(rsync time)

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use dsg_core::address::Address;
 use dsg_core::entry::Entry;
+use dsg_core::failure::{Code, Outcome};
 use dsg_core::path::RepoPath;
 use dsg_core::plan::Resolution;
 use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
@@ -11,6 +12,7 @@ use dsg_engine::report::{
     ChainCheck, CleanReport, CopyState, Difference, FileCheck, PathVersion, RestoreReport,
     SnapshotCheck, Status, SyncReport,
 };
+use dsg_engine::transport::ssh::UnknownHost;
 
 /// What a use case gave.
 #[derive(Debug)]
@@ -80,6 +82,20 @@ pub(crate) enum Answer {
     Clean(CleanReport),
     /// `prepare`.
     Prepared,
+    /// `trust`.
+    Trusted {
+        /// The host, as it showed itself.
+        host: UnknownHost,
+        /// Where it was written down; none: it was known already.
+        file: Option<PathBuf>,
+    },
+    /// `doctor`.
+    Examined {
+        /// Of this repository.
+        address: Address,
+        /// Each step, up to the first that failed.
+        findings: Vec<Finding>,
+    },
     /// Text that was asked for as such.
     Text(String),
 }
@@ -95,6 +111,15 @@ pub(crate) struct Setup {
     pub(crate) report: SyncReport,
 }
 
+/// One step to a repository.
+#[derive(Debug)]
+pub(crate) struct Finding {
+    /// What was tried.
+    pub(crate) name: &'static str,
+    /// What was found.
+    pub(crate) found: Outcome<String>,
+}
+
 /// How the process shall end, when nothing failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
@@ -104,6 +129,8 @@ pub(crate) enum Ended {
     ConflictsPending,
     /// A file is not what it should be.
     Mismatch,
+    /// As this failure does, which the answer tells of.
+    As(Code),
 }
 
 impl Answer {
@@ -117,6 +144,10 @@ impl Answer {
             Self::File(check) if !is_same(&check.local) || !is_same(&check.repository) => {
                 Ended::Mismatch
             }
+            Self::Examined { findings, .. } => findings
+                .iter()
+                .find_map(|finding| finding.found.as_ref().err())
+                .map_or(Ended::Done, |failure| Ended::As(failure.code)),
             _ => Ended::Done,
         }
     }

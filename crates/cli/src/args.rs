@@ -6,12 +6,16 @@ use clap::{ArgAction, Args as Group, Parser, Subcommand, ValueHint};
 
 use crate::request::Manners;
 
+/// How addresses are written.
+const ADDRESS: &str = "The repository: a folder, e.g. /data/repo1, or one of a host, \
+    HOST:/data/repo1 or ssh://[USER@]HOST[:PORT]/data/repo1";
+
 /// Keeps a folder in sync with a repository: every sync is one snapshot, all or nothing.
 #[derive(Debug, Parser)]
 #[command(name = "dsg", version, propagate_version = false, arg_required_else_help = true)]
 #[command(
     after_help = "Exit status: 0 done · 1 failed, nothing changed · 2 usage or configuration · \
-    3 conflicts pending · 4 halted by a safety check · 5 repository in use · 6 repository not reachable · \
+    3 conflicts pending · 4 halted by a safety check · 5 repository in use · 6 host not reachable, not confirmed, or refused us · \
     7 published, but unfinished here · 130 cancelled, nothing changed."
 )]
 pub(crate) struct Args {
@@ -134,6 +138,21 @@ pub(crate) enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Confirm that a host is the one that is meant, by its key's fingerprint
+    Trust {
+        /// The host, as in an address: [USER@]HOST[:PORT]
+        #[arg(value_hint = ValueHint::Hostname)]
+        host: String,
+        /// Confirm it if it shows this fingerprint, without a question
+        #[arg(long, value_name = "FINGERPRINT")]
+        yes: Option<String>,
+    },
+    /// Try each step to a repository, and say what to do about the one that fails
+    Doctor {
+        /// The repository; this project's if not given
+        #[arg(value_name = "ADDRESS", value_hint = ValueHint::DirPath)]
+        address: Option<String>,
+    },
     /// Prepare the repository's next publish, while nobody waits for it
     #[command(hide = true)]
     Prepare,
@@ -155,8 +174,8 @@ pub(crate) enum Command {
 /// `init`.
 #[derive(Debug, Group)]
 pub(crate) struct Init {
-    /// The folder that the repository shall be, e.g. /data/repo1
-    #[arg(value_name = "ADDRESS", value_hint = ValueHint::DirPath)]
+    /// Where the repository shall be.
+    #[arg(value_name = "ADDRESS", value_hint = ValueHint::DirPath, help = ADDRESS)]
     pub(crate) address: String,
     /// The project's name; the folder's name if not given
     #[arg(long)]
@@ -172,8 +191,8 @@ pub(crate) struct Init {
 /// `clone`.
 #[derive(Debug, Group)]
 pub(crate) struct Clone {
-    /// The repository, e.g. /data/repo1
-    #[arg(value_name = "ADDRESS", value_hint = ValueHint::DirPath)]
+    /// The repository.
+    #[arg(value_name = "ADDRESS", value_hint = ValueHint::DirPath, help = ADDRESS)]
     pub(crate) address: String,
     /// The new folder; named as the repository if not given
     #[arg(value_hint = ValueHint::DirPath)]

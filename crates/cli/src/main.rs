@@ -8,6 +8,7 @@
 //! | [`commands`] | one use case for each request |
 //! | [`answer`] | what a use case gave, and how the process shall end |
 //! | [`output`] | an answer as words for people, or as one JSON document |
+//! | [`person`] | questions that only who sits at the terminal can answer |
 //! | [`progress`] | what is told while work is under way |
 //!
 //! Nothing here knows how a sync works. [`main`] alone decides the exit status.
@@ -16,6 +17,7 @@ mod answer;
 mod args;
 mod commands;
 mod output;
+mod person;
 mod progress;
 mod request;
 
@@ -28,7 +30,9 @@ use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::monitor::Monitor;
 
 use answer::{Answer, Ended};
+use dsg_engine::transport::ssh;
 use output::Style;
+use person::Person;
 use progress::Told;
 use request::{Manners, Request};
 
@@ -62,7 +66,10 @@ fn serve(request: &Request, manners: Manners) -> Outcome<Answer> {
     if let Err(error) = handled {
         return Err(Failure::new(Code::Io, "Could not prepare for Ctrl-C.").because(error));
     }
-    let outcome = commands::run(request, &monitor);
+    let person = Arc::new(Person::new(told.clone(), monitor.clone(), manners));
+    ssh::attend(person.clone());
+    let outcome = commands::run(request, person.as_ref(), &monitor);
+    ssh::hang_up_all();
     told.finish();
     outcome
 }
@@ -94,6 +101,7 @@ fn end(said: Result<Ended, Failure>) -> ExitCode {
     match said {
         Ok(Ended::Done) => ExitCode::SUCCESS,
         Ok(Ended::ConflictsPending) => Code::Conflicts.exit_status().into(),
+        Ok(Ended::As(code)) => code.exit_status().into(),
         Ok(Ended::Mismatch) => Code::HashMismatch.exit_status().into(),
         Err(failure) => failure.code.exit_status().into(),
     }

@@ -36,6 +36,19 @@ impl Told {
         self.line("Stopping. A sync that is being published is finished first.");
     }
 
+    /// Says a line.
+    pub(crate) fn say(&self, text: &str) {
+        self.line(text);
+    }
+
+    /// Does something at the terminal while no bar is drawn.
+    pub(crate) fn aside<T>(&self, what: impl FnOnce() -> T) -> T {
+        match &self.bar {
+            Some(bar) => bar.suspend(what),
+            None => what(),
+        }
+    }
+
     fn line(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.suspend(|| eprintln!("{text}")),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
-use dsg_core::address::{Address, AddressError};
+use dsg_core::address::{Address, AddressError, SshHost};
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::plan::Resolution;
 use dsg_core::safety::Allow;
@@ -138,6 +138,15 @@ pub(crate) enum Deed {
         /// Not only show it.
         really: bool,
     },
+    /// Confirm a host.
+    Trust {
+        /// Which.
+        host: SshHost,
+        /// Without a question, if it has this fingerprint.
+        expected: Option<String>,
+    },
+    /// Try each step to a repository; the project's if none.
+    Doctor(Option<Address>),
     /// Prepare the next publish.
     Prepare,
     /// Completions of a shell.
@@ -209,6 +218,15 @@ fn deed(command: Command, start: &Path) -> Outcome<Deed> {
         }
         Command::ValidateChain { deep } => Deed::ValidateChain { deep },
         Command::Clean { yes } => Deed::Clean { really: yes },
+        Command::Trust { host, yes } => Deed::Trust {
+            host: host
+                .parse()
+                .map_err(|e: AddressError| usage(format!("The host cannot be used: {e}.")))?,
+            expected: yes,
+        },
+        Command::Doctor { address: at } => {
+            Deed::Doctor(at.map(|at| address(&at, start)).transpose()?)
+        }
         Command::Prepare => Deed::Prepare,
         Command::Completions { shell } => Deed::Completions(shell),
         Command::Man { dir } => Deed::Man(dir.map(|dir| tidy(&start.join(dir)))),
@@ -220,6 +238,7 @@ fn address(text: &str, start: &Path) -> Outcome<Address> {
     let wrong = |e: &AddressError| usage(format!("The address cannot be used: {e}."));
     match text.parse() {
         Ok(Address::Local(path)) => Ok(Address::Local(tidy(&path))),
+        Ok(there @ Address::Ssh(_)) => Ok(there),
         Err(AddressError::Relative(_)) => {
             let path = tidy(&start.join(text));
             let text = path
@@ -309,12 +328,23 @@ mod tests {
         );
         let Deed::Init(init) = understand("dsg init ../r -C /a/p").unwrap().deed else { panic!() };
         assert_eq!(init.address.to_string(), "/a/r");
+        let Deed::Clone { address, dir, .. } =
+            understand("dsg -C /a clone tank:/data/r").unwrap().deed
+        else {
+            panic!()
+        };
+        assert_eq!(
+            (address.to_string().as_str(), dir.as_path()),
+            ("ssh://tank/data/r", Path::new("/a/r"))
+        );
     }
 
     #[test]
     fn what_makes_no_sense_is_refused_as_usage() {
         for line in [
-            "dsg init ssh://host/x",
+            "dsg init ssh://-host/x",
+            "dsg clone host:x",
+            "dsg trust -- -x",
             "dsg init rclone:a:b",
             "dsg diff 3",
             "dsg sync --allow everything",

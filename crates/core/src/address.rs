@@ -217,9 +217,7 @@ impl Address {
             Self::Local(path) => {
                 path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
             }
-            Self::Ssh(there) => {
-                there.path.rsplit_once('/').map_or("", |(_, name)| name).to_owned()
-            }
+            Self::Ssh(there) => there.path.rsplit_once('/').map_or("", |(_, name)| name).to_owned(),
         }
     }
 }

@@ -35,7 +35,7 @@ pub fn author() -> Outcome<String> {
 }
 
 /// In the order in which they are merged: later wins.
-fn user_files() -> Vec<PathBuf> {
+pub(crate) fn user_files() -> Vec<PathBuf> {
     let dir = |name: &str| std::env::var_os(name).filter(|d| !d.is_empty()).map(PathBuf::from);
     let mut files = vec![PathBuf::from("/etc/dsg/dsg.yml")];
     files.extend(dir("HOME").map(|d| d.join(".config/dsg/dsg.yml")));

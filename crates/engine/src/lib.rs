@@ -33,5 +33,5 @@ pub mod scan;
 mod settle;
 mod transaction;
 #[allow(dead_code)] // Until an address leads over it.
-mod transport;
+pub mod transport;
 pub mod watch;

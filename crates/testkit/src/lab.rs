@@ -1,7 +1,7 @@
 //! A place with a repository and checkouts; all of it is gone when it is dropped.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::run::{Account, Done, Runner, Running};
+use crate::sshd::{Kind, Sshd, TESTER_ID};
 use crate::tree::{Scope, Tree};
 
 /// A place for one test.
@@ -18,6 +19,10 @@ pub struct Lab {
     checkouts: PathBuf,
     /// Where the repository is, or will be.
     pub repo: PathBuf,
+    /// The server through which checkouts reach it; none: they reach it as a folder.
+    pub sshd: Option<Sshd>,
+    /// At another port than the server's: a [proxy's](crate::proxy).
+    port: Option<u16>,
 }
 
 impl Lab {
@@ -29,7 +34,39 @@ impl Lab {
             .expect("chmod");
         let repo = place.path().join("srv/repo");
         std::fs::create_dir(place.path().join("srv")).expect("a folder");
-        Self { checkouts: place.path().to_owned(), place, binary: binary.into(), repo }
+        let checkouts = place.path().to_owned();
+        Self { checkouts, place, binary: binary.into(), repo, sshd: None, port: None }
+    }
+
+    /// Makes a place whose repository is reached through an ssh server of its own.
+    pub fn over_ssh(binary: impl Into<PathBuf>, kind: &Kind) -> Self {
+        let lab = Self::new(binary);
+        if kind.tester || kind.password {
+            let srv = lab.repo.parent().expect("a folder");
+            std::os::unix::fs::chown(srv, Some(TESTER_ID), Some(TESTER_ID)).expect("chown");
+        }
+        Self { sshd: Some(Sshd::start(kind)), ..lab }
+    }
+
+    /// From now on, checkouts reach the server at another port.
+    pub fn through(&mut self, port: u16) {
+        self.port = Some(port);
+    }
+
+    /// The server.
+    ///
+    /// # Panics
+    /// There is none.
+    pub fn host(&self) -> &Sshd {
+        self.sshd.as_ref().expect("a lab over ssh")
+    }
+
+    /// The repository, as checkouts name it.
+    pub fn address(&self) -> OsString {
+        match &self.sshd {
+            None => self.repo.clone().into(),
+            Some(sshd) => sshd.address(self.port.unwrap_or(sshd.port), &self.repo).into(),
+        }
     }
 
     /// The repository is to be there instead.
@@ -78,6 +115,10 @@ impl Lab {
             format!("user_name: {name}\nuser_id: {name}@example.org\n"),
         )
         .expect("dsg.yml");
+        if let Some(sshd) = &self.sshd {
+            sshd.admit(&home, "");
+            sshd.introduce(&home, self.port.unwrap_or(sshd.port));
+        }
         let runner = Runner {
             binary: self.binary.clone(),
             config: home.clone(),
@@ -85,7 +126,7 @@ impl Lab {
             account: None,
             env: Vec::new(),
         };
-        Checkout { dir, repo: self.repo.clone(), runner }
+        Checkout { dir, address: self.address(), runner }
     }
 
     /// Two checkouts in sync: `p1` made the repository from `files` (path, content), `p2` cloned it.
@@ -112,8 +153,8 @@ impl Lab {
 pub struct Checkout {
     /// Its root.
     pub dir: PathBuf,
-    /// Where its repository is, or will be.
-    pub repo: PathBuf,
+    /// Its repository, as it is typed.
+    pub address: OsString,
     /// How `dsg` is run.
     pub runner: Runner,
 }
@@ -188,7 +229,7 @@ impl Checkout {
 
     /// Tries to.
     pub fn try_init(&self) -> Done {
-        self.dsg(&["init".as_ref(), self.repo.as_os_str(), "-m".as_ref(), "first".as_ref()])
+        self.dsg(&["init".as_ref(), self.address.as_os_str(), "-m".as_ref(), "first".as_ref()])
     }
 
     /// Clones the repository to this folder.
@@ -196,7 +237,7 @@ impl Checkout {
         self.runner.run(&[
             "--json".as_ref(),
             "clone".as_ref(),
-            self.repo.as_os_str(),
+            self.address.as_os_str(),
             self.dir.as_os_str(),
         ])
     }

@@ -9,6 +9,8 @@
 //! | [`world`] | what all sides hold, and whether that is all before or all after |
 //! | [`keeping`] | what a repository and a project must never be found without |
 //! | [`disk`] | small file systems of their own, for full disks and power cuts |
+//! | [`sshd`] | a private ssh server |
+//! | [`proxy`] | a network that can be slow, narrow, silent or cut |
 //! | [`dice`] | numbers that repeat with their seed |
 //!
 //! Only tests depend on it, so it fails by panicking, with everything that is known.
@@ -19,6 +21,8 @@ pub mod dice;
 pub mod disk;
 pub mod keeping;
 pub mod lab;
+pub mod proxy;
 pub mod run;
+pub mod sshd;
 pub mod tree;
 pub mod world;

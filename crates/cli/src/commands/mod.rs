@@ -3,11 +3,13 @@
 mod back;
 mod generate;
 mod history;
+mod hosts;
 mod work;
 
 use dsg_core::failure::Outcome;
 use dsg_core::monitor::Monitor;
 use dsg_engine::project::Project;
+use dsg_engine::transport::ssh::Ask;
 
 use crate::answer::{Answer, Setup};
 use crate::request::{Deed, Request};
@@ -16,7 +18,7 @@ use crate::request::{Deed, Request};
 ///
 /// # Errors
 /// What the use case says.
-pub(crate) fn run(request: &Request, monitor: &Monitor) -> Outcome<Answer> {
+pub(crate) fn run(request: &Request, person: &dyn Ask, monitor: &Monitor) -> Outcome<Answer> {
     let open = || Project::open(&Project::find(&request.start)?, monitor);
     match &request.deed {
         Deed::Init(options) => {
@@ -59,6 +61,9 @@ pub(crate) fn run(request: &Request, monitor: &Monitor) -> Outcome<Answer> {
         }
         Deed::ValidateChain { deep } => Ok(Answer::Chain(open()?.validate_chain(*deep, monitor)?)),
         Deed::Clean { really } => Ok(Answer::Clean(open()?.clean(*really)?)),
+        Deed::Trust { host, expected } => hosts::trust(host, expected.as_deref(), person),
+        Deed::Doctor(Some(address)) => Ok(hosts::doctor(address, monitor)),
+        Deed::Doctor(None) => Ok(hosts::doctor(open()?.address(), monitor)),
         Deed::Prepare => {
             open()?.prepare_next(monitor)?;
             Ok(Answer::Prepared)

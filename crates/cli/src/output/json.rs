@@ -11,7 +11,7 @@ use dsg_engine::report::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::answer::{Answer, Setup, is_same};
+use crate::answer::{Answer, Finding, Setup, is_same};
 
 /// The answer's document, with a line end.
 pub(crate) fn document(answer: &Answer) -> String {
@@ -55,6 +55,14 @@ pub(crate) fn document(answer: &Answer) -> String {
         Answer::Chain(check) => chain(check),
         Answer::Clean(report) => clean(report),
         Answer::Prepared => json!({"prepared": true}),
+        Answer::Trusted { host, file } => json!({
+            "host": host.name, "kind": host.kind, "fingerprint": host.fingerprint,
+            "known_hosts": file.as_ref().map(|f| f.display().to_string()),
+        }),
+        Answer::Examined { address, findings } => json!({
+            "repository": address.to_string(),
+            "steps": findings.iter().map(finding).collect::<Vec<_>>(),
+        }),
         Answer::Text(text) => json!({"text": text}),
     })
 }
@@ -71,6 +79,16 @@ pub(crate) fn failure(failure: &Failure) -> String {
         document = with(document, [("paths", json!(failure.paths))]);
     }
     line(&document)
+}
+
+fn finding(finding: &Finding) -> Value {
+    match &finding.found {
+        Ok(found) => json!({"step": finding.name, "ok": true, "found": found}),
+        Err(failure) => json!({
+            "step": finding.name, "ok": false, "code": failure.code.as_str(),
+            "message": failure.message, "hint": failure.hint,
+        }),
+    }
 }
 
 fn line(document: &Value) -> String {

@@ -15,6 +15,7 @@ use super::{Style, Tone, count, quoted, shown, size};
 use crate::answer::{Answer, Setup};
 
 mod back;
+mod hosts;
 mod status;
 
 /// How many paths an error names.
@@ -49,6 +50,8 @@ pub(crate) fn of(answer: &Answer, style: &Style) -> String {
         Answer::Prepared => {
             format!("{} The next publish is prepared.\n", style.paint(Tone::Good, "✓"))
         }
+        Answer::Trusted { host, file } => hosts::trusted(host, file.as_deref(), style),
+        Answer::Examined { address, findings } => hosts::examined(address, findings, style),
         Answer::Text(text) => text.clone(),
     }
 }

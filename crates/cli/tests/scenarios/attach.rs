@@ -13,7 +13,7 @@ fn attach(checkout: &Checkout) -> Done {
         "--json".as_ref(),
         "clone".as_ref(),
         "--attach".as_ref(),
-        checkout.repo.as_os_str(),
+        checkout.address.as_os_str(),
         checkout.dir.as_os_str(),
     ])
 }
@@ -48,7 +48,7 @@ fn a_folder_that_is_not_empty_is_taken_only_when_asked() {
     let before = Tree::of(&p2.dir, Scope::Everything);
     let refused = p2.clone_here().expect(2).failed("exists").json();
     let hint = refused["error"]["hint"].as_str().unwrap().to_owned();
-    let command = format!("dsg clone --attach {} {}", p2.repo.display(), p2.dir.display());
+    let command = format!("dsg clone --attach {} {}", p2.address.display(), p2.dir.display());
     assert!(hint.contains(&command), "{hint}");
     assert_eq!(Tree::of(&p2.dir, Scope::Everything), before);
 }

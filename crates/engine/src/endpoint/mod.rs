@@ -211,7 +211,7 @@ pub trait Receive: Sync {
 pub fn open(address: &Address) -> Outcome<Box<dyn Endpoint>> {
     match address {
         Address::Local(path) => Ok(Box::new(local::LocalEndpoint::open(path)?)),
-        Address::Ssh(_) => Err(not_yet()),
+        Address::Ssh(there) => crate::transport::ssh::agent_at(there).and_then(|_| Err(not_yet())),
     }
 }
 
@@ -222,7 +222,7 @@ pub fn open(address: &Address) -> Outcome<Box<dyn Endpoint>> {
 pub fn create(address: &Address) -> Outcome<Box<dyn Endpoint>> {
     match address {
         Address::Local(path) => Ok(Box::new(local::LocalEndpoint::create(path)?)),
-        Address::Ssh(_) => Err(not_yet()),
+        Address::Ssh(there) => crate::transport::ssh::agent_at(there).and_then(|_| Err(not_yet())),
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Owns connections and logins; knows nothing of what is said over the stream.
 
+pub mod ssh;
+
 use std::io::{Read, Write};
 
 /// A byte stream to a program on the host: its stdin and stdout. Dropping both ends ends the

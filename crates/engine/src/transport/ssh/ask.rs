@@ -54,6 +54,11 @@ pub trait Ask: Send + Sync {
     /// What is under way, where that may take a while.
     fn tell(&self, _what: &str) {}
 
+    /// Whether a program that is started here may ask at the terminal by itself.
+    fn has_terminal(&self) -> bool {
+        false
+    }
+
     /// Whether nobody waits for it any more.
     fn has_left(&self) -> bool {
         false

@@ -30,7 +30,8 @@ pub struct Choice {
 pub(crate) fn choose(wanted: Wanted, needs: &[String], program: bool) -> Outcome<Choice> {
     let chosen = |transport, why: String| Ok(Choice { transport, why });
     let needed = needs.join(", ");
-    let impossible = |message: String, hint: &str| Err(Failure::new(Code::Config, message).hint(hint));
+    let impossible =
+        |message: String, hint: &str| Err(Failure::new(Code::Config, message).hint(hint));
     match (wanted, needs.is_empty(), program) {
         (Wanted::Auto, true, _) => {
             chosen(Transport::Builtin, "nothing in the host's configuration needs more".to_owned())
@@ -40,14 +41,18 @@ pub(crate) fn choose(wanted: Wanted, needs: &[String], program: bool) -> Outcome
             format!("the host's configuration has {needed}, which the built-in ssh cannot do"),
         ),
         (Wanted::Auto, false, false) => impossible(
-            format!("The host's configuration has {needed}, which needs the program ssh; it is not installed here."),
+            format!(
+                "The host's configuration has {needed}, which needs the program ssh; it is not installed here."
+            ),
             "Install the OpenSSH client.",
         ),
         (Wanted::Builtin, true, _) => {
             chosen(Transport::Builtin, "dsg.yml says ssh: builtin".to_owned())
         }
         (Wanted::Builtin, false, _) => impossible(
-            format!("dsg.yml says ssh: builtin, but the host's configuration has {needed}, which the built-in ssh cannot do."),
+            format!(
+                "dsg.yml says ssh: builtin, but the host's configuration has {needed}, which the built-in ssh cannot do."
+            ),
             "Say ssh: auto or ssh: system for this host in dsg.yml.",
         ),
         (Wanted::System, _, true) => {
@@ -62,13 +67,13 @@ pub(crate) fn choose(wanted: Wanted, needs: &[String], program: bool) -> Outcome
 
 #[cfg(test)]
 mod tests {
+    use super::Transport::{Builtin, System};
     use super::*;
 
     #[test]
     fn every_case_has_its_answer() {
         let need = ["ProxyCommand".to_owned()];
         let to = |w, needs: &[String], program| choose(w, needs, program).map(|c| c.transport).ok();
-        use Transport::{Builtin, System};
         for (wanted, needs, program, expected) in [
             (Wanted::Auto, &[][..], true, Some(Builtin)),
             (Wanted::Auto, &[], false, Some(Builtin)),

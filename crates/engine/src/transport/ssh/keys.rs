@@ -79,19 +79,13 @@ mod tests {
             (openssh_key("none", "ssh-ed25519"), false, "ssh-ed25519"),
             (openssh_key("aes256-ctr", "ssh-rsa"), true, "ssh-rsa"),
             ("-----BEGIN RSA PRIVATE KEY-----\nAA".to_owned(), false, ""),
-            (
-                "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAA".to_owned(),
-                true,
-                "",
-            ),
+            ("-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAA".to_owned(), true, ""),
             ("-----BEGIN ENCRYPTED PRIVATE KEY-----\nAA".to_owned(), true, ""),
         ] {
             assert_eq!(inspect(&text), Some(KeyFacts { encrypted, kind: kind.into() }), "{text}");
         }
         assert!(
-            inspect(&openssh_key("none", "sk-ssh-ed25519@openssh.com"))
-                .unwrap()
-                .is_in_a_device()
+            inspect(&openssh_key("none", "sk-ssh-ed25519@openssh.com")).unwrap().is_in_a_device()
         );
     }
 

@@ -202,9 +202,9 @@ fn mac(salt: &[u8], name: &str) -> Vec<u8> {
 }
 
 fn is_hash_of(hashed: &str, name: &str) -> bool {
-    let parts = hashed.split_once('|').and_then(|(salt, hash)| {
-        Some((STANDARD.decode(salt).ok()?, STANDARD.decode(hash).ok()?))
-    });
+    let parts = hashed
+        .split_once('|')
+        .and_then(|(salt, hash)| Some((STANDARD.decode(salt).ok()?, STANDARD.decode(hash).ok()?)));
     parts.is_some_and(|(salt, hash)| mac(&salt, name) == hash)
 }
 

@@ -1,8 +1,28 @@
 //! Hosts that are reached over ssh.
 
+mod agent;
 mod ask;
+mod buffer;
+mod builtin;
 mod choice;
+mod connection;
+mod doctor;
 mod keys;
 mod known_hosts;
+mod lane;
+mod link;
+mod login;
+mod program;
 mod route;
+mod session;
 mod settings;
+#[cfg(test)]
+mod tests;
+mod trust;
+
+pub use ask::{Ask, Nobody, Secret, UnknownHost, attend};
+pub use choice::{Choice, Transport};
+pub(crate) use connection::agent_at;
+pub use connection::hang_up_all;
+pub use doctor::{Step, examine};
+pub use trust::{Shown, show};

@@ -69,7 +69,8 @@ impl Person {
     pub(crate) fn here() -> Self {
         let variable = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty());
         let uid = rustix::process::getuid().as_raw();
-        let ticket = variable("KRB5CCNAME").is_some() || Path::new(&format!("/tmp/krb5cc_{uid}")).exists();
+        let ticket =
+            variable("KRB5CCNAME").is_some() || Path::new(&format!("/tmp/krb5cc_{uid}")).exists();
         let login = ["LOGNAME", "USER"].iter().find_map(|n| variable(n)?.into_string().ok());
         Self {
             home: variable("HOME").map_or_else(|| "/".into(), PathBuf::from),
@@ -117,8 +118,9 @@ impl Configuration {
 
     fn add(&mut self, text: &str, path: &Path, person: &Person) {
         let rules = ParseRule::ALLOW_UNKNOWN_FIELDS | ParseRule::ALLOW_UNSUPPORTED_FIELDS;
-        let parsed =
-            SshConfig::default().home_dir(&person.home).parse(&mut BufReader::new(text.as_bytes()), rules);
+        let parsed = SshConfig::default()
+            .home_dir(&person.home)
+            .parse(&mut BufReader::new(text.as_bytes()), rules);
         match parsed {
             // What follows a Match line would be taken for part of the Host before it.
             Ok(config) if has_match(&config) => self.beyond(format!("Match in {}", path.display())),
@@ -206,26 +208,28 @@ fn route(host: &SshHost, params: &HostParams, person: &Person) -> Outcome<Route>
     let user = host.user().map(str::to_owned).or_else(|| params.user.clone());
     let user = user.unwrap_or_else(|| person.login.clone());
     let port = host.port().or(params.port).unwrap_or(known_hosts::DEFAULT_PORT);
-    let mut tokens = Tokens { alias: host.name(), host: host.name().to_owned(), port, user: &user, person };
+    let mut tokens =
+        Tokens { alias: host.name(), host: host.name().to_owned(), port, user: &user, person };
     if let Some(name) = &params.host_name {
         tokens.host = tokens.fill(name);
     }
     // Proved as an address is: a name that begins with a dash could be an option of a program.
-    let probe = if tokens.host.contains(':') { format!("[{}]", tokens.host) } else { tokens.host.clone() };
+    let probe =
+        if tokens.host.contains(':') { format!("[{}]", tokens.host) } else { tokens.host.clone() };
     if probe.parse::<SshHost>().is_err() {
-        let message = format!("The ssh configuration gives {host} the name {:?}, which no host has.", tokens.host);
+        let message = format!(
+            "The ssh configuration gives {host} the name {:?}, which no host has.",
+            tokens.host
+        );
         return Err(Failure::new(Code::Config, message).hint("Correct HostName in ~/.ssh/config."));
     }
-    let names = match first(params, "HostKeyAlias") {
-        Some(alias) => vec![alias.to_ascii_lowercase()],
-        None => {
-            let mut names = vec![known_hosts::name(&tokens.host, port)];
-            if port != known_hosts::DEFAULT_PORT {
-                names.push(known_hosts::name(&tokens.host, known_hosts::DEFAULT_PORT));
-            }
-            names
-        }
-    };
+    let mut names = vec![known_hosts::name(&tokens.host, port)];
+    if port != known_hosts::DEFAULT_PORT {
+        names.push(known_hosts::name(&tokens.host, known_hosts::DEFAULT_PORT));
+    }
+    if let Some(alias) = first(params, "HostKeyAlias") {
+        names = vec![alias.to_ascii_lowercase()];
+    }
     let files = |key: &str, default: &[&str]| -> Vec<PathBuf> {
         let words = other(params, key).map(<[String]>::to_vec);
         let words = words.unwrap_or_else(|| default.iter().map(|w| (*w).to_owned()).collect());
@@ -243,7 +247,9 @@ fn route(host: &SshHost, params: &HostParams, person: &Person) -> Outcome<Route>
     let agent = match first(params, "IdentityAgent") {
         None | Some("SSH_AUTH_SOCK") => person.agent.clone(),
         Some("none") => None,
-        Some(variable) if variable.starts_with('$') => std::env::var_os(&variable[1..]).map(PathBuf::from),
+        Some(variable) if variable.starts_with('$') => {
+            std::env::var_os(&variable[1..]).map(PathBuf::from)
+        }
         Some(path) => Some(tokens.path(path)),
     };
     let mut jumps = Vec::new();
@@ -404,7 +410,10 @@ mod tests {
         assert_eq!(jumps, ["carl@gate:2200", "inner"]);
         assert_eq!((route.alive_interval, route.alive_count), (Duration::from_secs(7), 2));
         assert_eq!(route.patience, Duration::from_secs(3));
-        assert_eq!(route.known_hosts[..2], [Path::new("/home/ann/known"), Path::new("/elsewhere/known")]);
+        assert_eq!(
+            route.known_hosts[..2],
+            [Path::new("/home/ann/known"), Path::new("/elsewhere/known")]
+        );
         assert!(route.hash_known_hosts && route.only_these_keys);
         assert_eq!(route.refused_ways, ["password"]);
         assert_eq!(route.algorithms[0].as_deref(), Some(&["aes128-ctr".to_owned()][..]));
@@ -415,7 +424,8 @@ mod tests {
 
     #[test]
     fn the_users_file_wins_over_the_computers() {
-        let (route, _) = asked(&["Host tank\n Port 1\n", "Host *\n Port 2\n User x\n"], "tank", &ann());
+        let (route, _) =
+            asked(&["Host tank\n Port 1\n", "Host *\n Port 2\n User x\n"], "tank", &ann());
         assert_eq!((route.port, route.user.as_str()), (1, "x"));
     }
 

@@ -54,10 +54,7 @@ impl HostSettings {
     }
 
     fn overlaid(self, later: Self) -> Self {
-        Self {
-            ssh: later.ssh.or(self.ssh),
-            agent_path: later.agent_path.or(self.agent_path),
-        }
+        Self { ssh: later.ssh.or(self.ssh), agent_path: later.agent_path.or(self.agent_path) }
     }
 }
 
@@ -114,6 +111,9 @@ mod tests {
         let read = |text: &str| in_file(text, &host, Path::new("/dsg.yml")).unwrap();
         let first = read("hosts: {tank: {ssh: system, agent_path: /a}}\n");
         let settings = first.overlaid(read("hosts: {tank: {ssh: builtin}}\n"));
-        assert_eq!((settings.wanted(), settings.agent_path.as_deref()), (Wanted::Builtin, Some("/a")));
+        assert_eq!(
+            (settings.wanted(), settings.agent_path.as_deref()),
+            (Wanted::Builtin, Some("/a"))
+        );
     }
 }

@@ -1,0 +1,67 @@
+//! Hosts: confirming one, and finding out why one cannot be reached.
+
+use dsg_core::address::{Address, SshHost};
+use dsg_core::failure::{Code, Failure, Outcome};
+use dsg_core::monitor::Monitor;
+use dsg_engine::endpoint;
+use dsg_engine::transport::ssh;
+
+use crate::answer::{Answer, Finding};
+
+/// Shows a host's key, and writes it down if it is the one that is expected or the person says so.
+pub(crate) fn trust(
+    host: &SshHost,
+    expected: Option<&str>,
+    person: &dyn ssh::Ask,
+) -> Outcome<Answer> {
+    let shown = ssh::show(host)?;
+    let fingerprint = &shown.host.fingerprint;
+    if let Some(expected) = expected.filter(|e| e != fingerprint) {
+        return Err(Failure::new(
+            Code::HostKeyChanged,
+            format!("{host} shows the key {fingerprint}, not {expected}; nothing was confirmed."),
+        )
+        .hint("Somebody may stand between you and the host. Ask its administrator."));
+    }
+    if shown.known {
+        return Ok(Answer::Trusted { host: shown.host, file: None });
+    }
+    let confirmed = if expected.is_some() { Some(true) } else { person.trust(&shown.host) };
+    match confirmed {
+        Some(true) => {
+            let file = shown.confirm()?;
+            Ok(Answer::Trusted { host: shown.host, file: Some(file) })
+        }
+        Some(false) => Err(Failure::new(Code::HostKeyUnknown, format!("{host} was not confirmed."))),
+        None => Err(Failure::new(
+            Code::HostKeyUnknown,
+            format!("{host} shows its {} key {fingerprint}; nobody is here to confirm it.", shown.host.kind),
+        )
+        .hint(format!(
+            "Compare the fingerprint with the one that its administrator gives, then: dsg trust {host} --yes {fingerprint}"
+        ))),
+    }
+}
+
+/// Tries each step to a repository.
+pub(crate) fn doctor(address: &Address, monitor: &Monitor) -> Answer {
+    let mut findings = Vec::new();
+    if let Address::Ssh(there) = address {
+        let steps = ssh::examine(there, &mut |_| {});
+        findings
+            .extend(steps.into_iter().map(|step| Finding { name: step.name, found: step.found }));
+    }
+    if findings.iter().all(|finding| finding.found.is_ok()) && monitor.check().is_ok() {
+        let found = endpoint::open(address).and_then(|repository| repository.head());
+        let found = match found {
+            Ok(Some(head)) => Ok(format!("its newest snapshot is {}", head.id)),
+            Ok(None) => Ok("it has no snapshot yet".to_owned()),
+            Err(failure) if failure.code == Code::NoRepository => {
+                Ok("there is none yet; dsg init makes it".to_owned())
+            }
+            Err(failure) => Err(failure),
+        };
+        findings.push(Finding { name: "repository", found });
+    }
+    Answer::Examined { address: address.clone(), findings }
+}

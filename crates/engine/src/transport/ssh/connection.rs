@@ -1,0 +1,190 @@
+//! A host that let us in, by whichever ssh; and those that are kept for the next use.
+
+use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::time::{Duration, Instant};
+
+use dsg_core::address::{SshAddress, SshHost};
+use dsg_core::failure::Outcome;
+
+use super::agent;
+use super::ask::{self, Ask};
+use super::builtin::{self, Way};
+use super::choice::{Choice, Transport, choose};
+use super::program::{self, Program};
+use super::route::{Configuration, Person};
+use super::session::Session;
+use super::settings::HostSettings;
+use crate::transport::Stream;
+
+/// A connection that nobody uses is kept this long.
+const IDLE: Duration = Duration::from_secs(10 * 60);
+
+/// A login on a host.
+pub(crate) struct Connection {
+    host: SshHost,
+    settings: HostSettings,
+    choice: Choice,
+    speaks: Speaks,
+}
+
+enum Speaks {
+    Builtin(Session),
+    System(Program),
+}
+
+/// Which ssh reaches a host, and how.
+pub(super) struct Plan {
+    pub(super) settings: HostSettings,
+    pub(super) way: Way,
+    pub(super) choice: Choice,
+}
+
+impl Plan {
+    /// Reads the settings and the ssh configuration. Nothing is reached yet.
+    ///
+    /// # Errors
+    /// [`Code::Config`](dsg_core::failure::Code::Config): something in them cannot be used.
+    pub(super) fn of(host: &SshHost) -> Outcome<Self> {
+        let settings = HostSettings::of(host)?;
+        let person = Person::here();
+        let way = Way::to(host, &Configuration::read(&person)?, &person)?;
+        let choice = choose(settings.wanted(), &way.needs, program::is_there())?;
+        tracing::debug!(%host, ?choice, "ssh");
+        Ok(Self { settings, way, choice })
+    }
+
+    /// Connects and logs in.
+    ///
+    /// # Errors
+    /// What stands in the way.
+    pub(super) fn connect(self, host: &SshHost, ask: &dyn Ask) -> Outcome<Connection> {
+        ask.tell(&format!("connecting to {host}"));
+        let speaks = match self.choice.transport {
+            Transport::Builtin => Speaks::Builtin(builtin::connect(&self.way, ask)?),
+            Transport::System => {
+                let patience = self.way.routes.last().map_or(IDLE, |route| route.patience);
+                Speaks::System(Program::connect(host, patience, ask)?)
+            }
+        };
+        Ok(Connection { host: host.clone(), settings: self.settings, choice: self.choice, speaks })
+    }
+}
+
+impl Connection {
+    pub(super) fn host(&self) -> &SshHost {
+        &self.host
+    }
+
+    pub(super) fn agent_path(&self) -> Option<&str> {
+        self.settings.agent_path.as_deref()
+    }
+
+    /// What speaks ssh, and why.
+    pub(super) fn choice(&self) -> &Choice {
+        &self.choice
+    }
+
+    fn is_alive(&self) -> bool {
+        match &self.speaks {
+            Speaks::Builtin(session) => session.is_alive(),
+            Speaks::System(program) => program.is_alive(),
+        }
+    }
+
+    /// Starts a program, given as a line for the host's shell.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    pub(super) fn program(&self, line: String) -> Outcome<Stream> {
+        match &self.speaks {
+            Speaks::Builtin(session) => session.program(line),
+            Speaks::System(program) => program.program(&line),
+        }
+    }
+
+    /// Starts the agent, brought where it is missing. One connection gives several.
+    ///
+    /// # Errors
+    /// It cannot be had there; the connection is lost.
+    pub(crate) fn agent(&self, ask: &dyn Ask) -> Outcome<Stream> {
+        agent::start(self, ask)
+    }
+
+    /// Brings the agent anew, where it does not run as it should.
+    ///
+    /// # Errors
+    /// As [`Connection::agent`].
+    pub(crate) fn bring_agent(&self, ask: &dyn Ask) -> Outcome<()> {
+        agent::bring_anew(self, ask)
+    }
+}
+
+struct Kept {
+    connection: Arc<Connection>,
+    used: Instant,
+}
+
+static KEPT: Mutex<Vec<Kept>> = Mutex::new(Vec::new());
+static CARETAKER: Once = Once::new();
+
+fn kept<T>(what: impl FnOnce(&mut Vec<Kept>) -> T) -> T {
+    what(&mut KEPT.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// A connection to a host: one that lives, else a new one.
+///
+/// # Errors
+/// What stands in the way.
+pub(crate) fn connection(host: &SshHost) -> Outcome<Arc<Connection>> {
+    let living = kept(|all| {
+        all.retain(|kept| kept.connection.is_alive());
+        let found = all.iter_mut().find(|kept| kept.connection.host == *host)?;
+        found.used = Instant::now();
+        Some(found.connection.clone())
+    });
+    if let Some(connection) = living {
+        return Ok(connection);
+    }
+    let connection = Arc::new(Plan::of(host)?.connect(host, ask::person().as_ref())?);
+    kept(|all| all.push(Kept { connection: connection.clone(), used: Instant::now() }));
+    CARETAKER.call_once(|| {
+        std::thread::spawn(take_care);
+    });
+    Ok(connection)
+}
+
+/// A stream to an agent on the address's host.
+///
+/// # Errors
+/// What stands in the way.
+pub(crate) fn agent_at(address: &SshAddress) -> Outcome<Stream> {
+    let person = ask::person();
+    let found = connection(&address.host)?;
+    match found.agent(person.as_ref()) {
+        // It was idle, and lost without a word: a new one.
+        Err(_) if !found.is_alive() => connection(&address.host)?.agent(person.as_ref()),
+        other => other,
+    }
+}
+
+/// Ends connections that nobody has used for a while.
+fn take_care() {
+    loop {
+        std::thread::sleep(IDLE / 10);
+        let gone = kept(|all| {
+            let (stay, gone): (Vec<Kept>, Vec<Kept>) =
+                std::mem::take(all).into_iter().partition(|kept| {
+                    Arc::strong_count(&kept.connection) > 1 || kept.used.elapsed() < IDLE
+                });
+            *all = stay;
+            gone
+        });
+        drop(gone);
+    }
+}
+
+/// Ends every connection that is kept: before the process ends.
+pub fn hang_up_all() {
+    let all = kept(std::mem::take);
+    drop(all);
+}

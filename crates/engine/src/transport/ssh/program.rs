@@ -1,0 +1,340 @@
+//! The user's own `ssh` program: for hosts whose configuration needs more than the built-in ssh can do.
+//!
+//! One login serves every stream: the first program is started with a control socket in a private
+//! folder, and stays until the connection is dropped; the others pass through it.
+
+use std::ffi::OsString;
+use std::io::{Read as _, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crossbeam_channel::Receiver;
+use dsg_core::address::SshHost;
+use dsg_core::failure::{Code, Failure, Outcome};
+
+use super::ask::Ask;
+use super::lane::{SaidHere, with_said};
+use crate::transport::Stream;
+
+/// Says that the login is done, and stays until its stdin ends.
+const MASTER: &str = "sh -c 'echo; echo dsg-logged-in; exec cat'";
+const LOGGED_IN: &[u8] = b"dsg-logged-in\n";
+
+/// Whether there is one.
+pub(super) fn is_there() -> bool {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&paths).any(|dir| dir.join("ssh").is_file())
+}
+
+/// How `ssh` takes part in sharing a login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Share {
+    /// It logs in, for others too.
+    Master,
+    /// It uses the login of the master.
+    Guest,
+}
+
+/// The arguments of `ssh` for one command.
+pub(super) fn arguments(
+    host: &SshHost,
+    patience: Duration,
+    batch: bool,
+    share: Share,
+    control: &Path,
+    command: &str,
+) -> Vec<OsString> {
+    let mut options: Vec<OsString> = [
+        format!("ConnectTimeout={}", patience.as_secs().max(1)),
+        format!("BatchMode={}", if batch { "yes" } else { "no" }),
+        format!("ControlMaster={}", if share == Share::Master { "yes" } else { "no" }),
+        "ControlPersist=no".to_owned(),
+        // What a configuration for people at terminals may have, and a stream of bytes cannot do with.
+        "RemoteCommand=none".to_owned(),
+        "ClearAllForwardings=yes".to_owned(),
+        "ForwardX11=no".to_owned(),
+        "PermitLocalCommand=no".to_owned(),
+        "EscapeChar=none".to_owned(),
+    ]
+    .map(OsString::from)
+    .into();
+    let mut path = OsString::from("ControlPath=");
+    path.push(control);
+    options.push(path);
+    let mut arguments = vec![OsString::from("-T")];
+    arguments.extend(options.into_iter().flat_map(|option| ["-o".into(), option]));
+    if let Some(user) = host.user() {
+        arguments.extend(["-l".into(), user.into()]);
+    }
+    if let Some(port) = host.port() {
+        arguments.extend(["-p".into(), port.to_string().into()]);
+    }
+    arguments.extend(["--".into(), host.name().into(), command.into()]);
+    arguments
+}
+
+/// A login through the program.
+pub(super) struct Program {
+    host: SshHost,
+    patience: Duration,
+    batch: bool,
+    /// Another configuration than the account's.
+    configuration: Option<PathBuf>,
+    /// Private: who could write here could use the login.
+    folder: tempfile::TempDir,
+    master: Mutex<Master>,
+}
+
+struct Master {
+    child: Child,
+    stdin: Option<ChildStdin>,
+}
+
+impl Program {
+    /// Logs in.
+    ///
+    /// # Errors
+    /// What the program said.
+    pub(super) fn connect(host: &SshHost, patience: Duration, ask: &dyn Ask) -> Outcome<Self> {
+        Self::log_in(host, patience, !ask.has_terminal(), None)
+    }
+
+    /// With a configuration of the test's own: `ssh` finds the account's, whatever `HOME` says.
+    #[cfg(test)]
+    pub(super) fn with(host: &SshHost, configuration: &Path) -> Outcome<Self> {
+        Self::log_in(host, Duration::from_secs(15), true, Some(configuration.to_owned()))
+    }
+
+    fn log_in(
+        host: &SshHost,
+        patience: Duration,
+        batch: bool,
+        configuration: Option<PathBuf>,
+    ) -> Outcome<Self> {
+        let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+        let place = runtime.filter(|dir| dir.is_dir()).unwrap_or_else(|| "/tmp".into());
+        // The path of a socket may not be longer than 108 bytes, and ssh appends 17 for a while.
+        let folder = tempfile::Builder::new().prefix("dsg-").tempdir_in(&place);
+        let folder = folder.map_err(|e| Failure::io("make a folder in", &place, e))?;
+        let arguments =
+            arguments(host, patience, batch, Share::Master, &folder.path().join("c"), MASTER);
+        let (mut child, said) = start(&arguments, configuration.as_deref())?;
+        let stdin = child.stdin.take();
+        let mut seen = Vec::new();
+        if let Some(mut stdout) = child.stdout.take() {
+            let mut byte = [0; 512];
+            while !seen.windows(LOGGED_IN.len()).any(|w| w == LOGGED_IN) && seen.len() < 64 * 1024 {
+                match stdout.read(&mut byte) {
+                    Ok(count) if count > 0 => seen.extend_from_slice(&byte[..count]),
+                    _ => break,
+                }
+            }
+            // What it says later would fill the pipe.
+            std::thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
+        }
+        if !seen.windows(LOGGED_IN.len()).any(|w| w == LOGGED_IN) {
+            drop(stdin);
+            let _ = child.wait();
+            return Err(refused(host, &said.text()));
+        }
+        let master = Mutex::new(Master { child, stdin });
+        Ok(Self { host: host.clone(), patience, batch, configuration, folder, master })
+    }
+
+    pub(super) fn is_alive(&self) -> bool {
+        let mut master = self.master.lock().unwrap_or_else(PoisonError::into_inner);
+        matches!(master.child.try_wait(), Ok(None))
+    }
+
+    /// Starts a program, given as a line for the host's shell.
+    ///
+    /// # Errors
+    /// `ssh` cannot be started.
+    pub(super) fn program(&self, line: &str) -> Outcome<Stream> {
+        let control = self.folder.path().join("c");
+        let arguments =
+            arguments(&self.host, self.patience, self.batch, Share::Guest, &control, line);
+        let (mut child, said) = start(&arguments, self.configuration.as_deref())?;
+        let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(Failure::new(Code::Io, "Could not speak to the program ssh."));
+        };
+        let child = Arc::new(Mutex::new(Reaped(child)));
+        Ok(Stream {
+            reader: Box::new(Held(stdout, child.clone())),
+            writer: Box::new(Held(stdin, child.clone())),
+            farewell: Box::new(move || said.text()),
+            hang_up: Box::new(move || {
+                let _ = child.lock().unwrap_or_else(PoisonError::into_inner).0.kill();
+            }),
+        })
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let mut master = self.master.lock().unwrap_or_else(PoisonError::into_inner);
+        master.stdin = None;
+        let _ = master.child.kill();
+        let _ = master.child.wait();
+    }
+}
+
+/// A child that is waited for when nobody needs it any more.
+struct Reaped(Child);
+
+impl Drop for Reaped {
+    fn drop(&mut self) {
+        // Both pipes are closed: it ends by itself, unless it hangs.
+        for _ in 0..50 {
+            if matches!(self.0.try_wait(), Ok(Some(_)) | Err(_)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A pipe, and the child that must outlive it. The pipe goes first.
+struct Held<P>(P, #[allow(dead_code, reason = "kept for its drop")] Arc<Mutex<Reaped>>);
+
+impl<P: std::io::Read> std::io::Read for Held<P> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl<P: Write> Write for Held<P> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.write(bytes)
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// What a program says on stderr, while it does and when it is done.
+struct Words {
+    said: SaidHere,
+    done: Receiver<()>,
+}
+
+impl Words {
+    /// All of it; a program that ended has said all soon.
+    fn text(&self) -> String {
+        let _ = self.done.recv_timeout(Duration::from_secs(1));
+        with_said(&self.said, |said| said.text())
+    }
+}
+
+fn start(arguments: &[OsString], configuration: Option<&Path>) -> Outcome<(Child, Words)> {
+    let mut command = Command::new("ssh");
+    if let Some(configuration) = configuration {
+        command.arg("-F").arg(configuration);
+    }
+    let spawned = command
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = spawned.map_err(|e| {
+        Failure::new(Code::Unreachable, "The program ssh could not be started.").because(e)
+    })?;
+    let said = SaidHere::default();
+    let (speaking, done) = crossbeam_channel::bounded(0);
+    if let Some(mut stderr) = child.stderr.take() {
+        let heard = said.clone();
+        std::thread::spawn(move || {
+            let _speaking: crossbeam_channel::Sender<()> = speaking;
+            let mut words = [0; 2048];
+            while let Ok(count) = stderr.read(&mut words) {
+                if count == 0 {
+                    break;
+                }
+                with_said(&heard, |said| said.add(&words[..count]));
+            }
+        });
+    }
+    Ok((child, Words { said, done }))
+}
+
+/// What kind of refusal the program's words are. Pure.
+fn refused(host: &SshHost, words: &str) -> Failure {
+    let (code, hint) = if words.contains("REMOTE HOST IDENTIFICATION HAS CHANGED")
+        || words.contains("is marked as revoked")
+    {
+        (
+            Code::HostKeyChanged,
+            "Ask the host's administrator whether its key was changed.".to_owned(),
+        )
+    } else if words.contains("Host key verification failed") {
+        (Code::HostKeyUnknown, format!("Compare its fingerprint and confirm it: dsg trust {host}"))
+    } else if words.contains("Permission denied")
+        || words.contains("Too many authentication failures")
+    {
+        (Code::LoginRefused, format!("Does this work in a terminal: ssh {}", host.name()))
+    } else {
+        (Code::Unreachable, format!("Does this work in a terminal: ssh {}", host.name()))
+    };
+    let words = words.trim();
+    let words = if words.is_empty() { "it ended without a word" } else { words };
+    Failure::new(code, format!("The program ssh could not log in to {host}: {words}.")).hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_leave_nothing_to_be_mistaken() {
+        let host: SshHost = "ann@tank:2222".parse().unwrap();
+        let line = |share, batch| {
+            let words = arguments(
+                &host,
+                Duration::from_secs(7),
+                batch,
+                share,
+                Path::new("/r/c"),
+                "sh -c 'true'",
+            );
+            words.iter().map(|w| w.to_string_lossy().into_owned()).collect::<Vec<_>>()
+        };
+        let words = line(Share::Guest, true);
+        assert_eq!(words[0], "-T");
+        for option in ["BatchMode=yes", "ControlMaster=no", "ControlPath=/r/c", "ConnectTimeout=7"]
+        {
+            let at = words.iter().position(|w| w == option).unwrap();
+            assert_eq!(words[at - 1], "-o");
+        }
+        assert_eq!(
+            words[words.len() - 7..],
+            ["-l", "ann", "-p", "2222", "--", "tank", "sh -c 'true'"]
+        );
+        let master = line(Share::Master, false);
+        assert!(
+            master.contains(&"ControlMaster=yes".to_owned())
+                && master.contains(&"BatchMode=no".to_owned())
+        );
+    }
+
+    #[test]
+    fn the_words_of_ssh_become_codes() {
+        let host: SshHost = "tank".parse().unwrap();
+        for (words, code) in [
+            ("Host key verification failed.", Code::HostKeyUnknown),
+            (
+                "@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @ Host key verification failed.",
+                Code::HostKeyChanged,
+            ),
+            ("ann@tank: Permission denied (publickey).", Code::LoginRefused),
+            ("ssh: connect to host tank port 22: Connection refused", Code::Unreachable),
+            ("", Code::Unreachable),
+        ] {
+            assert_eq!(refused(&host, words).code, code, "{words}");
+        }
+    }
+}

@@ -1,0 +1,365 @@
+//! The built-in ssh and the program against real servers: logins, streams, key exchanges, jumps.
+
+use std::io::{Read, Write};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use dsg_core::failure::{Code, Failure, Outcome};
+use dsg_testkit::proxy::{Proxy, Weather};
+use dsg_testkit::run::skipped;
+use dsg_testkit::sshd::{Kind, PASSWORD, Sshd, missing};
+use tempfile::TempDir;
+
+use super::ask::{Ask, Nobody, Secret, UnknownHost};
+use super::builtin::{self, Way};
+use super::program::Program;
+use super::route::{Configuration, Person};
+use super::session::Session;
+use crate::transport::Stream;
+
+/// A client's home, and who asks from it.
+struct Client {
+    home: TempDir,
+}
+
+impl Client {
+    fn new() -> Self {
+        let home = tempfile::Builder::new().prefix("dsg-home-").tempdir().unwrap();
+        std::fs::create_dir(home.path().join(".ssh")).unwrap();
+        Self { home }
+    }
+
+    /// Of a server that knows its key, and is known.
+    fn of(sshd: &Sshd) -> Self {
+        let client = Self::new();
+        sshd.admit(client.home.path(), "");
+        sshd.introduce(client.home.path(), sshd.port);
+        client
+    }
+
+    fn config(&self, text: &str) {
+        std::fs::write(self.home.path().join(".ssh/config"), text).unwrap();
+    }
+
+    fn way(&self, host: &str) -> Way {
+        let person = Person {
+            home: self.home.path().to_owned(),
+            login: dsg_testkit::sshd::own_name(),
+            uid: 0,
+            agent: None,
+            ticket: false,
+        };
+        let configuration = Configuration::read(&person).unwrap();
+        Way::to(&host.parse().unwrap(), &configuration, &person).unwrap()
+    }
+
+    fn connect(&self, sshd: &Sshd, port: u16, ask: &dyn Ask) -> Outcome<Session> {
+        builtin::connect(&self.way(&format!("{}@127.0.0.1:{port}", sshd.user)), ask)
+    }
+}
+
+/// Answers as told, and remembers the questions.
+#[derive(Default)]
+struct Told {
+    trusts: bool,
+    secrets: Mutex<Vec<&'static str>>,
+    asked: Mutex<Vec<String>>,
+}
+
+impl Ask for Told {
+    fn trust(&self, host: &UnknownHost) -> Option<bool> {
+        self.asked.lock().unwrap().push(host.fingerprint.clone());
+        Some(self.trusts)
+    }
+    fn secret(&self, secret: &Secret) -> Option<String> {
+        self.asked.lock().unwrap().push(format!("{secret:?}"));
+        let mut secrets = self.secrets.lock().unwrap();
+        (!secrets.is_empty()).then(|| secrets.remove(0).to_owned())
+    }
+}
+
+fn code<T>(outcome: Outcome<T>) -> Code {
+    outcome.err().map(|failure| failure.code).expect("a failure")
+}
+
+fn said(mut stream: Stream) -> String {
+    let mut text = String::new();
+    drop(stream.writer);
+    stream.reader.read_to_string(&mut text).unwrap();
+    text
+}
+
+/// Sends so many bytes there and back, both ways at once, and compares them.
+fn there_and_back(stream: Stream, size: usize) -> Duration {
+    let began = Instant::now();
+    let Stream { mut reader, mut writer, farewell, .. } = stream;
+    let pattern = |at: usize| u8::try_from((at / 7 + at) % 251).unwrap();
+    let sender = std::thread::spawn(move || {
+        let mut sent = 0;
+        while sent < size {
+            let part: Vec<u8> = (sent..size.min(sent + 100_000)).map(pattern).collect();
+            writer.write_all(&part).unwrap();
+            sent += part.len();
+        }
+    });
+    let mut buffer = vec![0; 1 << 16];
+    let mut at = 0;
+    while at < size {
+        let count = reader.read(&mut buffer).unwrap();
+        assert!(count > 0, "ended after {at} of {size}: {}", farewell());
+        for (n, byte) in buffer[..count].iter().enumerate() {
+            assert_eq!(*byte, pattern(at + n), "at {}", at + n);
+        }
+        at += count;
+    }
+    sender.join().unwrap();
+    began.elapsed()
+}
+
+#[test]
+fn a_program_runs_there_and_says_how_it_ended() {
+    let sshd = Sshd::start(&Kind::default());
+    let session = Client::of(&sshd).connect(&sshd, sshd.port, &Nobody).unwrap();
+    let mut stream = session.program("echo out; echo err >&2; exit 7".into()).unwrap();
+    let mut text = String::new();
+    stream.reader.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "out\n");
+    assert_eq!((stream.farewell)(), "ended with status 7: err");
+    // The session goes on, also after it stood idle.
+    assert_eq!(said(session.program("cat; echo two".into()).unwrap()), "two\n");
+}
+
+#[test]
+fn several_streams_share_a_session_and_one_that_is_not_read_holds_up_nobody() {
+    let sshd = Sshd::start(&Kind::default());
+    let session = Client::of(&sshd).connect(&sshd, sshd.port, &Nobody).unwrap();
+    let unread = session.program("cat /dev/zero".into()).unwrap();
+    let unwritten = session.program("sleep 1000".into()).unwrap();
+    let mut stuck = unwritten.writer;
+    let (hang_up, filled) =
+        (unwritten.hang_up, std::thread::spawn(move || stuck.write_all(&vec![1; 1 << 24])));
+    there_and_back(session.program("cat".into()).unwrap(), 8 << 20);
+    hang_up();
+    assert!(filled.join().unwrap().is_err(), "a stream that was hung up takes nothing more");
+    drop(unread);
+    there_and_back(session.program("cat".into()).unwrap(), 1 << 20);
+}
+
+/// libssh2 up to 1.11.1 waits for ever if a key exchange begins while a packet is half sent.
+#[test]
+fn key_exchanges_in_the_middle_of_200_mib_each_way_do_no_harm() {
+    let rules = vec!["RekeyLimit 1M".into(), "LogLevel DEBUG1".into()];
+    let sshd = Sshd::start(&Kind { rules, ..Kind::default() });
+    let session = Client::of(&sshd).connect(&sshd, sshd.port, &Nobody).unwrap();
+    let second = session.program("cat".into()).unwrap();
+    let first = session.program("cat".into()).unwrap();
+    let beside = std::thread::spawn(move || there_and_back(second, 50 << 20));
+    let took = there_and_back(first, 200 << 20);
+    beside.join().unwrap();
+    let exchanges = sshd.log().matches("SSH2_MSG_KEXINIT received").count();
+    assert!(exchanges > 100, "only {exchanges} key exchanges in {took:?}");
+}
+
+#[test]
+fn key_exchanges_over_a_narrow_network_do_no_harm() {
+    let kind = Kind { rules: vec!["RekeyLimit 1M".into()], ..Kind::default() };
+    let sshd = Sshd::start(&kind);
+    let proxy = Proxy::to(
+        sshd.port,
+        Weather { delay: Duration::from_millis(3), rate: 40 << 20, ..Weather::default() },
+    );
+    let client = Client::of(&sshd);
+    sshd.introduce(client.home.path(), proxy.port);
+    let session = client.connect(&sshd, proxy.port, &Nobody).unwrap();
+    there_and_back(session.program("cat".into()).unwrap(), 24 << 20);
+}
+
+#[test]
+fn a_host_that_nobody_confirmed_is_asked_about_and_then_known() {
+    let sshd = Sshd::start(&Kind::default());
+    let client = Client::new();
+    client.config("Host *\n HashKnownHosts no\n");
+    sshd.admit(client.home.path(), "");
+    let failure = client.connect(&sshd, sshd.port, &Nobody).err().unwrap();
+    assert_eq!(failure.code, Code::HostKeyUnknown);
+    assert!(failure.message.contains(&sshd.fingerprint()), "{failure}");
+    let hint = failure.hint.unwrap_or_default();
+    assert!(hint.contains(&format!("dsg trust 127.0.0.1:{}", sshd.port)), "{hint}");
+    let no = Told::default();
+    assert_eq!(code(client.connect(&sshd, sshd.port, &no)), Code::HostKeyUnknown);
+    assert_eq!(*no.asked.lock().unwrap(), [sshd.fingerprint()]);
+    let yes = Told { trusts: true, ..Told::default() };
+    client.connect(&sshd, sshd.port, &yes).unwrap();
+    client.connect(&sshd, sshd.port, &Nobody).unwrap();
+    // OpenSSH reads it as we do.
+    let known = client.home.path().join(".ssh/known_hosts");
+    assert_eq!(std::fs::read_to_string(known).unwrap(), sshd.known_as(sshd.port));
+}
+
+#[test]
+fn a_hashed_known_hosts_is_read_and_written() {
+    let sshd = Sshd::start(&Kind::default());
+    let client = Client::new();
+    sshd.admit(client.home.path(), "");
+    client.config("Host *\n HashKnownHosts yes\n");
+    let yes = Told { trusts: true, ..Told::default() };
+    client.connect(&sshd, sshd.port, &yes).unwrap();
+    let known = client.home.path().join(".ssh/known_hosts");
+    let text = std::fs::read_to_string(&known).unwrap();
+    assert!(text.starts_with("|1|") && !text.contains("127.0.0.1"), "{text}");
+    client.connect(&sshd, sshd.port, &Nobody).unwrap();
+    let found = std::process::Command::new("ssh-keygen")
+        .args(["-F", &format!("[127.0.0.1]:{}", sshd.port), "-f"])
+        .arg(&known)
+        .status();
+    assert!(found.unwrap().success(), "ssh-keygen finds it too");
+}
+
+#[test]
+fn a_key_that_changed_is_a_stop_with_both_fingerprints_and_the_line() {
+    let (sshd, other) = (Sshd::start(&Kind::default()), Sshd::start(&Kind::default()));
+    let client = Client::new();
+    sshd.admit(client.home.path(), "");
+    let known = client.home.path().join(".ssh/known_hosts");
+    std::fs::write(&known, format!("# mine\n[127.0.0.1]:{} {}\n", sshd.port, other.host_key()))
+        .unwrap();
+    let failure: Failure =
+        client.connect(&sshd, sshd.port, &Told { trusts: true, ..Told::default() }).err().unwrap();
+    assert_eq!(failure.code, Code::HostKeyChanged);
+    for part in [sshd.fingerprint(), other.fingerprint(), format!("{}:2", known.display())] {
+        assert!(failure.message.contains(&part), "{part} in {failure}");
+    }
+}
+
+#[test]
+fn a_passphrase_is_asked_for_and_may_be_corrected() {
+    let sshd = Sshd::start(&Kind::default());
+    let client = Client::new();
+    sshd.admit(client.home.path(), "open sesame");
+    sshd.introduce(client.home.path(), sshd.port);
+    let failure = client.connect(&sshd, sshd.port, &Nobody).err().unwrap();
+    assert_eq!(failure.code, Code::LoginRefused);
+    assert!(failure.message.contains("needs a passphrase"), "{failure}");
+    let wrong = Told { secrets: Mutex::new(vec!["a", "b", "c"]), ..Told::default() };
+    let failure = client.connect(&sshd, sshd.port, &wrong).err().unwrap();
+    assert!(failure.message.contains("passphrase is wrong"), "{failure}");
+    let corrected = Told { secrets: Mutex::new(vec!["a", "open sesame"]), ..Told::default() };
+    client.connect(&sshd, sshd.port, &corrected).unwrap();
+    assert_eq!(corrected.asked.lock().unwrap().len(), 2);
+}
+
+#[test]
+fn a_password_is_asked_for_and_may_be_corrected() {
+    let kind = Kind { password: true, ..Kind::default() };
+    if let Some(why) = missing(&kind) {
+        return skipped(&why);
+    }
+    let sshd = Sshd::start(&kind);
+    let client = Client::new();
+    sshd.introduce(client.home.path(), sshd.port);
+    assert_eq!(code(client.connect(&sshd, sshd.port, &Nobody)), Code::LoginRefused);
+    let corrected = Told { secrets: Mutex::new(vec!["wrong", PASSWORD]), ..Told::default() };
+    let session = client.connect(&sshd, sshd.port, &corrected).unwrap();
+    assert_eq!(said(session.program("id -un".into()).unwrap()), "dsg-tester\n");
+}
+
+#[test]
+fn a_host_behind_a_jump_host_is_reached_through_it() {
+    let (gate, inner) = (Sshd::start(&Kind::default()), Sshd::start(&Kind::default()));
+    let client = Client::of(&gate);
+    inner.admit(client.home.path(), "");
+    inner.introduce(client.home.path(), inner.port);
+    client.config(&format!(
+        "Host inner\n HostName 127.0.0.1\n Port {}\n User {}\n ProxyJump {}@127.0.0.1:{}\n",
+        inner.port, inner.user, gate.user, gate.port
+    ));
+    let session = builtin::connect(&client.way("inner"), &Nobody).unwrap();
+    there_and_back(session.program("cat".into()).unwrap(), 4 << 20);
+    assert!(gate.log().contains("Accepted publickey"));
+    assert!(inner.log().contains("Accepted publickey"));
+}
+
+#[test]
+fn a_host_that_is_not_there_or_says_nothing_is_unreachable_in_time() {
+    let client = Client::new();
+    client.config("Host *\n ConnectTimeout 1\n");
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    let began = Instant::now();
+    // It accepts, and says nothing.
+    assert_eq!(
+        code(builtin::connect(&client.way(&format!("127.0.0.1:{port}")), &Nobody)),
+        Code::Unreachable
+    );
+    assert!(began.elapsed() < Duration::from_secs(10));
+    drop(free);
+    let failure =
+        builtin::connect(&client.way(&format!("127.0.0.1:{port}")), &Nobody).err().unwrap();
+    assert!(failure.message.contains("refuses connections"), "{failure}");
+    assert_eq!(
+        code(builtin::connect(&client.way("no-such-host.invalid"), &Nobody)),
+        Code::Unreachable
+    );
+}
+
+#[test]
+fn a_network_that_goes_silent_is_noticed_and_said() {
+    let sshd = Sshd::start(&Kind::default());
+    let proxy = Proxy::to(sshd.port, Weather::default());
+    let client = Client::of(&sshd);
+    sshd.introduce(client.home.path(), proxy.port);
+    client.config("Host *\n ServerAliveInterval 1\n ServerAliveCountMax 2\n");
+    let session = client.connect(&sshd, proxy.port, &Nobody).unwrap();
+    let mut stream = session.program("cat".into()).unwrap();
+    proxy.stall(true);
+    let mut byte = [0];
+    assert_eq!(stream.reader.read(&mut byte).unwrap(), 0);
+    assert!((stream.farewell)().contains("has not answered"), "{}", (stream.farewell)());
+    assert_eq!(code(session.program("true".into())), Code::Unreachable);
+}
+
+#[test]
+fn a_cut_connection_ends_every_stream_of_it() {
+    let sshd = Sshd::start(&Kind::default());
+    let proxy = Proxy::to(sshd.port, Weather::default());
+    let client = Client::of(&sshd);
+    sshd.introduce(client.home.path(), proxy.port);
+    let session = client.connect(&sshd, proxy.port, &Nobody).unwrap();
+    let mut streams = [(); 2].map(|()| session.program("cat".into()).unwrap());
+    proxy.cut();
+    for stream in &mut streams {
+        assert_eq!(stream.reader.read(&mut [0]).unwrap(), 0);
+        assert!((stream.farewell)().contains("was lost"), "{}", (stream.farewell)());
+    }
+    assert!(!session.is_alive());
+}
+
+/// The program `ssh` reads its files from the account's home, whatever `HOME` says: a configuration of the
+/// test's own is named to it.
+#[test]
+fn the_program_ssh_logs_in_once_for_several_streams() {
+    let sshd = Sshd::start(&Kind::default());
+    let client = Client::of(&sshd);
+    let alias = format!("dsg-test-{}", sshd.port);
+    client.config(&format!(
+        "Host {alias}\n HostName 127.0.0.1\n Port {}\n User {}\n IdentityFile {at}/id_ed25519\n UserKnownHostsFile {at}/known_hosts\n",
+        sshd.port,
+        sshd.user,
+        at = client.home.path().join(".ssh").display()
+    ));
+    let program =
+        Program::with(&alias.parse().unwrap(), &client.home.path().join(".ssh/config")).unwrap();
+    for _ in 0..2 {
+        there_and_back(program.program("cat").unwrap(), 1 << 20);
+    }
+    let mut stream = program.program("echo sad >&2; exit 3").unwrap();
+    assert_eq!(stream.reader.read(&mut [0]).unwrap(), 0);
+    assert_eq!(sshd.log().matches("Accepted publickey").count(), 1);
+    let unknown = Client::new();
+    unknown.config(&format!(
+        "Host {alias}\n HostName 127.0.0.1\n Port {}\n UserKnownHostsFile /dev/null\n",
+        sshd.port
+    ));
+    let refused = Program::with(&alias.parse().unwrap(), &unknown.home.path().join(".ssh/config"));
+    assert_eq!(code(refused), Code::HostKeyUnknown);
+}
