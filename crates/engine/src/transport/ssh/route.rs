@@ -74,22 +74,12 @@ impl Person {
         let login = ["LOGNAME", "USER"].iter().find_map(|n| variable(n)?.into_string().ok());
         Self {
             home: variable("HOME").map_or_else(|| "/".into(), PathBuf::from),
-            login: login.or_else(|| login_of(uid)).unwrap_or_else(|| "root".to_owned()),
+            login: login.or_else(|| whoami::username().ok()).unwrap_or_else(|| "root".to_owned()),
             uid,
             agent: variable("SSH_AUTH_SOCK").map(PathBuf::from),
             ticket,
         }
     }
-}
-
-/// The account's name, for environments that do not say it.
-fn login_of(uid: u32) -> Option<String> {
-    let accounts = std::fs::read_to_string("/etc/passwd").ok()?;
-    accounts.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)? == uid.to_string()).then(|| name.to_owned())
-    })
 }
 
 /// The ssh configuration: the user's own, then the computer's.
