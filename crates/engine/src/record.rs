@@ -293,6 +293,7 @@ impl<'s> Columns<'s> {
                 ("rename", from, Some(to), Some(entry), Some(expected))
             }
             Step::Agree { path, entry } => ("agree", path, None, entry.as_ref(), None),
+            Step::Forget { path } => ("forget", path, None, None, None),
         };
         Self { kind, path, other, entry, expected }
     }
@@ -336,6 +337,7 @@ fn parse(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<SealedStep>> {
             "remove" => Step::Remove { path, expected: expected?, aside: other },
             "rename" => Step::Rename { from: path, to: other?, expected: expected?, entry: entry? },
             "agree" => Step::Agree { path, entry },
+            "forget" => Step::Forget { path },
             _ => return None,
         })
     };

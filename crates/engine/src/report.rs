@@ -95,6 +95,9 @@ pub struct StatusChange {
     pub mtime: Option<Mtime>,
     /// A person may decide what becomes of it: a conflict, or a path that is no longer tracked.
     pub decidable: bool,
+    /// The rules no longer track it, and the repository still has it: decided `Local`, it is removed
+    /// there, decided `Remote`, it is kept there. What is here stays.
+    pub untracked: bool,
     /// Why it is blocked.
     pub reason: Option<String>,
     /// How its conflict will be ended.
@@ -115,9 +118,11 @@ impl StatusChange {
             _ => None,
         };
         let entry = match &item.action {
-            Action::Download | Action::MoveLocal { .. } | Action::Cache | Action::DeleteRemote => {
-                item.at.remote.as_ref()
-            }
+            Action::Download
+            | Action::MoveLocal { .. }
+            | Action::Cache
+            | Action::Forget
+            | Action::DeleteRemote => item.at.remote.as_ref(),
             Action::Restore => item.at.cached(),
             _ => item.at.local.entry().or(item.at.remote.as_ref()),
         };
@@ -136,6 +141,7 @@ impl StatusChange {
             decidable: item.action == Action::Conflict
                 || item.resolution.is_some()
                 || is_untracked(item),
+            untracked: is_untracked(item),
             reason,
             resolution: item.resolution,
             legal_name: None,
@@ -143,7 +149,7 @@ impl StatusChange {
     }
 }
 
-/// Whether the rules no longer track a path that the repository has, and nobody decided yet.
+/// Whether the rules no longer track a path that was synced and that the repository has.
 fn is_untracked(item: &Item) -> bool {
     item.at.local == Local::Excluded && item.at.cache.is_some() && item.at.remote.is_some()
 }
@@ -276,7 +282,7 @@ impl SyncReport {
                 Action::Blocked(reason) => {
                     report.skipped.push((item.at.path.to_string(), reason.clone()));
                 }
-                Action::None | Action::Cache | Action::Skipped => {}
+                Action::None | Action::Cache | Action::Forget | Action::Skipped => {}
             }
         }
         report

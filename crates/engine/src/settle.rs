@@ -64,7 +64,7 @@ pub(crate) fn settle<I: Iterator<Item = Outcome<SealedStep>>>(
             Step::Rename { from, to, expected, .. } => {
                 leave(areas, from, Some(to), expected, &sealed)?
             }
-            Step::Place { .. } | Step::Agree { .. } => continue,
+            Step::Place { .. } | Step::Agree { .. } | Step::Forget { .. } => continue,
         };
         match ended {
             Some(Ended::Done) => {}
@@ -138,7 +138,7 @@ pub(crate) fn sweep(
         let (path, staged) = match &sealed.step {
             Step::Place { path, entry, .. } => (path, Some(entry)),
             Step::Remove { path, .. } | Step::Rename { from: path, .. } => (path, None),
-            Step::Agree { .. } => continue,
+            Step::Agree { .. } | Step::Forget { .. } => continue,
         };
         let name = sealed.name();
         let Some(area) = areas.find(path) else { continue };
@@ -166,7 +166,7 @@ impl Folders {
             }
             Step::Remove { path, aside, .. } => (Some(path), aside.as_ref()),
             Step::Rename { from, to, .. } => (Some(from), Some(to)),
-            Step::Agree { .. } => return,
+            Step::Agree { .. } | Step::Forget { .. } => return,
         };
         self.touched.extend(from.into_iter().chain(to).map(RepoPath::parent));
         self.left.extend(from.and_then(RepoPath::parent));

@@ -24,6 +24,7 @@ fn change(path: &str, state: State, action: &'static str, size: u64) -> StatusCh
         sizes: Sizes::default(),
         mtime: None,
         decidable: action == "conflict",
+        untracked: false,
         reason: None,
         resolution: None,
         legal_name: None,

@@ -61,6 +61,11 @@ pub enum Step {
         /// On what; `None`: on nothing.
         entry: Option<Entry>,
     },
+    /// Nothing is done to the path on either side; that it was synced is forgotten.
+    Forget {
+        /// Where.
+        path: RepoPath,
+    },
 }
 
 impl Step {
@@ -68,7 +73,10 @@ impl Step {
     pub fn incoming(&self) -> u64 {
         match self {
             Self::Place { entry, .. } => entry.size(),
-            Self::Remove { .. } | Self::Rename { .. } | Self::Agree { .. } => 0,
+            Self::Remove { .. }
+            | Self::Rename { .. }
+            | Self::Agree { .. }
+            | Self::Forget { .. } => 0,
         }
     }
 }
@@ -145,7 +153,7 @@ impl Plan {
         leave.chain(self.items.iter().filter_map(Item::come))
     }
 
-    /// What both sides agree on after the publish, without anything being done here.
+    /// What the cache learns after the publish, without anything being done here.
     pub fn agreements(&self) -> impl Iterator<Item = Step> {
         self.items.iter().flat_map(Item::agree)
     }
@@ -202,7 +210,7 @@ impl Item {
         Some(Step::Place { path, entry, expected, aside, source })
     }
 
-    /// What both sides agree on without anything being done here.
+    /// What the cache learns without anything being done here.
     fn agree(&self) -> impl Iterator<Item = Step> + use<> {
         let here = |entry: Option<&Entry>| {
             Some(Step::Agree { path: self.at.path.clone(), entry: entry.cloned() })
@@ -215,6 +223,7 @@ impl Item {
                 [Some(left), here(self.at.local.entry())]
             }
             Action::Cache => [here(self.at.remote.as_ref()), None],
+            Action::Forget => [Some(Step::Forget { path: self.at.path.clone() }), None],
             Action::Restore if self.is_restored_here() => [here(self.at.cached()), None],
             _ => [None, None],
         };

@@ -180,6 +180,7 @@ fn apply(world: &World, plan: &Plan) -> World {
                 cache(to, Some(entry));
             }
             Step::Agree { path, entry } => cache(path, entry),
+            Step::Forget { path } => cache(path, None),
         }
     }
     after
@@ -287,9 +288,35 @@ proptest! {
         let touches = plan.deeds().any(|s| match s {
             Step::Place { path: p, .. } | Step::Remove { path: p, .. } => p == path,
             Step::Rename { from, to, .. } => from == path || to == path,
-            Step::Agree { .. } => false,
+            Step::Agree { .. } | Step::Forget { .. } => false,
         });
         prop_assert!(!touches);
+    }
+
+    #[test]
+    fn what_is_no_longer_tracked_and_kept_there_is_only_forgotten(world in worlds(), chosen in 0usize..8, other: bool) {
+        let mut states = states(&world);
+        prop_assume!(!states.is_empty());
+        let at = chosen % states.len();
+        states[at].local = Local::Excluded;
+        let path = states[at].path.clone();
+        let resolution = if other { Resolution::Both } else { Resolution::Remote };
+        let decision = Decision { resolution, seen: states[at].fingerprint() };
+        let whole = |state: &PathState| state.cache.is_some() && state.remote.is_some();
+        let asked = whole(&states[at]);
+        let alone = vec![states[at].clone()];
+        let decisions = BTreeMap::from([(path.clone(), decision)]);
+        let plan = Plan::make(alone, &Request { decisions, ..Request::default() });
+        prop_assert!(plan.remote_changes().is_empty() && plan.deeds().next().is_none());
+        if asked {
+            prop_assert_eq!(plan.items[0].resolution, Some(Resolution::Remote));
+            let learned: Vec<Step> = plan.agreements().collect();
+            prop_assert_eq!(learned, vec![Step::Forget { path: path.clone() }]);
+        }
+        // Once that is forgotten, nobody is asked again.
+        states[at].cache = None;
+        let after = Plan::make(vec![states[at].clone()], &Request::default());
+        prop_assert!(after.items.is_empty());
     }
 }
 

@@ -116,6 +116,8 @@ pub enum Action {
     },
     /// Both sides agree already: only the cache learns it.
     Cache,
+    /// It stays as it is on both sides; the cache forgets it.
+    Forget,
     /// The cached entry returns on both sides.
     Restore,
     /// The local entry moves to `aside` and is uploaded there; the repository's comes here.
@@ -147,7 +149,7 @@ impl Action {
             Self::DeleteRemote => "delete_remote",
             Self::MoveRemote { .. } => "move_remote",
             Self::MoveLocal { .. } => "move_local",
-            Self::Cache => "cache",
+            Self::Cache | Self::Forget => "cache",
             Self::Conflict => "conflict",
             Self::Blocked(_) => "blocked",
         }
@@ -285,7 +287,8 @@ impl Item {
         }
     }
 
-    /// A path that the rules no longer track: removed there only if a person says so.
+    /// A path that the rules no longer track: removed there only if a person says so. If it is kept
+    /// there, the next sync forgets that it was synced, and it is as any path that is not tracked.
     fn excluded(&mut self, request: &Request) -> Action {
         if self.at.remote.is_none() {
             return if self.at.cache.is_some() { Action::Cache } else { Action::None };
@@ -295,7 +298,11 @@ impl Item {
         }
         match self.decision(request) {
             Some(Resolution::Local) => Action::DeleteRemote,
-            Some(_) => Action::None,
+            // Whatever else was chosen: there is no other way to leave it there.
+            Some(_) => {
+                self.resolution = Some(Resolution::Remote);
+                Action::Forget
+            }
             None => Action::Blocked(
                 "It is no longer tracked here, but the repository still has it: keep it there, or remove it there?".into(),
             ),

@@ -11,6 +11,7 @@
 //! | `compare` | what differs between snapshots, or from the folder |
 //! | `versions` | the history of one path; paths of any snapshot |
 //! | `restore`, `fetched` | the way back: as pending changes, or into another folder |
+//! | `undo` | the inverse of a snapshot; which one this folder published last |
 //! | `trash`, `clean` | what was replaced or deleted: seen, brought back, thrown away |
 //! | `ignore` | a rule more |
 
@@ -30,6 +31,7 @@ mod restore;
 mod status;
 mod sync;
 mod trash;
+mod undo;
 mod versions;
 
 use std::path::{Path, PathBuf};
@@ -46,6 +48,8 @@ use dsg_fs::lock::{Holder, Lock, Tried};
 pub use compare::between;
 pub use create::InitOptions;
 pub use ignore::IgnoreRule;
+pub(crate) use undo::PUBLISHED;
+pub use undo::Undone;
 pub use versions::{find_paths, makers, versions};
 
 use crate::areas::DOT_DSG;

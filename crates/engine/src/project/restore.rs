@@ -29,10 +29,11 @@ use crate::scan::{Scope, scan};
 use crate::transaction::{Published, check_access, sealed};
 
 /// What a path shall be after a restore.
-struct Wish {
-    path: RepoPath,
+pub(super) struct Wish {
+    /// Where.
+    pub path: RepoPath,
     /// With the snapshot that has its content; `None`: nothing.
-    wanted: Option<(Entry, SnapshotId)>,
+    pub wanted: Option<(Entry, SnapshotId)>,
 }
 
 impl Project {
@@ -113,77 +114,6 @@ impl Project {
         Ok(report)
     }
 
-    /// Undoes a snapshot in the folder: every path that it changed is again what it was before, as
-    /// a pending change. Gives these paths.
-    ///
-    /// # Errors
-    /// As [`Project::restore`]; [`Code::Usage`] where something newer would be undone with it: a
-    /// later snapshot, or pending changes of the same paths.
-    pub fn undo(&mut self, snapshot: SnapshotId, monitor: &Monitor) -> Outcome<Vec<String>> {
-        let _ready = self.ready_to_change("undo", monitor)?;
-        let endpoint = endpoint::open(&self.address)?;
-        let head = self.refresh_head(&*endpoint, &BTreeSet::new())?;
-        if let Some(head) = head.filter(|head| head.id != snapshot) {
-            return Err(Failure::new(
-                Code::Usage,
-                format!(
-                    "{} is newer than {snapshot}: undoing would change what came after.",
-                    head.id
-                ),
-            )
-            .hint("Restore single files from the history instead."));
-        }
-        let header = endpoint.header(snapshot)?;
-        let Some(former) = header.parent else {
-            return Err(Failure::new(
-                Code::Usage,
-                format!("{snapshot} is the first snapshot: there is nothing before it."),
-            ));
-        };
-        let mut changed: BTreeMap<RepoPath, Option<Entry>> = BTreeMap::new();
-        endpoint.delta(snapshot, &mut |change| {
-            changed.insert(change.path, None);
-            Ok(())
-        })?;
-        endpoint.manifest(former, &mut |change| {
-            if let Some(entry) = changed.get_mut(&change.path) {
-                *entry = change.entry;
-            }
-            monitor.check()
-        })?;
-        let paths: Vec<String> = changed.keys().map(ToString::to_string).collect();
-        let rules = self.survey_folder(&paths, monitor)?;
-        let mut touched = None;
-        self.index.pending(&mut |row| {
-            if touched.is_none() && changed.contains_key(&row.path) {
-                touched = Some(row.path);
-            }
-            Ok(())
-        })?;
-        if let Some(path) = touched {
-            return Err(Failure::new(
-                Code::Usage,
-                format!("{path} was changed since {snapshot}: undoing would change that, too."),
-            )
-            .hint("Sync it or bring it back first, or restore single files from the history."));
-        }
-        let wish = |(path, entry): (RepoPath, Option<Entry>)| Wish {
-            path,
-            wanted: entry.map(|entry| (entry, former)),
-        };
-        let wishes = changed.into_iter().map(wish).collect();
-        let why = format!("undoing {snapshot}");
-        let report = self.bring(&*endpoint, wishes, &rules, &why, false, monitor)?;
-        if let Some((path, why)) = report.skipped.first() {
-            return Err(Failure::new(
-                Code::Usage,
-                format!("{path} could not be brought back: {why}"),
-            )
-            .hint("What was brought back is pending; sync it, or revert it."));
-        }
-        Ok(paths)
-    }
-
     /// Writes files and folders of a snapshot (with no paths, all) into the folder `into`, which is
     /// made. Nothing there is replaced: what stands in the way is told.
     ///
@@ -213,14 +143,18 @@ impl Project {
     }
 
     /// The rules that hold, after a look at what is concerned.
-    fn survey_folder(&mut self, paths: &[String], monitor: &Monitor) -> Outcome<SharedConfig> {
+    pub(super) fn survey_folder(
+        &mut self,
+        paths: &[String],
+        monitor: &Monitor,
+    ) -> Outcome<SharedConfig> {
         let configs = self.configs(self.known_head()?.as_ref())?;
         let scope = if paths.is_empty() { Scope::All } else { Scope::Paths(paths) };
         scan(&self.root, &configs.merged, &mut self.index, scope, monitor)?;
         Ok(configs.merged)
     }
 
-    fn bring(
+    pub(super) fn bring(
         &mut self,
         endpoint: &dyn Endpoint,
         wishes: Vec<Wish>,
@@ -319,7 +253,10 @@ impl Deed {
         match step {
             Step::Place { expected: Some(_), entry, .. } => Self::Replaced(entry.size()),
             Step::Place { entry, .. } => Self::Added(entry.size()),
-            Step::Remove { .. } | Step::Rename { .. } | Step::Agree { .. } => Self::Deleted,
+            Step::Remove { .. }
+            | Step::Rename { .. }
+            | Step::Agree { .. }
+            | Step::Forget { .. } => Self::Deleted,
         }
     }
 

@@ -97,6 +97,7 @@ impl Project {
             sizes: Sizes::default(),
             mtime: None,
             decidable: false,
+            untracked: false,
             reason: Some(problem.sentence),
             resolution: None,
             legal_name: problem.offer,

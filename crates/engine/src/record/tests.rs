@@ -51,10 +51,11 @@ fn deeds_of(n: u64) -> [Step; 5] {
     ]
 }
 
-fn agreements_of(n: u64) -> [Step; 2] {
+fn agreements_of(n: u64) -> [Step; 3] {
     [
         Step::Agree { path: path(&format!("input/{n}/up")), entry: Some(file("up", false)) },
         Step::Agree { path: path(&format!("input/{n}/nowhere")), entry: None },
+        Step::Forget { path: path(&format!("input/{n}/left")) },
     ]
 }
 

@@ -147,7 +147,7 @@ pub(crate) fn check_access(areas: &Areas, steps: impl Iterator<Item = (u64, Step
                 (path, aside.as_ref())
             }
             Step::Rename { from, to, .. } => (from, Some(to)),
-            Step::Agree { .. } => continue,
+            Step::Agree { .. } | Step::Forget { .. } => continue,
         };
         for path in [Some(path), other].into_iter().flatten() {
             for dir in path.ancestors().chain([""]) {
@@ -207,7 +207,7 @@ pub(crate) fn sealed(
             sealed.wait.staged = areas.root().stat(path.as_str())?.map(|s| s.ino);
             Some(path)
         }
-        Step::Agree { .. } => None,
+        Step::Agree { .. } | Step::Forget { .. } => None,
     };
     if let Some(path) = looked_at {
         let look = batch.row(path)?.and_then(|row| row.seen);

@@ -97,7 +97,7 @@ impl Published {
                         Step::Place { path, .. } => (path, &mut report.downloaded),
                         Step::Remove { path, .. } => (path, &mut report.deleted_local),
                         Step::Rename { from, .. } => (from, &mut report.moved),
-                        Step::Agree { .. } => continue,
+                        Step::Agree { .. } | Step::Forget { .. } => continue,
                     };
                     *counted = counted.saturating_sub(1);
                     report.skipped.push((path.to_string(), reason));
@@ -110,6 +110,9 @@ impl Published {
             if let Some(header) = &self.header {
                 batch.set_meta("head", Some(header.line().trim_end()))?;
                 batch.set_meta("last_sync", Some(&header.id.to_string()))?;
+                if self.record.publishes {
+                    batch.set_meta(crate::project::PUBLISHED, Some(header.line().trim_end()))?;
+                }
             }
             if config_stands {
                 let config = serde_json::to_string(&self.record.config).unwrap_or_default();
@@ -185,6 +188,7 @@ impl Published {
                 here(to, Some(entry), sealed.wait.staged)
             }
             Step::Agree { path, entry } => agreed(path, entry.as_ref()),
+            Step::Forget { path } => batch.set_cache(path, None),
         }
     }
 }

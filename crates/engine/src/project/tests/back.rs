@@ -235,9 +235,10 @@ fn a_change_is_taken_back_to_the_last_sync() {
 #[test]
 fn undoing_a_sync_brings_the_former_snapshot_back() {
     let (desk, mut project) = history();
-    let paths = project.undo(sn(3), &silent()).unwrap();
-    assert_eq!(paths, ["input/b", "input/deep/c", "input/deep/d"]);
-    let options = SyncOptions { only: paths, ..SyncOptions::default() };
+    let undone = project.undo(sn(3), &silent()).unwrap();
+    assert_eq!(undone.paths, ["input/b", "input/deep/c", "input/deep/d"]);
+    assert_eq!(undone.kept, Vec::<String>::new());
+    let options = SyncOptions { only: undone.paths, ..SyncOptions::default() };
     assert_eq!(project.sync(&options, &silent()).unwrap().snapshot, Some(sn(4)));
     let endpoint = endpoint::open(project.address()).unwrap();
     assert_eq!(between(&*endpoint, Some(sn(2)), sn(4), &silent()).unwrap(), []);
@@ -245,10 +246,44 @@ fn undoing_a_sync_brings_the_former_snapshot_back() {
 }
 
 #[test]
-fn undo_refuses_where_something_newer_would_go_with_it() {
+fn undoing_leaves_what_colleagues_made_since() {
+    let (desk, mut project) = Desk::with(&["input/a", "input/b", "input/c"]);
+    desk.write("input/a", "mine");
+    desk.write("input/b", "mine");
+    assert_eq!(sync(&mut project), Some(sn(2)));
+    let theirs = desk.folder.path().join("q");
+    let mut colleague = Project::clone_from(project.address(), &theirs, &silent()).unwrap().0;
+    fs::write(theirs.join("input/b"), "theirs").unwrap();
+    fs::write(theirs.join("input/c"), "theirs").unwrap();
+    assert_eq!(sync(&mut colleague), Some(sn(3)));
+    let nothing_of_theirs = colleague.undoable().unwrap().map(|header| header.id);
+    assert_eq!(nothing_of_theirs, Some(sn(3)));
+
+    assert_eq!(project.undoable().unwrap().map(|header| header.id), Some(sn(2)));
+    let undone = project.undo(sn(2), &silent()).unwrap();
+    assert_eq!((undone.paths, undone.kept), (vec!["input/a".into()], vec!["input/b".into()]));
+    assert_eq!(sync(&mut project), Some(sn(4)));
+    let here = ["input/a", "input/b", "input/c"].map(|path| desk.read(path).unwrap());
+    assert_eq!(here, ["input/a", "theirs", "theirs"]);
+    // What they changed wholly is theirs; what was undone is undone.
+    assert!(colleague.sync(&SyncOptions::default(), &silent()).is_ok());
+    let all_theirs = colleague.undo(sn(2), &silent()).unwrap_err();
+    assert!(all_theirs.message.contains("changed again by later snapshots"), "{all_theirs}");
+}
+
+#[test]
+fn what_was_published_last_can_be_undone_by_whoever_opens_the_folder_next() {
+    let (desk, project) = history();
+    drop(project);
+    let project = Project::open(&desk.folder.path().join("p"), &silent()).unwrap();
+    assert_eq!(project.undoable().unwrap().map(|header| header.id), Some(sn(3)));
+    let (_desk, fresh) = Desk::with(&["input/a"]);
+    assert_eq!(fresh.undoable().unwrap(), None, "before s1 there is nothing");
+}
+
+#[test]
+fn undo_refuses_where_pending_changes_would_go_with_it() {
     let (desk, mut project) = history();
-    let refused = project.undo(sn(2), &silent()).unwrap_err();
-    assert!(refused.code == Code::Usage && refused.message.contains("s3 is newer"), "{refused}");
     desk.write("input/b", "again");
     let refused = project.undo(sn(3), &silent()).unwrap_err();
     assert!(refused.message.contains("input/b"), "{refused}");
@@ -293,4 +328,28 @@ fn a_rule_more_leaves_paths_alone_and_asks_about_those_that_are_shared() {
     let status = project.status(false, &silent()).unwrap();
     assert_eq!((status.changes.len(), status.changes[0].decidable), (1, true), "{status:?}");
     assert_eq!(desk.read("input/a").as_deref(), Some("second"));
+}
+
+#[test]
+fn what_is_no_longer_tracked_and_kept_there_can_be_taken_back_until_the_sync() {
+    let (desk, mut project) = history();
+    let path = ["input/a".to_owned()];
+    project.ignore(&IgnoreRule::Path(path[0].clone()), &silent()).unwrap();
+    sync(&mut project);
+    project.resolve(&path, Some(Resolution::Remote), &silent()).unwrap();
+    let shown = project.status(false, &silent()).unwrap().changes;
+    let told: Vec<_> = shown.iter().map(|c| (c.action, c.resolution, c.decidable)).collect();
+    assert_eq!(told, [("cache", Some(Resolution::Remote), true)]);
+    project.resolve(&path, None, &silent()).unwrap();
+    assert_eq!(pending(&mut project), [("input/a".to_owned(), "blocked")]);
+
+    project.resolve(&path, Some(Resolution::Remote), &silent()).unwrap();
+    assert_eq!(sync(&mut project), None, "the repository hears nothing of it");
+    assert_eq!(pending(&mut project), []);
+    let endpoint = endpoint::open(project.address()).unwrap();
+    assert_eq!(versions(&*endpoint, &path[0].parse().unwrap()).unwrap().len(), 2);
+    assert_eq!(desk.read("input/a").as_deref(), Some("second"));
+    // It is as any path that is not tracked: edited here, it stays here.
+    desk.write("input/a", "only here");
+    assert_eq!(pending(&mut project), []);
 }
