@@ -116,7 +116,7 @@ pub struct ChangesPage {
     pub undecided_matching: u64,
     /// Why what is ticked cannot be synced as it stands.
     pub blocker: Option<String>,
-    /// The last sync can be undone.
+    /// The newest sync of this folder that can be undone.
     pub undo: Option<UndoOffer>,
 }
 
@@ -164,12 +164,14 @@ pub struct SelectedTotal {
 #[ts(export_to = "api.ts")]
 #[serde(rename_all = "camelCase")]
 pub struct UndoOffer {
-    /// The snapshot that the last sync published.
+    /// The newest snapshot that this folder published.
     pub snapshot: String,
     /// The snapshot whose state returns.
     pub former: String,
-    /// Paths that would change.
+    /// Paths that it changed. Those that later snapshots changed stay as these have them.
     pub paths: u64,
+    /// When it was published (RFC 3339).
+    pub time: String,
 }
 
 /// Whether something is part of the next sync.
@@ -257,6 +259,8 @@ pub struct ChangeRow {
     pub reason: Option<String>,
     /// Decisions that make sense here; empty where there is nothing to decide.
     pub choices: Vec<Resolution>,
+    /// The rules no longer track it: `local` removes it in the repository, `remote` keeps it there.
+    pub untracked: bool,
     /// The decision that was made.
     pub resolution: Option<Resolution>,
     /// Whether it is part of the next sync.
@@ -271,8 +275,7 @@ pub struct ChangeRow {
     pub remote_snapshot: Option<String>,
 }
 
-/// How a decision ends. For a path that is no longer tracked, `local` removes it in the
-/// repository, and `remote` keeps it there.
+/// How a decision ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
 #[ts(export_to = "api.ts")]
 #[serde(rename_all = "snake_case")]

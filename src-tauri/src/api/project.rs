@@ -22,6 +22,8 @@ pub struct ProjectSummary {
     pub guarantee: String,
     /// How the project stands.
     pub status: ProjectStatus,
+    /// The same in a word or two.
+    pub word: String,
     /// Whether changes in the folder are noticed by themselves.
     pub watch: WatchState,
     /// It is the sample that `sample_create` made: `sample_remove` takes it away again.

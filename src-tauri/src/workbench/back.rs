@@ -158,6 +158,33 @@ impl Session {
         })
     }
 
+    /// Learns which sync can be undone, whenever the history has grown; whether that is news.
+    pub(super) fn learn_undo(&self) -> bool {
+        let head = {
+            let view = self.view();
+            match view.chain {
+                Some(chain) if view.undo.as_ref().map(|(of, _)| *of) != Some(chain) => chain,
+                _ => return false,
+            }
+        };
+        // What cannot be asked now is asked again with the next look.
+        let Ok(mine) = self.with_reader(Project::undoable) else { return false };
+        let offer = mine.and_then(|mine| {
+            let paths = mine.delta.added + mine.delta.changed + mine.delta.deleted;
+            // A snapshot of rules alone changed no file.
+            (paths > 0).then_some(UndoOffer {
+                snapshot: mine.id.to_string(),
+                former: mine.parent?.to_string(),
+                paths,
+                time: mine.authorship.time.to_string(),
+            })
+        });
+        let mut view = self.view();
+        let news = view.undo.as_ref().and_then(|(_, offer)| offer.as_ref()) != offer.as_ref();
+        view.undo = Some((head, offer));
+        news
+    }
+
     /// One page of the trash.
     pub(super) fn trash(&self, request: &ListTrash) -> Result<TrashPage, ApiError> {
         // The first page is a look; those after it belong to that.

@@ -221,6 +221,7 @@ impl Session {
                 if fresh {
                     self.remember_sync();
                 }
+                changed |= self.learn_undo();
                 let name = self.configured_name().unwrap_or(name);
                 self.view().name.clone_from(&name);
                 // The list is a memory of names only: that it cannot be kept is told by the next
@@ -388,13 +389,15 @@ impl Session {
     /// The project as sidebar and status bar show it.
     pub(super) fn summary(&self) -> ProjectSummary {
         let view = self.view();
+        let status = view.status();
         ProjectSummary {
             id: self.id.clone(),
             name: view.name.clone(),
             root: self.root.display().to_string(),
             repository: view.address.clone(),
             guarantee: view.guarantee.clone(),
-            status: view.status(),
+            word: words::status(&status),
+            status,
             watch: view.watch.clone(),
             sample: self.sample,
         }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dsg_core::failure::{Code, Failure};
+use dsg_core::failure::Code;
 use dsg_core::monitor::Monitor;
 use dsg_core::safety::Allow;
 use dsg_core::snapshot::SnapshotId;
@@ -163,16 +163,18 @@ fn run(
     (before, taken): (Arc<Rows>, Vec<u32>),
 ) {
     let mut touched = session.view().rows.folders_of_decided();
+    let mut kept = Vec::new();
     let ended = session.with_engine(monitor, |project| {
         if let Task::Undo(snapshot) = task {
-            options.only = project.undo(*snapshot, monitor)?;
+            let undone = project.undo(*snapshot, monitor)?;
+            options.only = undone.paths;
             touched.clone_from(&options.only);
-            if options.only.is_empty() {
-                let said = format!("{snapshot} changed no file: there is nothing to undo.");
-                return Err(Failure::new(Code::Usage, said));
-            }
+            kept = undone.kept;
         }
-        project.sync(&options, monitor)
+        let mut report = project.sync(&options, monitor)?;
+        let stays = |path| (path, "A later snapshot changed it: that stays.".to_owned());
+        report.skipped.extend(kept.into_iter().map(stays));
+        Ok(report)
     });
     // What the index knows now, and copies that were set aside; the watch names all else that
     // happened meanwhile.
@@ -204,17 +206,8 @@ fn run(
     }
 }
 
-/// Keeps what became of each row, and what could be undone.
+/// Keeps what became of each row.
 fn keep_outcome(session: &Arc<Session>, report: &Report, before: Arc<Rows>, taken: &[u32]) {
-    let offer = report.snapshot.and_then(|id| {
-        let header = session.repository().ok()?.header(id).ok()?;
-        let delta = header.delta;
-        Some(UndoOffer {
-            snapshot: id.to_string(),
-            former: header.parent?.to_string(),
-            paths: delta.added + delta.changed + delta.deleted,
-        })
-    });
     let skipped: std::collections::HashMap<&str, &str> =
         report.skipped.iter().map(|(path, why)| (path.as_str(), why.as_str())).collect();
     let why = |path: &str| skipped.get(path).map(|why| (*why).to_owned());
@@ -223,9 +216,6 @@ fn keep_outcome(session: &Arc<Session>, report: &Report, before: Arc<Rows>, take
     let now = view.rows.clone();
     view.ticks.prune(&before, &now);
     view.outcome = Some(Outcome { before, rows });
-    if offer.is_some() {
-        view.undo = offer;
-    }
     view.revision += 1;
 }
 

@@ -54,7 +54,8 @@ pub(super) struct View {
     pub(super) chain: Option<Hash>,
     /// Who made the repository's side of a path, as far as that was asked.
     pub(super) makers: HashMap<String, Option<Maker>>,
-    pub(super) undo: Option<UndoOffer>,
+    /// The sync of this folder that can be undone, as it was with this head.
+    pub(super) undo: Option<(Hash, Option<UndoOffer>)>,
     pub(super) outcome: Option<Outcome>,
     pub(super) last_sync: Option<SnapshotId>,
     pub(super) synced: Option<(String, String)>,
@@ -240,10 +241,9 @@ impl View {
         row
     }
 
-    /// The last sync can be undone while nothing newer is there.
+    /// What can be undone, while anything can be synced at all.
     fn undo_offer(&self) -> Option<UndoOffer> {
-        let head = self.head.filter(|_| self.head == self.last_sync)?.to_string();
-        self.undo.clone().filter(|offer| offer.snapshot == head && self.trouble().is_none())
+        self.undo.as_ref().and_then(|(_, offer)| offer.clone()).filter(|_| self.trouble().is_none())
     }
 
     /// Opens or closes folders.

@@ -5,7 +5,7 @@ use dsg_core::plan::Resolution as Decision;
 use dsg_core::repository::{Access, RepositoryInfo, StoreKind};
 use dsg_core::safety::Allow;
 
-use crate::api::{ApiError, Resolution};
+use crate::api::{ApiError, ProjectStatus, Resolution};
 
 impl From<&Failure> for ApiError {
     fn from(failure: &Failure) -> Self {
@@ -79,6 +79,33 @@ pub(super) fn time(nanoseconds: i64) -> Option<String> {
     jiff::Timestamp::from_nanosecond(nanoseconds.into()).ok().map(|time| time.to_string())
 }
 
+/// How a project stands, in a word or two.
+pub(super) fn status(status: &ProjectStatus) -> String {
+    match status {
+        ProjectStatus::InSync => "In sync".to_owned(),
+        ProjectStatus::Pending { count } => format!("{} pending", grouped(*count)),
+        ProjectStatus::Conflicts { count: 1 } => "1 conflict".to_owned(),
+        ProjectStatus::Conflicts { count } => format!("{} conflicts", grouped(*count)),
+        ProjectStatus::Syncing { percent: None } => "Syncing".to_owned(),
+        ProjectStatus::Syncing { percent: Some(percent) } => {
+            format!("Syncing {:.0} %", percent.floor())
+        }
+        ProjectStatus::Scanning => "Scanning".to_owned(),
+        ProjectStatus::Offline { .. } => "Offline".to_owned(),
+        ProjectStatus::Attention { .. } => "Needs attention".to_owned(),
+    }
+}
+
+/// 1234567 → `1,234,567`
+fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let group = |(at, digit): (usize, char)| {
+        let comma = at > 0 && (digits.len() - at).is_multiple_of(3);
+        [comma.then_some(','), Some(digit)].into_iter().flatten()
+    };
+    digits.chars().enumerate().flat_map(group).collect()
+}
+
 /// What a repository promises, in a few words.
 pub(super) fn guarantee(info: &RepositoryInfo) -> String {
     let store = match info.store {
@@ -134,6 +161,16 @@ mod tests {
         assert_eq!(error.code, "mass-delete");
         assert_eq!(error.allow.as_deref(), Some("mass-delete"));
         assert_eq!(error.hint.as_deref(), Some("Look at the list of changes before you agree."));
+    }
+
+    #[test]
+    fn a_status_has_its_word() {
+        let word = |status: ProjectStatus| super::status(&status);
+        assert_eq!(word(ProjectStatus::Pending { count: 1_234_567 }), "1,234,567 pending");
+        assert_eq!(word(ProjectStatus::Pending { count: 12 }), "12 pending");
+        assert_eq!(word(ProjectStatus::Conflicts { count: 1 }), "1 conflict");
+        assert_eq!(word(ProjectStatus::Conflicts { count: 1000 }), "1,000 conflicts");
+        assert_eq!(word(ProjectStatus::Syncing { percent: Some(41.9) }), "Syncing 41 %");
     }
 
     #[test]

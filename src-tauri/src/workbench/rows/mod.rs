@@ -60,6 +60,7 @@ struct Packed {
     action: Deed,
     resolution: Option<Decision>,
     decidable: bool,
+    untracked: bool,
     /// Whose size counts.
     newer: Side,
     /// Local, cached, remote.
@@ -166,6 +167,7 @@ impl Rows {
             action,
             resolution: change.resolution,
             decidable: change.decidable,
+            untracked: change.untracked,
             newer: newer(action, change.resolution, &sizes),
             sizes: sizes.map(|size| size.unwrap_or(NONE)),
             mtime: change.mtime.map_or(NEVER, |Mtime(at)| at),
@@ -182,6 +184,7 @@ impl Rows {
             action: Deed::None,
             resolution: None,
             decidable: false,
+            untracked: false,
             newer: Side::Local,
             sizes: [ignored.bytes, NONE, NONE],
             mtime: NEVER,
@@ -260,7 +263,7 @@ impl Rows {
 
     /// Paths that the rules no longer track and that wait for a decision.
     pub(super) fn untracked(&self) -> u64 {
-        let waits = |p: &&Packed| p.decidable && p.group == Group::Blocked;
+        let waits = |p: &&Packed| p.untracked && p.group == Group::Blocked;
         self.packed.iter().filter(waits).count() as u64
     }
 

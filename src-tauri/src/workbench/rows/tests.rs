@@ -16,6 +16,7 @@ fn change(path: &str, state: State, action: &'static str) -> StatusChange {
         sizes: Sizes { local: Some(10), cached: None, remote: Some(4) },
         mtime: i64::try_from(path.len()).ok().map(Mtime),
         decidable: action == "conflict",
+        untracked: false,
         reason: None,
         resolution: None,
         legal_name: None,
@@ -228,8 +229,8 @@ fn what_was_said_of_a_path_is_forgotten_once_it_is_synced() {
 fn only_what_makes_sense_can_be_chosen() {
     use Resolution::{Both, Cached, Local, Remote};
     let mut conflict = change("a", State::LrNe, "conflict");
-    let mut untracked = change("b", State::CrEq, "blocked");
-    untracked.decidable = true;
+    let mut untracked = change("b", State::CrNe, "blocked");
+    (untracked.decidable, untracked.untracked) = (true, true);
     let rows = Rows::of(&[conflict.clone(), untracked, change("c", State::L, "upload")], &[]);
     let choices = |rows: &Rows, row| rows.change(row, 0, &Ticks::default()).choices;
     assert_eq!(choices(&rows, 0), [Local, Remote, Both]);
@@ -237,6 +238,23 @@ fn only_what_makes_sense_can_be_chosen() {
     assert_eq!(choices(&rows, 2), []);
     conflict.sizes.cached = Some(1);
     assert_eq!(choices(&Rows::of(&[conflict], &[]), 0), [Local, Remote, Cached, Both]);
+}
+
+#[test]
+fn what_is_no_longer_tracked_says_what_becomes_of_it() {
+    let mut kept = change("a", State::CrEq, "cache");
+    (kept.decidable, kept.untracked, kept.resolution) = (true, true, Some(Decision::Remote));
+    let mut removed = change("b", State::CrEq, "delete_remote");
+    (removed.decidable, removed.untracked, removed.resolution) =
+        (true, true, Some(Decision::Local));
+    let rows = Rows::of(&[kept, removed], &[]);
+    let row = |row| rows.change(row, 0, &Ticks::default());
+    let said = [row(0), row(1)].map(|row| (row.group, row.untracked, explanation(&row, None)));
+    assert!(said.iter().all(|(group, untracked, _)| *group == Group::Conflicts && *untracked));
+    assert!(said[0].2.contains("it stays in the repository"), "{}", said[0].2);
+    assert!(said[1].2.contains("deletes it in the repository"), "{}", said[1].2);
+    assert_eq!(rows.result(0, None).sentence, "It stays in the repository.");
+    assert_eq!(rows.pending(), 2);
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! A row as the window gets it: names, sentences, times.
 
 use dsg_core::plan::Resolution as Decision;
-use dsg_core::state::State;
 
 use super::{Deed, Line, NEVER, NONE, Packed, Rows, Shown, Side, Ticks, is_undecided, tickable};
 #[allow(clippy::wildcard_imports, reason = "the contract names nearly all of it")]
@@ -65,6 +64,7 @@ impl Rows {
             sentence: sentence(packed).to_owned(),
             reason: extra.and_then(|e| e.reason.as_deref()).map(str::to_owned),
             choices: choices(packed),
+            untracked: packed.untracked,
             resolution: packed.resolution.map(words::resolution),
             ticked: tickable && ticks.has(row),
             tickable,
@@ -100,27 +100,19 @@ fn delta(packed: &Packed) -> Option<i64> {
 fn sentence(packed: &Packed) -> &'static str {
     match (packed.group, packed.action) {
         (Group::Ignored, _) => "Left alone by a rule.",
-        (Group::Blocked, _) if packed.decidable => "No longer tracked here.",
+        (Group::Blocked | Group::Conflicts, _) if packed.untracked => "No longer tracked here.",
         (Group::Blocked, _) => "",
         (_, Deed::MoveRemote) => "Moved here since your last sync.",
         (_, Deed::MoveLocal) => "Moved in the repository since your last sync.",
-        (_, Deed::DeleteRemote) if packed.state == State::CrEq && untracked(packed) => {
-            "No longer tracked here; it is removed in the repository."
-        }
         _ => packed.state.sentence(),
     }
-}
-
-/// Decided, although it was no conflict: the rules no longer track it.
-fn untracked(packed: &Packed) -> bool {
-    packed.resolution.is_some() && !packed.state.is_conflict()
 }
 
 fn choices(packed: &Packed) -> Vec<Resolution> {
     if !packed.decidable {
         return Vec::new();
     }
-    if !packed.state.is_conflict() {
+    if packed.untracked {
         return vec![Resolution::Local, Resolution::Remote];
     }
     let mut choices = vec![Resolution::Local, Resolution::Remote];
@@ -147,6 +139,12 @@ pub(in super::super) fn explanation(row: &ChangeRow, made: Option<&Maker>) -> St
         (Group::Blocked, ..) => "It stays as it is on both sides until the reason is gone.",
         (_, "conflict", _) => {
             "Nothing happens to it before you decide. Whatever you choose, the other version can be had again: yours from the trash, the repository's from its history."
+        }
+        (_, _, Some(Resolution::Local)) if row.untracked => {
+            "As you decided, the next sync deletes it in the repository; its history keeps it. What is in your folder stays."
+        }
+        (_, _, Some(_)) if row.untracked => {
+            "As you decided, it stays in the repository; the next sync notes that. What is in your folder stays, too."
         }
         (_, _, Some(Resolution::Local)) if row.local_size.is_none() => {
             "As you decided, the next sync deletes it in the repository; its history keeps it."
@@ -193,6 +191,7 @@ fn result(was: ChangeRow, decision: Option<Decision>, left: Option<&str>) -> Res
     let done = left.is_none();
     let sentence = match (left, was.action.as_str(), decision) {
         (Some(why), ..) => why.to_owned(),
+        (_, "cache", Some(_)) if was.untracked => "It stays in the repository.".to_owned(),
         (_, _, Some(Decision::Both)) => "Both versions are kept.".to_owned(),
         (_, _, Some(Decision::Cached)) => {
             "Both sides have the version of the last sync again.".to_owned()

@@ -154,10 +154,37 @@ fn a_deleted_file_comes_back_and_the_sync_is_undone() -> Outcome {
     let event = desk.ended()?;
     assert_eq!(published(&event), Some("s4"), "{event:?}");
     assert_eq!(desk.read("coast/input/b.csv").as_deref(), Some("2"));
-    let too_late = UndoSync { id: id.clone(), snapshot: "s2".into() };
-    desk.bench.sync_undo(too_late).map_err(said)?;
+    let again = UndoSync { id: id.clone(), snapshot: "s3".into() };
+    desk.bench.sync_undo(again).map_err(said)?;
     let Event::SyncFailed { error, .. } = desk.ended()? else { return Err("it was undone".into()) };
-    assert!(error.message.contains("s4 is newer"), "{error:?}");
+    assert!(error.message.contains("changed again by later snapshots"), "{error:?}");
+    Ok(())
+}
+
+#[test]
+fn a_sync_is_undone_after_a_restart_and_what_a_colleague_made_since_stays() -> Outcome {
+    let mut desk = Desk::new()?;
+    let id = desk.history()?;
+    let theirs = desk.copy()?.id;
+    desk.page(&theirs)?;
+    assert_eq!(desk.page(&theirs)?.undo, None, "a copy has published nothing");
+    write(&desk.at("copy/input/a.csv"), "theirs")?;
+    desk.until(&theirs, |page| page.matching == 1)?;
+    assert_eq!(published(&desk.sync(&theirs, |_| ())?), Some("s4"));
+    desk.bench.close();
+
+    (desk.bench, desk.events) = open(&desk.at("app"))?;
+    let page = desk.until(&id, |page| page.undo.is_some())?;
+    let offer = page.undo.ok_or("no offer")?;
+    assert_eq!((offer.snapshot.as_str(), offer.former.as_str(), offer.paths), ("s3", "s2", 1));
+    let undo = UndoSync { id: id.clone(), snapshot: offer.snapshot };
+    desk.bench.sync_undo(undo).map_err(said)?;
+    assert_eq!(published(&desk.ended()?), Some("s5"));
+    assert_eq!(desk.read("coast/input/b.csv").as_deref(), Some("2"));
+    assert_eq!(desk.read("repository/input/a.csv").as_deref(), Some("theirs"));
+    let page = desk.page(&id)?;
+    assert_eq!((page.matching, first(&page)?.action.as_str()), (1, "download"));
+    assert_eq!(page.undo.map(|offer| offer.snapshot).as_deref(), Some("s5"));
     Ok(())
 }
 

@@ -115,6 +115,10 @@ reason: string | null,
  */
 choices: Array<Resolution>, 
 /**
+ * The rules no longer track it: `local` removes it in the repository, `remote` keeps it there.
+ */
+untracked: boolean, 
+/**
  * The decision that was made.
  */
 resolution: Resolution | null, 
@@ -200,7 +204,7 @@ undecidedMatching: number,
  */
 blocker: string | null, 
 /**
- * The last sync can be undone.
+ * The newest sync of this folder that can be undone.
  */
 undo: UndoOffer | null, };
 
@@ -1105,6 +1109,10 @@ guarantee: string,
  */
 status: ProjectStatus, 
 /**
+ * The same in a word or two.
+ */
+word: string, 
+/**
  * Whether changes in the folder are noticed by themselves.
  */
 watch: WatchState, 
@@ -1164,8 +1172,7 @@ id: string,
 withOwnFiles: boolean, };
 
 /**
- * How a decision ends. For a path that is no longer tracked, `local` removes it in the
- * repository, and `remote` keeps it there.
+ * How a decision ends.
  */
 export type Resolution = "local" | "remote" | "cached" | "both";
 
@@ -1790,7 +1797,7 @@ taken: boolean, };
  */
 export type UndoOffer = { 
 /**
- * The snapshot that the last sync published.
+ * The newest snapshot that this folder published.
  */
 snapshot: string, 
 /**
@@ -1798,9 +1805,13 @@ snapshot: string,
  */
 former: string, 
 /**
- * Paths that would change.
+ * Paths that it changed. Those that later snapshots changed stay as these have them.
  */
-paths: number, };
+paths: number, 
+/**
+ * When it was published (RFC 3339).
+ */
+time: string, };
 
 /**
  * See `sync_undo`.
