@@ -7,7 +7,16 @@ import type {
 } from '../src/lib/bindings/api';
 import { FakeChanges } from './engine';
 import { FakePlatform } from './fake';
-import { difference, folder, hoursAgo, pathVersion, project, snapshot, trashed } from './fixtures';
+import {
+  difference,
+  folder,
+  hoursAgo,
+  pathVersion,
+  project,
+  snapshot,
+  trashed,
+  word,
+} from './fixtures';
 import { previewOf } from './previews';
 
 export interface World {
@@ -32,6 +41,16 @@ export function world(more: Partial<World> = {}): { platform: FakePlatform; chan
     ...more,
   };
   const changes = new FakeChanges(all.changes);
+  changes.head = all.snapshots[0]?.id ?? 's42';
+  changes.here = all.snapshots.find((one) => one.here)?.id ?? changes.head;
+  // The project that is looked at stands as its rows do, unless something else is going on.
+  const projects = () => {
+    const [first, ...others] = all.projects;
+    if (!first) return [];
+    const told = ['in_sync', 'pending', 'conflicts'].includes(first.status.kind);
+    const status = told ? changes.status : first.status;
+    return [{ ...first, status, word: word(status) }, ...others];
+  };
   const trash = [
     trashed('input/stations/harbour.csv'),
     trashed('output/summary.csv', {
@@ -41,7 +60,7 @@ export function world(more: Partial<World> = {}): { platform: FakePlatform; chan
     }),
   ];
   const platform = new FakePlatform({
-    projects_list: () => all.projects,
+    projects_list: projects,
     project_inspect_folder: () => folder(),
     project_forget: () => null,
     sample_place: () => ({ path: '/home/ana/DSG sample' }),
@@ -106,8 +125,8 @@ export function world(more: Partial<World> = {}): { platform: FakePlatform; chan
       chain: 'c3ab8ff13720e8ad9047dd39466b3c8974e592c2fa383d4a3960714caef0c4f2',
       manifest: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
       deep,
-      folder: 's42',
-      text: 'This folder = s42',
+      folder: changes.rows.length === 0 ? 's42' : null,
+      text: 'Repository 0193a7c2-5b1e-7d3f-9c4a-2f6b8e1d0a57',
     }),
     trash_list: ({ filter, offset, limit }) => {
       const rows = trash.filter((one) => one.path.includes(filter));

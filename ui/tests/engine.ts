@@ -8,6 +8,7 @@ import type {
   FolderRow,
   Group,
   ListChanges,
+  ProjectStatus,
   ResolveConflicts,
   SelectChanges,
   Tick,
@@ -22,9 +23,27 @@ export class FakeChanges {
   revision = 1;
   /** Whatever a test wants to be different. */
   more: Partial<ChangesPage> = {};
+  /** What is going on, if not what the rows tell. */
+  course: ProjectStatus | null = null;
+  /** The snapshot that the folder was last brought to, and the newest one. */
+  here = 's42';
+  head = 's42';
   readonly #closed = new Set<string>();
 
   constructor(public rows: ChangeRow[]) {}
+
+  /** How the project stands, as Rust finds it: by what is pending and decided. */
+  get status(): ProjectStatus {
+    if (this.course) return this.course;
+    const totals = this.more.totals;
+    const open = this.rows.filter((row) => row.group === 'conflicts' && !row.resolution).length;
+    if (open > 0) return { kind: 'conflicts', count: open };
+    const waits = ({ group }: { group: Group }) => group !== 'blocked' && group !== 'ignored';
+    const count = totals
+      ? totals.filter(waits).reduce((all, one) => all + (one.count ?? 0), 0)
+      : this.rows.filter(waits).length;
+    return count > 0 ? { kind: 'pending', count } : { kind: 'in_sync' };
+  }
 
   list({ view, offset, limit }: ListChanges): ChangesPage {
     const matching = this.#matching(view);
@@ -36,8 +55,8 @@ export class FakeChanges {
     const conflicts = `${undecided} ${undecided === 1 ? 'conflict waits' : 'conflicts wait'} for a decision.`;
     return {
       revision: this.revision,
-      head: 's42',
-      lastSync: { snapshot: 's42', time: hoursAgo(0.4) },
+      head: this.head,
+      lastSync: { snapshot: this.here, time: hoursAgo(0.4) },
       reachable: true,
       trouble: null,
       notices: [],
@@ -48,8 +67,8 @@ export class FakeChanges {
       }),
       selected: {
         count: taken.length,
-        bytes: sum(taken.filter((row) => !row.action.startsWith('delete'))),
-        snapshot: taken.some((row) => row.group !== 'incoming') ? 's43' : null,
+        bytes: sum(taken.filter(({ action }) => action === 'upload' || action === 'download')),
+        snapshot: taken.some((row) => row.group !== 'incoming') ? next(this.head) : null,
         of: this.rows.filter((row) => row.tickable).length,
       },
       rows: laid.slice(offset, offset + limit),
@@ -88,12 +107,23 @@ export class FakeChanges {
   resolve({ paths, matching, resolution }: ResolveConflicts): null {
     const meant = this.rows.filter(
       (row) =>
-        row.group === 'conflicts' &&
+        (row.group === 'conflicts' || row.untracked) &&
         (paths.some((path) => row.path === path || row.path.startsWith(`${path}/`)) ||
           (matching !== null && !row.resolution && row.path.includes(matching))),
     );
     const tickable = resolution !== null;
-    this.#replace(meant, { resolution, tickable, ticked: tickable });
+    const untracked = meant.filter((row) => row.untracked);
+    this.#replace(
+      meant.filter((row) => !row.untracked),
+      { resolution, tickable, ticked: tickable },
+    );
+    this.#replace(untracked, {
+      resolution,
+      tickable,
+      ticked: tickable,
+      group: tickable ? 'conflicts' : 'blocked',
+      action: !tickable ? 'blocked' : resolution === 'local' ? 'delete_remote' : 'cache',
+    });
     return null;
   }
 
@@ -188,6 +218,11 @@ export class FakeChanges {
 }
 
 export const change = (row: ChangeRow): ChangesRow => ({ kind: 'change', ...row });
+
+/** `s42` → `s43` */
+function next(snapshot: string): string {
+  return `s${Number(snapshot.slice(1)) + 1}`;
+}
 
 function parents(path: string): string[] {
   const parts = path.split('/').slice(0, -1);

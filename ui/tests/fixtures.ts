@@ -3,6 +3,7 @@ import type {
   DifferenceRow,
   FolderPreview,
   PathVersion,
+  ProjectStatus,
   ProjectSummary,
   SnapshotRow,
   SyncReport,
@@ -13,9 +14,30 @@ import type {
 export const hoursAgo = (hours: number) =>
   new Date(Date.now() - hours * 3_600_000).toISOString().replace(/\.\d+Z/, 'Z');
 
+/** The word of a status, as Rust has it. */
+export function word(status: ProjectStatus): string {
+  switch (status.kind) {
+    case 'in_sync':
+      return 'In sync';
+    case 'pending':
+      return `${status.count.toLocaleString('en')} pending`;
+    case 'conflicts':
+      return status.count === 1 ? '1 conflict' : `${status.count.toLocaleString('en')} conflicts`;
+    case 'syncing':
+      return status.percent === null ? 'Syncing' : `Syncing ${Math.floor(status.percent)} %`;
+    case 'scanning':
+      return 'Scanning';
+    case 'offline':
+      return 'Offline';
+    case 'attention':
+      return 'Needs attention';
+  }
+}
+
 /** A project that is in sync, unless told otherwise. */
 export function project(more: Partial<ProjectSummary> = {}): ProjectSummary {
   return {
+    word: word(more.status ?? { kind: 'in_sync' }),
     id: 'p1',
     name: 'Coast survey',
     root: '/home/ana/coast-survey',
@@ -47,6 +69,7 @@ export function row(path: string, more: Partial<ChangeRow> = {}): ChangeRow {
     sentence: 'Changed here since your last sync.',
     reason: null,
     choices: [],
+    untracked: false,
     resolution: null,
     ticked: true,
     tickable: true,
@@ -121,6 +144,21 @@ export function blocked(path: string, more: Partial<ChangeRow> = {}): ChangeRow 
     localSize: null,
     ticked: false,
     tickable: false,
+    ...more,
+  });
+}
+
+/** What a rule leaves alone now, although the repository has it. */
+export function untracked(path: string, more: Partial<ChangeRow> = {}): ChangeRow {
+  return blocked(path, {
+    state: 'CR.eq',
+    sentence: 'No longer tracked here.',
+    reason: null,
+    size: 48_000,
+    cachedSize: 48_000,
+    remoteSize: 48_000,
+    choices: ['local', 'remote'],
+    untracked: true,
     ...more,
   });
 }

@@ -7,7 +7,18 @@ import type { ChangeRow } from '../src/lib/bindings/api';
 import { world } from './app';
 import type { FakeChanges } from './engine';
 import { FakePlatform, apiError } from './fake';
-import { added, conflict, folder, project, report, row, snapshot } from './fixtures';
+import {
+  added,
+  conflict,
+  folder,
+  hoursAgo,
+  incoming,
+  project,
+  report,
+  row,
+  snapshot,
+  untracked,
+} from './fixtures';
 
 const user = userEvent.setup({ pointerEventsCheck: 0 });
 
@@ -25,6 +36,7 @@ function open(rows: ChangeRow[] = [row('input/a.csv')], projects = [project()]) 
 }
 let engine: FakeChanges;
 
+const undo = (snapshot: string) => ({ snapshot, former: 's39', paths: 3, time: hoursAgo(20) });
 const button = (name: string | RegExp) => screen.findByRole('button', { name });
 
 describe('first start', () => {
@@ -315,10 +327,17 @@ describe('a sync', () => {
   it('offers to undo what it published', async () => {
     const platform = open();
     await button(/^Sync 1 file/);
-    engine.more = { undo: { snapshot: 's43', former: 's42', paths: 3 }, revision: 2 };
+    engine.more = { undo: undo('s43'), revision: 2 };
     platform.emit({ kind: 'sync_finished', id: 'p1', report: report() });
     await user.click(await button('Undo s43'));
     expect(platform.requests('sync_undo')).toEqual([{ id: 'p1', snapshot: 's43' }]);
+  });
+
+  it('offers to undo the last sync of this folder, whatever others did since', async () => {
+    const platform = open([incoming('input/b.csv')]);
+    engine.more = { undo: undo('s40') };
+    await user.click(await button('Undo s40'));
+    expect(platform.requests('sync_undo')).toEqual([{ id: 'p1', snapshot: 's40' }]);
   });
 
   it('offers to pass over a safety check by name', async () => {
@@ -331,6 +350,21 @@ describe('a sync', () => {
   });
 });
 
+describe('what is no longer tracked', () => {
+  it('says what becomes of it, and is taken back before the sync', async () => {
+    const platform = open([untracked('input/old.log')]);
+    await user.click(await screen.findByRole('row'));
+    await user.click(await button('Keep there'));
+    await screen.findByText('Kept there.');
+    await button(/^Sync 1 file/);
+    await user.click(await button('Undo'));
+    await button('Remove there');
+    const choices = platform.requests('conflict_resolve').map(({ resolution }) => resolution);
+    expect(choices).toEqual(['remote', null]);
+    expect(screen.queryByText(/theirs/i)).toBeNull();
+  });
+});
+
 describe('the frame', () => {
   it('names status in words, repository, guarantee and watch state', async () => {
     const watch = { kind: 'off', reason: 'too many folders' } as const;
@@ -338,7 +372,7 @@ describe('the frame', () => {
     await screen.findByText('Syncing 41 %');
     await screen.findByText('/srv/shared/coast-survey');
     await screen.findByText('Folder · shared by a group · atomic');
-    await screen.findByText('At s42, synced 24 minutes ago');
+    await screen.findByText('At s41, synced 24 minutes ago');
     await screen.findByText('Not watching: too many folders');
   });
 
@@ -351,6 +385,27 @@ describe('the frame', () => {
     await screen.findByText('You are here');
     await user.keyboard('{Control>}1{/Control}');
     expect(screen.getByRole('tab', { name: 'Changes' }).getAttribute('aria-selected')).toBe('true');
+  });
+
+  it('compares two snapshots by keyboard, and one again', async () => {
+    const platform = open();
+    await screen.findByRole('row');
+    await user.keyboard('{Control>}2{/Control}');
+    const [newest, older] = [await button(/^s42/), await button(/^s41/)];
+    newest.focus();
+    const asked = () => {
+      const { from, to } = platform.requests('history_compare').at(-1) ?? {};
+      return [from, to];
+    };
+    await user.keyboard('{Shift>}{ArrowDown}{/Shift}');
+    await waitFor(() => expect(asked()).toEqual(['s41', 's42']));
+    expect(document.activeElement).toBe(older);
+    await user.keyboard('{Shift>}{ArrowUp}{/Shift}');
+    await waitFor(() => expect(asked()).toEqual([null, 's42']));
+    await user.keyboard('{ArrowDown}');
+    await waitFor(() => expect(asked()).toEqual([null, 's41']));
+    await user.keyboard('{Shift>}{ArrowUp}{/Shift}');
+    await waitFor(() => expect(asked()).toEqual(['s41', 's42']));
   });
 
   it('finds a file of any time, and restores a version of it', async () => {
@@ -417,6 +472,27 @@ describe('the frame', () => {
     expect(platform.requests('rescan')).toEqual([{ id: 'p1' }]);
     await user.keyboard('{Control>}f{/Control}');
     expect(document.activeElement).toBe(screen.getByLabelText('Filter by path'));
+  });
+
+  it('says where it was asked why a folder cannot be shown, and why nothing can be looked at', async () => {
+    const platform = open([], [project(), project({ id: 'p2', name: 'Ice cores' })]);
+    platform.answers.path_reveal = () => {
+      throw apiError('not-found', 'The folder is gone.');
+    };
+    await user.click(await button('More about Ice cores'));
+    await user.click(await screen.findByRole('menuitem', { name: 'Show the folder' }));
+    const said = await screen.findByText('The folder is gone.');
+    const list = screen.getByRole('navigation', { name: 'Projects' });
+    const items = within(list).getAllByRole('listitem');
+    expect(items.findIndex((item) => item.contains(said))).toBe(2);
+    await user.click(within(list).getByRole('button', { name: 'Close' }));
+    expect(screen.queryByText('The folder is gone.')).toBeNull();
+
+    platform.answers.rescan = () => {
+      throw apiError('busy', 'Something else is going on.');
+    };
+    await user.keyboard('{Control>}2{/Control}{Control>}r{/Control}');
+    await screen.findByText('Something else is going on.');
   });
 
   it('takes a project off the list only after asking', async () => {

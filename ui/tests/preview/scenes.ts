@@ -1,5 +1,10 @@
 /** The states of the window that are worth a look, each reached as a person would reach it. */
-import type { ChangeRow, ChangesRow, ProjectSummary } from '../../src/lib/bindings/api';
+import type {
+  ChangeRow,
+  ChangesRow,
+  ChangesView,
+  ProjectSummary,
+} from '../../src/lib/bindings/api';
 import { world } from '../app';
 import { change } from '../engine';
 import { apiError, type FakePlatform } from '../fake';
@@ -15,6 +20,7 @@ import {
   report,
   row,
   snapshot,
+  untracked,
 } from '../fixtures';
 
 export interface Scene {
@@ -24,7 +30,7 @@ export interface Scene {
 }
 
 const projects: ProjectSummary[] = [
-  project({ status: { kind: 'conflicts', count: 3 } }),
+  project(),
   project({ id: 'p2', name: 'Soil samples 2026', status: { kind: 'in_sync' } }),
   project({ id: 'p3', name: 'Ice cores', status: { kind: 'pending', count: 12 } }),
   project({ id: 'p4', name: 'River gauges', status: { kind: 'syncing', percent: 41 } }),
@@ -35,7 +41,6 @@ const projects: ProjectSummary[] = [
     status: { kind: 'attention', error: apiError('disk-full', 'The disk is full') },
   }),
 ];
-const calm = [project(), ...projects.slice(1)];
 
 const conflicts: ChangeRow[] = [
   conflict('analysis/model/parameters.yml', { size: 4_210 }),
@@ -86,6 +91,7 @@ const work: ChangeRow[] = [
     remoteSize: null,
   }),
   blocked('input/locked.db'),
+  untracked('input/dive-2019.log'),
   ignored('input/scratch/run.tmp', { size: 12_000 }),
   ignored('cache', { size: null, reason: 'The rule cache/ leaves it alone.' }),
 ];
@@ -146,6 +152,13 @@ const differences = [
   ),
 ];
 
+const gone = {
+  action: 'delete_remote',
+  state: 'CR.eq',
+  sentence: 'Deleted here since your last sync.',
+  localSize: null,
+};
+
 const wait = (ms: number) => new Promise((done) => setTimeout(done, ms));
 
 /** Waits until there is something to act on. */
@@ -189,13 +202,15 @@ async function menuOf(path: string): Promise<void> {
   target.dispatchEvent(new MouseEvent('contextmenu', at));
 }
 
-const pending = (list = projects, rows = [...conflicts, ...work, ...some(120)]) =>
-  world({ projects: list, changes: rows, snapshots, differences });
-const ready = () =>
-  pending(
-    [project({ status: { kind: 'pending', count: 126 } }), ...calm.slice(1)],
-    [...work, ...some(120)],
-  );
+const pending = (rows = [...conflicts, ...work, ...some(120)]) =>
+  world({ projects, changes: rows, snapshots, differences });
+const ready = () => pending([...work, ...some(120)]);
+/** With nothing pending: the folder is at the newest snapshot. */
+const calm = (newest = 42) => {
+  const rows = snapshots.map((row) => ({ ...row, here: row.number === newest }));
+  if (newest > 42) rows.unshift(snapshot(newest, { added: 128, deleted: 1, moved: 1, here: true }));
+  return world({ projects, snapshots: rows, differences });
+};
 const history = (then?: Scene['then']): Scene => ({
   platform: pending().platform,
   then: async (platform) => {
@@ -209,34 +224,37 @@ const progress = {
   kind: 'progress',
   id: 'p1',
   phase: 'staging',
-  filesDone: 812,
-  filesTotal: 1_980,
+  filesDone: 51,
+  filesTotal: 125,
   bytesDone: 940_000_000,
   bytesTotal: 2_300_000_000,
-  path: 'input/stations/2026/series-000812.csv',
+  path: 'input/stations/2026/series-000051.csv',
   bytesPerSecond: 84_000_000,
   cancellable: true,
 } as const;
 
+const EVERYTHING: ChangesView = {
+  filter: '',
+  groups: ['conflicts', 'outgoing', 'incoming', 'blocked'],
+  sort: 'path',
+  descending: false,
+  layout: 'list',
+};
+
 /** A list that exists only where it is looked at. */
 function endless(count: number): Scene {
-  const { platform, changes } = world({ projects: [project(), ...calm.slice(1)] });
+  const { platform, changes } = world({ projects });
   platform.answers.changes_list = ({ view, offset, limit }) => {
     const rows: ChangesRow[] = [];
     for (let at = offset; at < Math.min(offset + limit, count); at += 1)
       rows.push(change(series(at)));
     const page = changes.list({ id: 'p1', view, offset, limit });
-    const total = { ...page.totals[1]!, count, bytes: count * 57_000 };
-    return {
-      ...page,
-      rows,
-      total: count,
-      matching: count,
-      ticked: 'all',
-      totals: page.totals.map((one, index) => (index === 1 ? total : one)),
-      selected: { count, bytes: count * 57_000, snapshot: 's43', of: count },
-    };
+    const selected = { count, bytes: count * 57_000, snapshot: 's43', of: count };
+    return { ...page, rows, total: count, matching: count, ticked: 'all', selected };
   };
+  const { totals } = changes.list({ id: 'p1', view: EVERYTHING, offset: 0, limit: 0 });
+  const total = { ...totals[1]!, count, bytes: count * 57_000 };
+  changes.more = { totals: totals.map((one, index) => (index === 1 ? total : one)) };
   platform.answers.change_detail = ({ path }) => {
     changes.rows = [row(path)];
     return changes.detail(path);
@@ -294,6 +312,30 @@ export const scenes: Record<string, () => Scene> = {
   decided: () => ({ platform: pending().platform, then: () => choose('harbour-north') }),
   images: () => ({ platform: pending().platform, then: () => choose('tides.png') }),
   blocked: () => ({ platform: ready().platform, then: () => choose('locked.db') }),
+  untracked: () => ({ platform: ready().platform, then: () => choose('dive-2019.log') }),
+  undo: () => {
+    const { platform, changes } = calm();
+    changes.more = { undo: { snapshot: 's41', former: 's40', paths: 37, time: hoursAgo(26) } };
+    return { platform };
+  },
+  unshown: () => {
+    const { platform } = pending();
+    platform.answers.path_reveal = () => {
+      throw apiError('not-found', '/home/ana/coast-survey is not there.', {
+        hint: 'Connect the disk that it is on.',
+      });
+    };
+    return {
+      platform,
+      then: async () => {
+        await press('More about Ice cores');
+        const shows = (one: HTMLElement) => one.textContent?.trim() === 'Show the folder';
+        const entry = await found(() => all('[role=menuitem]').find(shows));
+        entry.click();
+        await wait(50);
+      },
+    };
+  },
   ignored: () => ({
     platform: ready().platform,
     then: async () => {
@@ -303,7 +345,7 @@ export const scenes: Record<string, () => Scene> = {
   }),
   menu: () => ({ platform: pending().platform, then: () => menuOf('parameters.yml') }),
   names: () => ({
-    platform: world({ changes: strange }).platform,
+    platform: world({ projects, changes: strange, snapshots }).platform,
     then: () => choose('fdp.exe'),
   }),
   nothing: () => ({
@@ -320,22 +362,43 @@ export const scenes: Record<string, () => Scene> = {
     platform.answers.changes_list = () => new Promise(() => undefined);
     return { platform, then: () => platform.emit({ ...progress, phase: 'scanning' }) };
   },
-  quiet: () => ({ platform: world({ projects: calm }).platform }),
+  quiet: () => ({ platform: calm().platform }),
   notice: () => {
     const { platform, changes } = ready();
     changes.more = { notices: ['A sync that was cut off was finished: s42 is published.'] };
     return { platform };
   },
-  syncing: () => ({
-    platform: ready().platform,
-    then: async (platform) => {
-      await press('Sync 125 files');
-      platform.emit(progress);
-    },
-  }),
+  syncing: () => {
+    const { platform, changes } = ready();
+    return {
+      platform,
+      then: async () => {
+        await press('Sync 125 files');
+        const { selected } = changes.list({ id: 'p1', view: EVERYTHING, offset: 0, limit: 0 });
+        const bytesDone = selected.bytes * 0.41;
+        changes.course = { kind: 'syncing', percent: 41 };
+        platform.emit({ ...progress, bytesDone, bytesTotal: selected.bytes });
+        platform.emit({ kind: 'projects_changed' });
+      },
+    };
+  },
   finished: () => {
-    const { platform, changes } = world({ projects: calm });
-    changes.more = { undo: { snapshot: 's43', former: 's42', paths: 133 } };
+    const { platform, changes } = calm(43);
+    const undo = { snapshot: 's43', former: 's42', paths: 130, time: hoursAgo(0.01) };
+    changes.more = { undo, lastSync: { snapshot: 's43', time: hoursAgo(0.01) } };
+    const left = [
+      'input/live.db',
+      'It changed while it was read; it stays pending.',
+      false,
+    ] as const;
+    platform.answers.sync_results = ({ offset, limit }) => ({
+      total: 134,
+      rows: Array.from({ length: Math.min(limit, 134 - offset) }, (_, index) => {
+        const { path, size } = series(offset + index);
+        const [at, sentence, done] = offset + index ? ([path, 'Uploaded.', true] as const) : left;
+        return { path: at, oldPath: null, action: 'upload', size, done, sentence };
+      }),
+    });
     return {
       platform,
       then: () =>
@@ -349,6 +412,7 @@ export const scenes: Record<string, () => Scene> = {
             bytesSent: 2_300_000_000,
             bytesReceived: 64_000,
             seconds: 27.4,
+            results: 134,
             skipped: [{ path: 'input/live.db', reason: 'It changed while it was read.' }],
           }),
         }),
@@ -370,29 +434,27 @@ export const scenes: Record<string, () => Scene> = {
       platform.emit({ kind: 'sync_failed', id: 'p1', error: apiError('cancelled', 'Cancelled.') }),
   }),
   halted: () => ({
-    platform: ready().platform,
+    platform: pending(some(98).map((row) => ({ ...row, ...gone }))).platform,
     then: async (platform) => {
-      await press('Sync 125 files');
+      await press('Sync 98 files');
       platform.emit({
         kind: 'sync_failed',
         id: 'p1',
-        error: apiError('mass-delete', 'This sync would delete 812 of 1,200 files.', {
+        error: apiError('mass-delete', 'This sync would delete 98 of 120 files.', {
           hint: 'If that is meant, sync anyway; the history keeps them.',
-          detail: 'safety check mass-delete: 812 > 1200 / 2',
+          detail: 'safety check mass-delete: 98 > 120 / 2',
           allow: 'mass-delete',
         }),
       });
     },
   }),
   offline: () => {
-    const { platform, changes } = pending(
-      [project({ status: { kind: 'offline', message: 'No route to host' } }), ...calm.slice(1)],
-      [...work, ...some(12)],
-    );
+    const { platform, changes } = pending([...work, ...some(12)]);
     const trouble = apiError('offline', 'The repository at data.example.org does not answer.', {
       hint: 'Check the network; what you change meanwhile stays pending.',
       detail: 'connect: No route to host (os error 113)',
     });
+    changes.course = { kind: 'offline', message: trouble.message };
     changes.more = { reachable: false, trouble, blocker: trouble.message };
     return { platform };
   },
@@ -436,7 +498,7 @@ export const scenes: Record<string, () => Scene> = {
     const { platform } = world({ snapshots: [] });
     return { platform, then: () => key('2', true) };
   },
-  settings: () => ({ platform: pending(calm).platform, then: () => key('3', true) }),
+  settings: () => ({ platform: pending().platform, then: () => key('3', true) }),
   keys: () => ({ platform: pending().platform, then: () => key('F1') }),
   'no-list': () => {
     const { platform } = world();

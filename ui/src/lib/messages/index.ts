@@ -1,4 +1,4 @@
-import type { Group, Phase, ProjectStatus, Resolution, SortKey } from '../bindings/api';
+import type { Group, Phase, Resolution, SortKey } from '../bindings/api';
 import { bytes, count, counted } from '../format';
 import { visible } from '../names';
 import { history } from './history';
@@ -17,7 +17,20 @@ export const m = {
   ...history,
   keys,
 
-  app: { name: 'DSG', loading: 'Loading…' },
+  app: {
+    name: 'DSG',
+    loading: 'Loading…',
+    pixels: (n: number) => `${count(n)} pixels`,
+  },
+
+  /** Borders between panes. */
+  borders: {
+    window: ['Width of the list of projects'],
+    changes: ['Width of the list of changes'],
+    snapshots: ['Width of the list of snapshots', 'Width of the list of files'],
+    files: ['Width of the list of files', 'Width of the list of versions'],
+    trash: ['Width of the trash'],
+  },
 
   sidebar: {
     title: 'Projects',
@@ -37,25 +50,6 @@ export const m = {
     removeSampleOwn: 'Delete my files in it, too',
     removeSampleConfirm: 'Remove the sample',
     keys: 'Keys',
-  },
-
-  status(status: ProjectStatus): string {
-    switch (status.kind) {
-      case 'in_sync':
-        return 'In sync';
-      case 'pending':
-        return `${count(status.count)} pending`;
-      case 'conflicts':
-        return counted(status.count, 'conflict');
-      case 'syncing':
-        return status.percent === null ? 'Syncing' : `Syncing ${Math.floor(status.percent)} %`;
-      case 'scanning':
-        return 'Scanning';
-      case 'offline':
-        return 'Offline';
-      case 'attention':
-        return 'Needs attention';
-    }
   },
 
   welcome: {
@@ -147,6 +141,24 @@ export const m = {
     { long: string; all: string; folder: string; done: string; means: string }
   >,
 
+  /** What a rule leaves alone now, although the repository still has it. */
+  untracked: {
+    ask: 'No longer tracked here. Does it stay in the repository?',
+    ways: {
+      remote: {
+        long: 'Keep there',
+        done: 'Kept there',
+        means: 'It stays in the repository, and your file stays here. They are no longer compared.',
+      },
+      local: {
+        long: 'Remove there',
+        done: 'Removed there',
+        means:
+          'The next sync deletes it in the repository, whose history keeps it. Your file stays.',
+      },
+    } as Partial<Record<Resolution, { long: string; done: string; means: string }>>,
+  },
+
   changes: {
     groups: 'Groups of changes',
     groupTitle: (group: Group, n: number | null, size: number | null) =>
@@ -182,7 +194,7 @@ export const m = {
     noneChosenText: 'Choose one in the list to see its versions.',
     delta: (delta: string, size: number) => `${delta}; ${bytes(size)} now`,
     toDecide: 'To decide',
-    decision: 'How this conflict ends',
+    decision: 'What becomes of it',
     decideThis: 'Changed on both sides. Which one is right?',
     notHere: 'It is not in the folder.',
     reverted: (path: string, report: { replaced: number; deleted: number; added: number }) =>
@@ -270,8 +282,8 @@ export const m = {
     results: 'What the last sync did',
     resultsText: (n: number) => `${counted(n, 'file')}; what was left out comes first.`,
     undo: (snapshot: string) => `Undo ${snapshot}`,
-    undoText: (snapshot: string, former: string, paths: number) =>
-      `The state of ${former} returns as a new snapshot: ${counted(paths, 'file')} of ${snapshot} would change back. ${snapshot} stays in the history.`,
+    undoText: (snapshot: string, former: string, paths: number, when: string) =>
+      `A new snapshot returns ${counted(paths, 'file')} that ${snapshot} changed (${when}) to what ${former} had. What others changed since then stays, and so does ${snapshot} in the history.`,
     retry: 'Try again',
     allow: 'Sync anyway',
   },

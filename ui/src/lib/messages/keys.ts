@@ -7,7 +7,8 @@ export const keys = {
       keys: [
         ['Ctrl+1  Ctrl+2  Ctrl+3', 'Changes, History, Settings'],
         ['Ctrl+F', 'Filter; Escape clears it'],
-        ['Ctrl+R', 'Look at the folder and the repository again'],
+        ['Ctrl+R', 'Look at everything again'],
+        ['←  →', 'Move a border between panes that has the focus'],
         ['F1', 'This list'],
       ],
     },
@@ -15,11 +16,18 @@ export const keys = {
       name: 'Changes',
       keys: [
         ['Ctrl+Enter', 'Sync'],
-        ['↑  ↓  Page Up  Page Down', 'Move in the list'],
+        ['↑  ↓', 'Move in the list'],
         ['Space', 'Include in the sync, or leave out'],
         ['Enter', 'Go to the versions; Escape comes back'],
         ['→  ←', 'Open or close a folder of the tree'],
         ['Shift+F10', 'More that can be done with the row'],
+      ],
+    },
+    {
+      name: 'History',
+      keys: [
+        ['↑  ↓', 'Another snapshot'],
+        ['Shift+↑  Shift+↓', 'Compare it with another one'],
       ],
     },
     {

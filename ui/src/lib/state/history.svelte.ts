@@ -33,6 +33,8 @@ export class History {
   loaded = $state(false);
   error = $state.raw<ApiError | null>(null);
   #question = 0;
+  /** The snapshot that was chosen by itself: others are compared with it. */
+  #chosen: string | null = null;
 
   /** What is compared now. */
   span = $state.raw<Span | null>(null);
@@ -89,9 +91,24 @@ export class History {
     return this.#fetch(this.rows.at(-1)?.number ?? null, this.rows);
   }
 
+  /** Chooses a snapshot; `beside` another one, both are compared, the later one as the later. */
+  choose(id: string, beside: boolean): void {
+    const first = beside ? this.#chosen : null;
+    if (first === null || first === id) {
+      this.#chosen = id;
+      this.compare({ from: null, to: id });
+      return;
+    }
+    const number = (one: string) => this.rows.find((row) => row.id === one)?.number ?? 0;
+    const [from, to] = number(id) < number(first) ? [id, first] : [first, id];
+    this.compare({ from, to });
+    this.#chosen = first;
+  }
+
   /** Compares two snapshots, one with the one before, or one with the folder. */
   compare(span: Span): void {
     this.span = span;
+    this.#chosen = span.to ?? span.from;
     this.filter = '';
     this.active = 0;
     void this.preview.ask(null);

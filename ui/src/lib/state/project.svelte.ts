@@ -1,4 +1,4 @@
-import type { Event, Progress } from '../bindings/api';
+import type { ApiError, Event, Progress } from '../bindings/api';
 import { toApiError } from '../errors';
 import type { Platform } from '../platform';
 import { Changes } from './changes.svelte';
@@ -17,6 +17,8 @@ export type HistoryWay = 'snapshots' | 'files' | 'trash';
 export class Project {
   tab = $state<Tab>('changes');
   way = $state<HistoryWay>('snapshots');
+  /** Why the last thing that was asked of the whole project did not happen. */
+  failed = $state.raw<ApiError | null>(null);
   /** How far the first look at the folder is. */
   looking = $state.raw<Progress | null>(null);
   readonly reads: Reads;
@@ -51,10 +53,11 @@ export class Project {
 
   /** Looks at the folder and the repository again. */
   async rescan(): Promise<void> {
+    this.failed = null;
     try {
       await this.platform.call('rescan', { id: this.id });
     } catch (cause) {
-      this.changes.failed = toApiError(cause);
+      this.failed = toApiError(cause);
     }
   }
 

@@ -79,11 +79,6 @@ export class Workspace {
     await this.reload();
   }
 
-  /** Says what went wrong with something that has no other place to say it. */
-  tell(error: ApiError): void {
-    if (this.project) this.project.changes.failed = error;
-  }
-
   /** Hears the progress of an operation that has no project yet. */
   watchTicket(ticket: string, handler: (progress: Progress) => void): void {
     this.#tickets.set(ticket, handler);

@@ -12,7 +12,7 @@ import { toApiError } from '../../lib/errors';
 import { m } from '../../lib/messages';
 import { splitPath, visible } from '../../lib/names';
 import type { Project } from '../../lib/state/project.svelte';
-import { RESOLUTIONS } from './rows';
+import { RESOLUTIONS, wayOut } from './rows';
 
 /** What can be done with a row, besides ticking it. */
 export function actionsFor(project: Project, row: ChangesRow): Actions {
@@ -28,7 +28,7 @@ export function actionsFor(project: Project, row: ChangesRow): Actions {
       if (!change.choices.includes(way) || change.resolution === way) continue;
       const keys = way === 'local' ? '>' : way === 'remote' ? '<' : undefined;
       const run = () => void changes.resolve([row.path], way);
-      actions.push({ label: m.resolution[way].long, keys, run });
+      actions.push({ label: wayOut(change, way).long, keys, run });
     }
     if (change.resolution) {
       const run = () => void changes.resolve([row.path], null);

@@ -12,6 +12,11 @@ import type { Component } from 'svelte';
 import type { ChangeRow, Group, Resolution } from '../../lib/bindings/api';
 import { m } from '../../lib/messages';
 
+interface Way {
+  long: string;
+  done: string;
+  means: string;
+}
 type Icon = Component<{ size?: number; 'aria-hidden'?: boolean }>;
 
 /** The mark of a group. */
@@ -41,13 +46,19 @@ export function rowIcon(row: ChangeRow): Icon {
 
 /** What happened to a row, in a word or two. */
 export function rowWord(row: ChangeRow): string {
-  if (row.resolution) return m.resolution[row.resolution].done;
+  if (row.resolution) return wayOut(row, row.resolution).done;
+  if (row.untracked) return m.changes.toDecide;
   if (row.group === 'conflicts') return m.changes.toDecide;
   if (row.group === 'ignored') return m.group.ignored;
   const isNew = row.cachedSize === null;
   const action =
     (isNew && { upload: 'add_remote', download: 'add_local' }[row.action]) || row.action;
   return m.action[action] ?? row.action;
+}
+
+/** What a way out is called for a row: what is no longer tracked is no conflict. */
+export function wayOut(row: ChangeRow, way: Resolution): Way {
+  return (row.untracked && m.untracked.ways[way]) || m.resolution[way];
 }
 
 /** The ways out of any conflict, in the order of the window. */
