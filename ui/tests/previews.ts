@@ -96,6 +96,7 @@ function table(both: boolean): Preview['content'] {
       former: both ? (former[index] ?? null) : null,
       changed: both && (former[index] ?? null) !== null,
     }));
+  const before = both ? 12 : 0;
   const rows = Array.from({ length: 18 }, (_, index) => {
     const number = index + 1;
     const day = `2026-10-${String(number).padStart(2, '0')}`;
@@ -118,11 +119,11 @@ function table(both: boolean): Preview['content'] {
     changed: both ? 1 : 0,
     hunks: [
       {
-        skipped: both ? 12 : 0,
+        skipped: before,
         rows: rows.map(({ number, change, cells }) => ({
           change: both ? change : 'same',
-          left: change === 'added' ? null : number,
-          right: change === 'removed' ? null : number,
+          left: change === 'added' ? null : before + number,
+          right: change === 'removed' ? null : before + number,
           cells,
         })),
       },

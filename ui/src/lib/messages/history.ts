@@ -88,7 +88,7 @@ export const history = {
   },
 
   files: {
-    find: 'Find a file of any time',
+    find: 'Find a file',
     found: 'Files found',
     versions: 'Versions of the file',
     none: 'No such file',

@@ -281,6 +281,8 @@ export const m = {
     showResults: 'Show file by file…',
     results: 'What the last sync did',
     resultsText: (n: number) => `${counted(n, 'file')}; what was left out comes first.`,
+    last: (snapshot: string, when: string, paths: number) =>
+      `Your last sync: ${snapshot}, ${when}, ${counted(paths, 'file')}`,
     undo: (snapshot: string) => `Undo ${snapshot}`,
     undoText: (snapshot: string, former: string, paths: number, when: string) =>
       `A new snapshot returns ${counted(paths, 'file')} that ${snapshot} changed (${when}) to what ${former} had. What others changed since then stays, and so does ${snapshot} in the history.`,
