@@ -87,6 +87,10 @@ codes! {
     LoginRefused = "login-refused" / 6,
     /// The program that serves repositories on the host cannot be had there.
     Agent = "agent" / 6,
+    /// What answers on the host does not keep to the protocol.
+    Protocol = "protocol" / 6,
+    /// The agent on the host is of another build.
+    OtherAgent = "other-agent" / 6,
     /// Published, but this folder is not settled yet.
     Unsettled = "unsettled" / 7,
     /// The person stopped it; nothing changed.

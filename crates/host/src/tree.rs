@@ -11,6 +11,7 @@
 //! | [`drift`] | what a difference means |
 //! | [`copy`] | the hardlink copy of a tree |
 //! | [`staging`] | content that waits |
+//! | [`lacking`] | what of it has not come yet |
 //! | [`apply`] | changes to the staging tree |
 //! | [`prepared`] | record, manifest and stats before they take their places |
 //! | [`publish`] | the deciding step, and all before it |
@@ -33,6 +34,7 @@ mod copy;
 mod create;
 mod drift;
 mod history;
+mod lacking;
 mod late;
 mod layout;
 mod net;

@@ -11,12 +11,14 @@
 //! | [`disk`] | small file systems of their own, for full disks and power cuts |
 //! | [`sshd`] | a private ssh server |
 //! | [`proxy`] | a network that can be slow, narrow, silent or cut |
+//! | [`agent`] | the program on a repository's host |
 //! | [`dice`] | numbers that repeat with their seed |
 //!
 //! Only tests depend on it, so it fails by panicking, with everything that is known.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test tool fails by panicking")]
 
+pub mod agent;
 pub mod dice;
 pub mod disk;
 pub mod keeping;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use dsg_core::failure::{Code, Failure, Outcome};
+use dsg_core::failure::{Failure, Outcome};
 use dsg_core::manifest::Change;
 use dsg_core::monitor::Monitor;
 use dsg_core::path::RepoPath;
@@ -47,11 +47,7 @@ impl Endpoint for LocalEndpoint {
     }
 
     fn head(&self) -> Outcome<Option<SnapshotHeader>> {
-        match self.ask().head() {
-            Ok(header) => Ok(Some(header)),
-            Err(failure) if failure.code == Code::NoRepository => Ok(None),
-            Err(failure) => Err(failure),
-        }
+        self.ask().newest()
     }
 
     fn header(&self, id: SnapshotId) -> Outcome<SnapshotHeader> {
@@ -87,13 +83,7 @@ impl Endpoint for LocalEndpoint {
     }
 
     fn outcome(&self, transaction: &str) -> Outcome<repository::Outcome> {
-        self.ask().outcome(transaction)?.ok_or_else(|| {
-            Failure::new(
-                Code::Locked,
-                "The repository is still deciding on the last sync of this folder.",
-            )
-            .hint("Try again in a moment.")
-        })
+        self.ask().decided(transaction)
     }
 
     fn fetch(
@@ -171,16 +161,7 @@ impl Endpoint for LocalEndpoint {
     }
 
     fn verify_history(&self, deep: bool, monitor: &Monitor) -> Outcome<(u64, SnapshotHeader)> {
-        let store = self.ask();
-        let faults = store.validate_chain(deep, monitor)?;
-        if let Some(first) = faults.first() {
-            let message = format!("{} of {}: {}", first.snapshot, self.info.id, first.what);
-            return Err(Failure::new(Code::RepositoryDamaged, message)
-                .hint("Restore the repository's records from a backup; files and later snapshots may still be good.")
-                .about(faults.iter().map(|f| format!("{}: {}", f.snapshot, f.what))));
-        }
-        let head = store.head()?;
-        Ok((head.id.number(), head))
+        self.ask().prove_history(deep, monitor)
     }
 
     fn verify_contents(&self, only: Option<SnapshotId>, monitor: &Monitor) -> Outcome<Contents> {

@@ -4,17 +4,21 @@
 //! Everything blocks; the caller owns the threads.
 
 mod local;
+mod remote;
 
 use std::io::Read;
 
-use dsg_core::address::Address;
+use dsg_core::address::{Address, SshAddress};
 use dsg_core::entry::FileEntry;
-use dsg_core::failure::{Code, Failure, Outcome};
+use dsg_core::failure::{Failure, Outcome};
 use dsg_core::manifest::Change;
 use dsg_core::monitor::Monitor;
 use dsg_core::path::RepoPath;
 use dsg_core::repository::{self, Publication, RepositoryInfo, Upload};
 use dsg_core::snapshot::{Authorship, SnapshotHeader, SnapshotId};
+
+use self::remote::{Opening, RemoteEndpoint};
+use crate::transport::ssh::agent_at;
 
 pub use dsg_host::tree::{Contents, Glimpse, Refusal, Supply, Traced};
 
@@ -211,7 +215,7 @@ pub trait Receive: Sync {
 pub fn open(address: &Address) -> Outcome<Box<dyn Endpoint>> {
     match address {
         Address::Local(path) => Ok(Box::new(local::LocalEndpoint::open(path)?)),
-        Address::Ssh(there) => crate::transport::ssh::agent_at(there).and_then(|_| Err(not_yet())),
+        Address::Ssh(there) => Ok(Box::new(over_ssh(there, Opening::Existing)?)),
     }
 }
 
@@ -222,12 +226,15 @@ pub fn open(address: &Address) -> Outcome<Box<dyn Endpoint>> {
 pub fn create(address: &Address) -> Outcome<Box<dyn Endpoint>> {
     match address {
         Address::Local(path) => Ok(Box::new(local::LocalEndpoint::create(path)?)),
-        Address::Ssh(there) => crate::transport::ssh::agent_at(there).and_then(|_| Err(not_yet())),
+        Address::Ssh(there) => Ok(Box::new(over_ssh(there, Opening::New)?)),
     }
 }
 
-fn not_yet() -> Failure {
-    Failure::new(Code::Unreachable, "This version does not reach hosts yet.")
+/// A connection to the agent on a host, which is brought where it is missing.
+fn over_ssh(there: &SshAddress, what: Opening) -> Outcome<RemoteEndpoint> {
+    let again = there.clone();
+    let reopen = Box::new(move || agent_at(&again));
+    Ok(RemoteEndpoint::over(agent_at(there)?, &there.path, what)?.reopening(reopen))
 }
 
 /// An upload of a file as the plan saw it.

@@ -49,7 +49,7 @@ pub(super) const REPLACED: &str = "replaced";
 /// Copies and moves on their way to their place.
 pub(super) const MOVED: &str = "moved";
 /// What dead transactions staged.
-const ADOPTED: &str = "adopted";
+pub(super) const ADOPTED: &str = "adopted";
 
 /// How long what a dead transaction staged may be taken over.
 pub(super) const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -89,7 +89,7 @@ pub struct Staging {
     pub(super) spoiled: AtomicBool,
     one_call: Mutex<()>,
     /// Whether dead transactions left anything.
-    inherited: bool,
+    pub(super) inherited: bool,
     _alive: Lock,
 }
 
@@ -101,11 +101,11 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 type Item = Outcome<Result<(), Refusal>>;
 
 /// Uploads of which another one has the same content: each is staged once.
-struct Twins {
+pub(super) struct Twins {
     /// The first, with all of them.
     groups: HashMap<usize, Vec<usize>>,
     /// All but the first.
-    later: HashSet<usize>,
+    pub(super) later: HashSet<usize>,
 }
 
 /// Beginnings of hashes that come more than once, and perhaps a few more: the others need no
@@ -261,7 +261,7 @@ impl Staging {
     }
 
     /// Uploads of one content together. Checks the space.
-    fn twins(&self, uploads: &[Upload]) -> Outcome<Twins> {
+    pub(super) fn twins(&self, uploads: &[Upload]) -> Outcome<Twins> {
         let repeated = repeated(uploads.iter().map(|u| &u.file.hash));
         let mut firsts: HashMap<Hash, usize> = HashMap::new();
         let mut twins = Twins { groups: HashMap::new(), later: HashSet::new() };

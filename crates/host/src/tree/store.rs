@@ -37,6 +37,14 @@ impl TreeStore {
             .ok_or_else(|| Failure::new(Code::NoRepository, "This repository has no snapshot yet."))
     }
 
+    /// As [`TreeStore::head`]; `None` before the first publish.
+    ///
+    /// # Errors
+    /// [`Code::RepositoryDamaged`].
+    pub fn newest(&self) -> Outcome<Option<SnapshotHeader>> {
+        self.repo.head()
+    }
+
     /// One snapshot's header.
     ///
     /// # Errors
@@ -99,6 +107,20 @@ impl TreeStore {
         }
         self.repo.write_outcome(transaction, TransactionOutcome::Aborted)?;
         Ok(Some(TransactionOutcome::Aborted))
+    }
+
+    /// As [`TreeStore::outcome`], for whoever needs to know now.
+    ///
+    /// # Errors
+    /// [`Code::Locked`] while it is not decided.
+    pub fn decided(&self, transaction: &str) -> Outcome<TransactionOutcome> {
+        self.outcome(transaction)?.ok_or_else(|| {
+            Failure::new(
+                Code::Locked,
+                "The repository is still deciding on the last sync of this folder.",
+            )
+            .hint("Try again in a moment.")
+        })
     }
 
     /// Begins a transaction on top of `base` (`None` in a new repository). Needs no lock.

@@ -65,6 +65,23 @@ impl TreeStore {
         Ok(faults)
     }
 
+    /// As [`TreeStore::validate_chain`], for whoever needs it sound. Gives the number of snapshots
+    /// and the head.
+    ///
+    /// # Errors
+    /// [`Code::RepositoryDamaged`] with all that is wrong.
+    pub fn prove_history(&self, deep: bool, monitor: &Monitor) -> Outcome<(u64, SnapshotHeader)> {
+        let faults = self.validate_chain(deep, monitor)?;
+        if let Some(first) = faults.first() {
+            let message = format!("{} of {}: {}", first.snapshot, self.info().id, first.what);
+            return Err(Failure::new(Code::RepositoryDamaged, message)
+                .hint("Restore the repository's records from a backup; files and later snapshots may still be good.")
+                .about(faults.iter().map(|f| format!("{}: {}", f.snapshot, f.what))));
+        }
+        let head = self.head()?;
+        Ok((head.id.number(), head))
+    }
+
     /// Proves one file of one snapshot: what is stored is what the manifest says. `None`: it is.
     ///
     /// # Errors

@@ -15,11 +15,6 @@ use super::ask::Ask;
 use super::connection::Connection;
 use crate::transport::Stream;
 
-mod dsg_wire {
-    pub(super) const MAGIC: [u8; 14] = *b"\0DSG-agent\r\n\x1a\n";
-    pub(super) const BUILD: &str = "0.1.0-0";
-}
-
 /// Says which folder holds the agents to bring.
 const FOLDER: &str = "DSG_AGENTS";
 /// The words by which a host says what became of it.
@@ -180,7 +175,8 @@ enum Found {
 
 /// What the host's words so far mean; `None`: nothing yet.
 fn look(seen: &[u8]) -> Option<Found> {
-    let magic = seen.windows(dsg_wire::MAGIC.len()).position(|w| w == dsg_wire::MAGIC);
+    let magic =
+        seen.windows(dsg_wire::hello::MAGIC.len()).position(|w| w == dsg_wire::hello::MAGIC);
     if let Some(at) = magic {
         return Some(Found::Agent(at));
     }
@@ -288,7 +284,7 @@ mod tests {
         let mut seen = b"Welcome!\ndsg-needs-agents are great\n".to_vec();
         assert!(look(&seen[..8]).is_none());
         let at = seen.len();
-        seen.extend(dsg_wire::MAGIC);
+        seen.extend(dsg_wire::hello::MAGIC);
         assert!(matches!(look(&seen), Some(Found::Agent(found)) if found == at));
         assert!(look(b"motd\ndsg-needs-agent Linux x86").is_none(), "the line is not whole");
         let Some(Found::Needs(platform)) = look(b"motd\n\ndsg-needs-agent Linux x86_64\n") else {

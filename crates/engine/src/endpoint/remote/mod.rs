@@ -1,0 +1,441 @@
+//! A repository on another computer: the agent there, over a byte stream.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`line`] | the connection: one request at a time, brought to its end |
+//! | `transaction` | staging in one pipelined stream, publish, abort |
+//! | `fetch` | files in one pipelined stream |
+//!
+//! What the agent says is checked before it is used: it may be anything. A connection that is lost
+//! is made anew for the next question; a transaction goes with its connection, and what it staged
+//! is found again by the next one.
+
+mod fetch;
+mod line;
+#[cfg(test)]
+mod tests;
+mod transaction;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use dsg_core::failure::{Code, Failure, Outcome};
+use dsg_core::manifest::{Change, OrderCheck};
+use dsg_core::monitor::Monitor;
+use dsg_core::path::RepoPath;
+use dsg_core::repository::{self, RepositoryInfo};
+use dsg_core::snapshot::{Authorship, SnapshotHeader, SnapshotId};
+use dsg_host::tree::{Fault, Glimpse, Traced};
+use dsg_wire::content;
+use dsg_wire::frame::Kind;
+use dsg_wire::list::{self, Found, Line as Item};
+use dsg_wire::message::{Answer, GlimpseText, MOST_ITEMS, Request};
+
+use super::{Contents, Endpoint, Receive, RemoteTransaction};
+use crate::transport::Stream;
+use line::Line;
+pub(crate) use line::Patience;
+
+/// Whether a repository is there, or shall be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Opening {
+    /// It is.
+    Existing,
+    /// It shall be prepared.
+    New,
+}
+
+/// Makes the connection anew.
+pub(crate) type Reopen = Box<dyn Fn() -> Outcome<Stream> + Send + Sync>;
+
+/// A repository behind an agent.
+pub(crate) struct RemoteEndpoint {
+    connection: Arc<Connection>,
+    info: RepositoryInfo,
+    path: String,
+    patience: Patience,
+    reopen: Option<Reopen>,
+}
+
+/// What an endpoint and its transactions share.
+struct Connection {
+    current: Mutex<Current>,
+    /// How many questions waited for an answer so far.
+    trips: AtomicU64,
+}
+
+struct Current {
+    line: Line,
+    /// Counts lines: a transaction belongs to its own.
+    number: u64,
+}
+
+impl Connection {
+    fn held(&self) -> MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn trip(&self) {
+        self.trips.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Asks for the repository at `path`.
+fn open(line: &mut Line, path: &str, what: Opening) -> Outcome<RepositoryInfo> {
+    let create = what == Opening::New;
+    let request = Request::Open { path: path.to_owned(), create };
+    line.converse(&request, None, |line| match line.only_answer()? {
+        Answer::Opened { info } => Ok(info),
+        other => unexpected(line, &other),
+    })
+}
+
+/// Gives the connection up because of an answer that belongs to another question.
+fn unexpected<T>(line: &mut Line, answer: &Answer) -> Outcome<T> {
+    let text = format!("{answer:?}");
+    let name = text.split([' ', '{']).next().unwrap_or_default().to_owned();
+    line.violated(format!("the answer {name} to another question"))
+}
+
+impl RemoteEndpoint {
+    /// Opens or prepares the repository at `path` of the host at the other end.
+    ///
+    /// # Errors
+    /// [`Code::OtherAgent`], [`Code::Protocol`], [`Code::Unreachable`]; what opening it gives.
+    pub(crate) fn over(stream: Stream, path: &str, what: Opening) -> Outcome<Self> {
+        Self::with_patience(stream, path, what, Patience::default())
+    }
+
+    pub(crate) fn with_patience(
+        stream: Stream,
+        path: &str,
+        what: Opening,
+        patience: Patience,
+    ) -> Outcome<Self> {
+        let mut line = Line::meet(stream, patience)?;
+        let info = open(&mut line, path, what)?;
+        let current = Mutex::new(Current { line, number: 0 });
+        let connection = Arc::new(Connection { current, trips: AtomicU64::new(1) });
+        Ok(Self { connection, info, path: path.to_owned(), patience, reopen: None })
+    }
+
+    /// How a lost connection is made anew.
+    #[must_use]
+    pub(crate) fn reopening(mut self, reopen: Reopen) -> Self {
+        self.reopen = Some(reopen);
+        self
+    }
+
+    /// The connection, made anew if it was lost.
+    fn connected(&self) -> Outcome<MutexGuard<'_, Current>> {
+        let mut current = self.connection.held();
+        if current.line.is_gone() {
+            let Some(reopen) = &self.reopen else {
+                return Err(gone());
+            };
+            let mut line = Line::meet(reopen()?, self.patience)?;
+            self.connection.trip();
+            let info = open(&mut line, &self.path, Opening::Existing)?;
+            if info.id != self.info.id {
+                let message = format!(
+                    "Another repository ({}) stands at {} now than before ({}).",
+                    info.id, self.path, self.info.id
+                );
+                return Err(Failure::new(Code::RepoId, message).hint("Sync again."));
+            }
+            *current = Current { line, number: current.number + 1 };
+        }
+        Ok(current)
+    }
+
+    fn ask<T>(
+        &self,
+        request: &Request,
+        monitor: Option<&Monitor>,
+        talk: impl FnOnce(&mut Line) -> Outcome<T>,
+    ) -> Outcome<T> {
+        let mut current = self.connected()?;
+        self.connection.trip();
+        current.line.converse(request, monitor, talk)
+    }
+
+    /// For an answer that is a header, with nothing before it.
+    fn one_header(&self, request: &Request, monitor: Option<&Monitor>) -> Outcome<SnapshotHeader> {
+        self.ask(request, monitor, |line| match line.only_answer()? {
+            Answer::Header { header } => Ok(*header),
+            other => unexpected(line, &other),
+        })
+    }
+
+    fn done(&self, request: &Request, monitor: &Monitor) -> Outcome<()> {
+        self.ask(request, Some(monitor), |line| match line.only_answer()? {
+            Answer::Done => Ok(()),
+            other => unexpected(line, &other),
+        })
+    }
+
+    /// A list of no more than `most` items.
+    fn items<T: Item>(&self, request: &Request, most: u64) -> Outcome<Vec<T>> {
+        let mut items = Vec::new();
+        self.ask(request, None, |line| {
+            match each_item(line, most, &mut |_, item| {
+                items.push(item);
+                Ok(())
+            })? {
+                Answer::Done => Ok(()),
+                other => unexpected(line, &other),
+            }
+        })?;
+        Ok(items)
+    }
+
+    /// Changes in order, and the header they belong to.
+    fn changes(
+        &self,
+        request: &Request,
+        each: &mut dyn FnMut(Change) -> Outcome<()>,
+    ) -> Outcome<SnapshotHeader> {
+        let mut order = OrderCheck::for_delta();
+        self.ask(request, None, |line| {
+            let answer = each_item(line, MOST_ITEMS, &mut |line, change| {
+                if let Err(why) = order.next(&change) {
+                    return line.violated(why);
+                }
+                each(change)
+            })?;
+            match answer {
+                Answer::Header { header } => Ok(*header),
+                other => unexpected(line, &other),
+            }
+        })
+    }
+}
+
+pub(super) fn gone() -> Failure {
+    Failure::new(Code::Unreachable, "The connection to the repository's host was lost.")
+        .hint("Check the network, then try again: what has arrived is not sent again.")
+}
+
+/// Hands on each item of a list, and gives the answer that ends it.
+fn each_item<T: Item>(
+    line: &mut Line,
+    most: u64,
+    each: &mut dyn FnMut(&mut Line, T) -> Outcome<()>,
+) -> Outcome<Answer> {
+    let mut left = most;
+    loop {
+        let frame = line.next()?;
+        match frame.kind {
+            Kind::Lines => {
+                let items = list::items::<T>(&frame.payload);
+                let items = line.sound(items)?;
+                if items.len() as u64 > left {
+                    return line.violated("a list that does not end");
+                }
+                left -= items.len() as u64;
+                items.into_iter().try_for_each(|item| each(line, item))?;
+            }
+            Kind::Answer => return line.answer(&frame),
+            other => return line.violated(format!("{other:?} in a list")),
+        }
+    }
+}
+
+impl Endpoint for RemoteEndpoint {
+    fn info(&self) -> &RepositoryInfo {
+        &self.info
+    }
+
+    fn head(&self) -> Outcome<Option<SnapshotHeader>> {
+        self.ask(&Request::Head, None, |line| match line.only_answer()? {
+            Answer::Head { header } => Ok(header.map(|header| *header)),
+            other => unexpected(line, &other),
+        })
+    }
+
+    fn header(&self, id: SnapshotId) -> Outcome<SnapshotHeader> {
+        self.one_header(&Request::Header { id }, None)
+    }
+
+    fn headers(&self, before: Option<SnapshotId>, limit: usize) -> Outcome<Vec<SnapshotHeader>> {
+        let limit = limit as u64;
+        self.items(&Request::Headers { before, limit }, limit.min(MOST_ITEMS))
+    }
+
+    fn changes_since(
+        &self,
+        since: Option<SnapshotId>,
+        each: &mut dyn FnMut(Change) -> Outcome<()>,
+    ) -> Outcome<SnapshotHeader> {
+        self.changes(&Request::ChangesSince { since }, each)
+    }
+
+    fn manifest(
+        &self,
+        id: SnapshotId,
+        each: &mut dyn FnMut(Change) -> Outcome<()>,
+    ) -> Outcome<SnapshotHeader> {
+        self.changes(&Request::Manifest { id }, each)
+    }
+
+    fn begin(
+        &self,
+        base: Option<SnapshotId>,
+        transaction: &str,
+    ) -> Outcome<Box<dyn RemoteTransaction>> {
+        let mut current = self.connected()?;
+        self.connection.trip();
+        let request = Request::Begin { base, transaction: transaction.to_owned() };
+        current.line.converse(&request, None, |line| match line.only_answer()? {
+            Answer::Done => Ok(()),
+            other => unexpected(line, &other),
+        })?;
+        let connection = Arc::clone(&self.connection);
+        Ok(Box::new(transaction::Transaction::new(connection, current.number, transaction)))
+    }
+
+    fn outcome(&self, transaction: &str) -> Outcome<repository::Outcome> {
+        let request = Request::Outcome { transaction: transaction.to_owned() };
+        self.ask(&request, None, |line| match line.only_answer()? {
+            Answer::Outcome { outcome } => Ok(outcome),
+            other => unexpected(line, &other),
+        })
+    }
+
+    fn fetch(
+        &self,
+        snapshot: SnapshotId,
+        paths: &[RepoPath],
+        receiver: &dyn Receive,
+        monitor: &Monitor,
+    ) -> Outcome<()> {
+        let request = Request::Fetch { snapshot, paths: paths.len() as u64 };
+        self.ask(&request, Some(monitor), |line| fetch::fetch(line, paths, receiver, monitor))
+    }
+
+    fn delta(
+        &self,
+        id: SnapshotId,
+        each: &mut dyn FnMut(Change) -> Outcome<()>,
+    ) -> Outcome<SnapshotHeader> {
+        self.changes(&Request::Delta { id }, each)
+    }
+
+    fn trace(
+        &self,
+        which: Traced<'_>,
+        each: &mut dyn FnMut(&SnapshotHeader, Change) -> Outcome<bool>,
+    ) -> Outcome<()> {
+        let (containing, paths) = match which {
+            Traced::Paths(paths) => (None, paths),
+            Traced::Containing(text) => (Some(text.to_owned()), &[][..]),
+        };
+        let request = Request::Trace { containing, paths: paths.len() as u64 };
+        let mut at: Option<SnapshotHeader> = None;
+        let mut enough: Option<SnapshotId> = None;
+        self.ask(&request, None, |line| {
+            line.list(paths)?;
+            let answer = each_item(line, MOST_ITEMS, &mut |line, item| match (item, &at) {
+                (list::Traced::Snapshot(header), at_now) => {
+                    if at_now.as_ref().is_some_and(|now| now.id <= header.id) {
+                        return line.violated("a history that does not go back");
+                    }
+                    at = Some(*header);
+                    Ok(())
+                }
+                (list::Traced::Change(_), None) => line.violated("a change of no snapshot"),
+                (list::Traced::Change(change), Some(header)) => {
+                    if enough.is_some_and(|last| last != header.id) {
+                        return Ok(());
+                    }
+                    if !each(header, change)? && enough.is_none() {
+                        enough = Some(header.id);
+                        line.cancel()?;
+                    }
+                    Ok(())
+                }
+            })?;
+            match answer {
+                Answer::Done => Ok(()),
+                other => unexpected(line, &other),
+            }
+        })
+    }
+
+    fn kept(&self) -> Outcome<Vec<SnapshotId>> {
+        self.items(&Request::Kept, MOST_ITEMS)
+    }
+
+    fn glimpse(&self, id: SnapshotId, path: &RepoPath, limit: u64) -> Outcome<Option<Glimpse>> {
+        let request = Request::Glimpse { id, path: path.clone(), limit };
+        self.ask(&request, None, |line| {
+            let mut bytes = Vec::new();
+            let answer = loop {
+                let frame = line.next()?;
+                if frame.kind == Kind::Answer {
+                    break line.answer(&frame)?;
+                }
+                let pieces = content::of(&frame);
+                for piece in line.sound(pieces)? {
+                    bytes.extend_from_slice(&frame.payload[piece.bytes]);
+                }
+                if bytes.len() as u64 > limit {
+                    return line.violated("more of a file than was asked for");
+                }
+            };
+            match answer {
+                Answer::Glimpse { at } => Ok(at.map(|at| match at {
+                    GlimpseText::File { size, mtime } => Glimpse::File { size, mtime, bytes },
+                    GlimpseText::Link(target) => Glimpse::Link(target),
+                })),
+                other => unexpected(line, &other),
+            }
+        })
+    }
+
+    fn check_drift(&self, monitor: &Monitor) -> Outcome<()> {
+        self.done(&Request::CheckDrift, monitor)
+    }
+
+    fn adopt_drift(&self, authorship: Authorship, monitor: &Monitor) -> Outcome<SnapshotHeader> {
+        self.one_header(&Request::AdoptDrift { authorship }, Some(monitor))
+    }
+
+    fn prepare_next(&self, monitor: &Monitor) -> Outcome<()> {
+        self.done(&Request::PrepareNext, monitor)
+    }
+
+    fn verify_history(&self, deep: bool, monitor: &Monitor) -> Outcome<(u64, SnapshotHeader)> {
+        let request = Request::VerifyHistory { deep };
+        self.ask(&request, Some(monitor), |line| match line.only_answer()? {
+            Answer::History { snapshots, head } => Ok((snapshots, *head)),
+            other => unexpected(line, &other),
+        })
+    }
+
+    fn verify_contents(&self, only: Option<SnapshotId>, monitor: &Monitor) -> Outcome<Contents> {
+        let mut found = Contents::default();
+        self.ask(&Request::VerifyContents { only }, Some(monitor), |line| {
+            let answer = each_item(line, MOST_ITEMS, &mut |_, item| {
+                match item {
+                    Found::Compared(id) => found.snapshots.push(id),
+                    Found::Fault(snapshot, what) => found.faults.push(Fault { snapshot, what }),
+                    Found::Gone(snapshot, what) => found.gone.push(Fault { snapshot, what }),
+                }
+                Ok(())
+            })?;
+            match answer {
+                Answer::Contents { files, bytes } => {
+                    (found.files, found.bytes) = (files, bytes);
+                    Ok(())
+                }
+                other => unexpected(line, &other),
+            }
+        })?;
+        Ok(found)
+    }
+
+    fn round_trips(&self) -> u64 {
+        self.connection.trips.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,254 @@
+//! Each request as one call of the store.
+
+use std::path::Path;
+
+use dsg_core::entry::Mtime;
+use dsg_core::failure::{Code, Failure, Outcome};
+use dsg_core::manifest::{Change, OrderCheck};
+use dsg_core::monitor::Monitor;
+use dsg_core::path::RepoPath;
+use dsg_core::repository::Publication;
+use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
+use dsg_host::tree::{Glimpse, SnapshotReader, Staging, Traced, TreeStore};
+use dsg_wire::content;
+use dsg_wire::frame::{Kind, WireError};
+use dsg_wire::list::{self, Copy, Found, Line, Lines};
+use dsg_wire::message::{Answer, GlimpseText, Request};
+use dsg_wire::pump::{Cargo, Opened, pump};
+
+use crate::serve::Agent;
+
+/// Transactions that one connection may have open.
+const MOST_TRANSACTIONS: usize = 16;
+/// About what a file weighs that nobody has looked at.
+const UNSEEN: u64 = 16 * 1024;
+
+fn header(header: SnapshotHeader) -> Answer {
+    Answer::Header { header: Box::new(header) }
+}
+
+impl Agent {
+    pub(crate) fn answer(&mut self, request: Request, monitor: &Monitor) -> Outcome<Answer> {
+        match request {
+            Request::Open { path, create } => self.open(&path, create),
+            Request::Head => Ok(Answer::Head { header: self.store()?.newest()?.map(Box::new) }),
+            Request::Header { id } => self.store()?.header(id).map(header),
+            Request::Headers { before, limit } => {
+                let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+                let headers = self.store()?.headers(before, limit)?;
+                self.out.list(Kind::Lines, &headers).map(|()| Answer::Done)
+            }
+            Request::ChangesSince { since } => {
+                self.changes(monitor, |store, each| store.changes_since(since, each))
+            }
+            Request::Manifest { id } => {
+                self.changes(monitor, |store, each| store.manifest_at(id, each))
+            }
+            Request::Delta { id } => self.changes(monitor, |store, each| store.delta(id, each)),
+            Request::Trace { containing, paths } => {
+                self.trace(containing.as_deref(), paths, monitor)
+            }
+            Request::Kept => {
+                let kept = self.store()?.kept()?;
+                self.out.list(Kind::Lines, &kept).map(|()| Answer::Done)
+            }
+            Request::Glimpse { id, path, limit } => self.glimpse(id, &path, limit),
+            Request::CheckDrift => self.store()?.check_drift(monitor).map(|()| Answer::Done),
+            Request::AdoptDrift { authorship } => {
+                self.store()?.adopt_drift(authorship, monitor).map(header)
+            }
+            Request::PrepareNext => self.store()?.prestage(monitor).map(|()| Answer::Done),
+            Request::VerifyHistory { deep } => {
+                let (snapshots, head) = self.store()?.prove_history(deep, monitor)?;
+                Ok(Answer::History { snapshots, head: Box::new(head) })
+            }
+            Request::VerifyContents { only } => self.contents(only, monitor),
+            Request::Outcome { transaction } => {
+                self.store()?.decided(&transaction).map(|outcome| Answer::Outcome { outcome })
+            }
+            Request::Fetch { snapshot, paths } => self.fetch(snapshot, paths, monitor),
+            Request::Begin { base, transaction } => self.begin(base, transaction),
+            Request::Stage { transaction, uploads } => self.stage(&transaction, uploads, monitor),
+            Request::Publish { base, authorship, config, changes, copies } => {
+                let changes = self.list::<Change>(changes)?;
+                let mut order = OrderCheck::for_delta();
+                let sorted = changes.iter().try_for_each(|change| order.next(change));
+                sorted.map_err(WireError::Damaged)?;
+                let copies = self.list::<Copy>(copies)?;
+                if !copies.is_sorted_by(|a, b| a.0 < b.0) {
+                    return Err(WireError::Damaged("copies out of order".into()).into());
+                }
+                let staging = self.taken(&authorship.transaction)?;
+                let config = *config;
+                let publication = Publication { base, authorship, config, changes, copies };
+                staging.publish(&publication, monitor).map(header)
+            }
+            Request::Abort { transaction } => {
+                self.taken(&transaction)?.abort().map(|()| Answer::Done)
+            }
+            Request::Release { transaction } => {
+                self.transactions.remove(&transaction);
+                Ok(Answer::Done)
+            }
+        }
+    }
+
+    fn open(&mut self, path: &str, create: bool) -> Outcome<Answer> {
+        let path = Path::new(path);
+        if !path.is_absolute() {
+            return Err(Failure::new(
+                Code::Usage,
+                format!("{} is not an absolute path on the host.", path.display()),
+            ));
+        }
+        let store = if create { TreeStore::create(path, None)? } else { TreeStore::open(path)? };
+        let info = store.info();
+        self.transactions.clear();
+        self.store = Some(store);
+        Ok(Answer::Opened { info })
+    }
+
+    fn store(&self) -> Outcome<&TreeStore> {
+        let unopened = || WireError::Damaged("a question before a repository is opened".into());
+        Ok(self.store.as_ref().ok_or_else(unopened)?)
+    }
+
+    /// A list that was announced.
+    pub(crate) fn list<T: Line>(&self, count: u64) -> Outcome<Vec<T>> {
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        let mut items = Vec::new();
+        while items.len() < count {
+            let frame = Self::next_frame(&self.incoming)?;
+            if frame.kind != Kind::Lines {
+                let found = frame.kind;
+                return Err(WireError::Damaged(format!("{found:?} where a list goes on")).into());
+            }
+            items.extend(list::items::<T>(&frame.payload)?);
+        }
+        if items.len() > count {
+            return Err(WireError::Damaged("a list that is longer than announced".into()).into());
+        }
+        Ok(items)
+    }
+
+    /// Changes as lines.
+    fn changes(
+        &self,
+        monitor: &Monitor,
+        give: impl FnOnce(&TreeStore, &mut dyn FnMut(Change) -> Outcome<()>) -> Outcome<SnapshotHeader>,
+    ) -> Outcome<Answer> {
+        let mut lines = Lines::new(Kind::Lines);
+        let head = give(self.store()?, &mut |change| {
+            lines.put(&change)?.map_or(Ok(()), |frame| {
+                monitor.check()?;
+                self.out.send(&frame)
+            })
+        })?;
+        if let Some(frame) = lines.end()? {
+            self.out.send(&frame)?;
+        }
+        Ok(header(head))
+    }
+
+    fn trace(&self, containing: Option<&str>, paths: u64, monitor: &Monitor) -> Outcome<Answer> {
+        let paths = self.list::<RepoPath>(paths)?;
+        let which = match containing {
+            Some(text) => Traced::Containing(text),
+            None => Traced::Paths(&paths),
+        };
+        let mut lines = Lines::new(Kind::Lines);
+        let mut at = None;
+        self.store()?.trace(which, &mut |snapshot, change| {
+            let begins = at != Some(snapshot.id);
+            at = Some(snapshot.id);
+            let first = begins.then(|| list::Traced::Snapshot(Box::new(snapshot.clone())));
+            for line in first.into_iter().chain([list::Traced::Change(change)]) {
+                if let Some(frame) = lines.put(&line)? {
+                    self.out.send(&frame)?;
+                }
+            }
+            Ok(monitor.check().is_ok())
+        })?;
+        lines.end()?.map_or(Ok(()), |frame| self.out.send(&frame))?;
+        Ok(Answer::Done)
+    }
+
+    fn glimpse(&self, id: SnapshotId, path: &RepoPath, limit: u64) -> Outcome<Answer> {
+        let at = match self.store()?.snapshot(id)?.glimpse(path, limit)? {
+            Some(Glimpse::File { size, mtime: Mtime(mtime), bytes }) => {
+                for frame in content::whole(0, &bytes)? {
+                    self.out.send(&frame)?;
+                }
+                Some(GlimpseText::File { size, mtime: Mtime(mtime) })
+            }
+            Some(Glimpse::Link(target)) => Some(GlimpseText::Link(target)),
+            None => None,
+        };
+        Ok(Answer::Glimpse { at })
+    }
+
+    fn contents(&self, only: Option<SnapshotId>, monitor: &Monitor) -> Outcome<Answer> {
+        let found = self.store()?.validate_contents(only, monitor)?;
+        let lines: Vec<Found> = (found.snapshots.into_iter().map(Found::Compared))
+            .chain(found.faults.into_iter().map(|f| Found::Fault(f.snapshot, f.what)))
+            .chain(found.gone.into_iter().map(|f| Found::Gone(f.snapshot, f.what)))
+            .collect();
+        self.out.list(Kind::Lines, &lines)?;
+        Ok(Answer::Contents { files: found.files, bytes: found.bytes })
+    }
+
+    fn fetch(&self, snapshot: SnapshotId, paths: u64, monitor: &Monitor) -> Outcome<Answer> {
+        let paths = self.list::<RepoPath>(paths)?;
+        let snapshot = self.store()?.snapshot(snapshot)?;
+        pump(&Files { snapshot, paths: &paths, monitor }, &mut |frame| {
+            monitor.check()?;
+            self.out.send(&frame)
+        })?;
+        Ok(Answer::Done)
+    }
+
+    fn begin(&mut self, base: Option<SnapshotId>, transaction: String) -> Outcome<Answer> {
+        if self.transactions.len() >= MOST_TRANSACTIONS {
+            return Err(WireError::Damaged("too many transactions at once".into()).into());
+        }
+        let staging = self.store()?.begin(base, &transaction)?;
+        self.transactions.insert(transaction, staging);
+        Ok(Answer::Done)
+    }
+
+    fn taken(&mut self, transaction: &str) -> Outcome<Staging> {
+        let unknown = || WireError::Damaged("a transaction that was not begun here".into());
+        Ok(self.transactions.remove(transaction).ok_or_else(unknown)?)
+    }
+}
+
+/// Files of a snapshot that go out.
+struct Files<'a> {
+    snapshot: SnapshotReader,
+    paths: &'a [RepoPath],
+    monitor: &'a Monitor,
+}
+
+impl Cargo for Files<'_> {
+    fn count(&self) -> usize {
+        self.paths.len()
+    }
+
+    fn number(&self, place: usize) -> u32 {
+        u32::try_from(place).unwrap_or(u32::MAX)
+    }
+
+    fn weight(&self, _place: usize) -> u64 {
+        UNSEEN
+    }
+
+    fn open(&self, place: usize) -> Outcome<Opened<'_>> {
+        self.monitor.check()?;
+        let (file, stat) = self.snapshot.read(&self.paths[place])?;
+        Ok((Box::new(file), stat.private()))
+    }
+
+    fn refused(&self, _place: usize, why: Failure) -> Outcome<()> {
+        Err(why)
+    }
+}

@@ -1,0 +1,257 @@
+//! Received content, handed to several threads that each ask for a file by its number.
+//!
+//! Files come in the order in which they were asked for, one after the other, and threads take them
+//! in about that order; what nobody takes yet waits, up to a limit. Where a thread waits for a file
+//! that has not come, more is taken in, so that nothing waits for itself.
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{self, Read};
+use std::ops::Range;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::content;
+use crate::frame::{Frame, WireError};
+
+/// Bytes that wait.
+const BUDGET: usize = 16 * 1024 * 1024;
+
+type Chunk = (Arc<Vec<u8>>, Range<usize>);
+
+/// A file that is coming.
+#[derive(Default)]
+struct Slot {
+    chunks: VecDeque<Chunk>,
+    private: bool,
+    end: Option<End>,
+    /// Whoever read it has gone: what still comes is dropped.
+    left: bool,
+}
+
+/// How a file ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Whole,
+    Refused,
+}
+
+struct State {
+    slots: HashMap<u32, Slot>,
+    /// What must come, in this order.
+    expected: Box<dyn Iterator<Item = u32> + Send>,
+    current: Option<u32>,
+    waiting: usize,
+    starving: usize,
+    /// Nothing more comes.
+    closed: bool,
+    /// Nobody takes anything any more.
+    discards: bool,
+}
+
+/// Content on its way from one thread to several.
+pub struct Intake {
+    state: Mutex<State>,
+    arrived: Condvar,
+    taken: Condvar,
+}
+
+/// A file of an [`Intake`]: its content, as it comes.
+pub struct Arrival<'a> {
+    intake: &'a Intake,
+    index: u32,
+    private: bool,
+    chunk: Option<Chunk>,
+    done: bool,
+}
+
+/// A file that does not come: the other side refused it, or nothing comes any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Missing {
+    /// The other side could not read it.
+    #[error("the other side could not read it")]
+    Refused,
+    /// The stream ended.
+    #[error("nothing more comes")]
+    Closed,
+}
+
+impl Intake {
+    /// For these files, in this order.
+    pub fn new(expected: impl Iterator<Item = u32> + Send + 'static) -> Self {
+        let mut expected = Box::new(expected);
+        let current = expected.next();
+        let state = State {
+            slots: HashMap::new(),
+            expected,
+            current,
+            waiting: 0,
+            starving: 0,
+            closed: false,
+            discards: false,
+        };
+        Self { state: Mutex::new(state), arrived: Condvar::new(), taken: Condvar::new() }
+    }
+
+    fn held(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a frame in; waits while too much is waiting.
+    ///
+    /// # Errors
+    /// It holds what was not asked for.
+    pub fn deliver(&self, frame: Frame) -> Result<(), WireError> {
+        let pieces = content::of(&frame)?;
+        let bytes = Arc::new(frame.payload);
+        let mut state = self.held();
+        while state.waiting > BUDGET && state.starving == 0 && !state.closed && !state.discards {
+            state = self.taken.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        for piece in pieces {
+            if state.current != Some(piece.index) {
+                return Err(WireError::Damaged("content that was not asked for".into()));
+            }
+            if piece.last {
+                state.current = state.expected.next();
+            }
+            let length = piece.bytes.len();
+            let discards = state.discards;
+            let slot = state.slots.entry(piece.index).or_default();
+            slot.private |= piece.private;
+            if piece.last {
+                slot.end = Some(if piece.refused { End::Refused } else { End::Whole });
+            }
+            let left = slot.left || discards;
+            if left && piece.last {
+                state.slots.remove(&piece.index);
+            } else if !left && length > 0 {
+                slot.chunks.push_back((Arc::clone(&bytes), piece.bytes));
+                state.waiting += length;
+            }
+        }
+        drop(state);
+        self.arrived.notify_all();
+        Ok(())
+    }
+
+    /// Nothing more comes. Whether everything came that was to.
+    pub fn close(&self) -> bool {
+        let mut state = self.held();
+        state.closed = true;
+        let all = state.current.is_none();
+        drop(state);
+        self.arrived.notify_all();
+        self.taken.notify_all();
+        all
+    }
+
+    /// Nobody takes anything any more: what still comes is dropped.
+    pub fn discard(&self) {
+        let mut state = self.held();
+        state.discards = true;
+        state.slots.clear();
+        state.waiting = 0;
+        drop(state);
+        self.taken.notify_all();
+    }
+
+    /// Waits until the file with this number begins to come.
+    ///
+    /// # Errors
+    /// It does not.
+    pub fn open(&self, index: u32) -> Result<Arrival<'_>, Missing> {
+        let mut state = self.held();
+        loop {
+            if let Some(slot) = state.slots.get(&index) {
+                let private = slot.private;
+                if slot.end == Some(End::Refused) && slot.chunks.is_empty() {
+                    state.slots.remove(&index);
+                    return Err(Missing::Refused);
+                }
+                return Ok(Arrival { intake: self, index, private, chunk: None, done: false });
+            }
+            if state.closed {
+                return Err(Missing::Closed);
+            }
+            state = self.starve(state);
+        }
+    }
+
+    /// Waits for something to come.
+    fn starve<'s>(&'s self, mut state: MutexGuard<'s, State>) -> MutexGuard<'s, State> {
+        state.starving += 1;
+        self.taken.notify_all();
+        let mut state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
+        state.starving -= 1;
+        state
+    }
+}
+
+impl Arrival<'_> {
+    /// Neither group nor others may read it there.
+    pub fn private(&self) -> bool {
+        self.private
+    }
+
+    fn next(&mut self) -> io::Result<Option<Chunk>> {
+        let mut state = self.intake.held();
+        loop {
+            let closed = state.closed || state.discards;
+            let slot = state.slots.get_mut(&self.index);
+            let Some(slot) = slot else { return Err(io::Error::other(Missing::Closed)) };
+            if let Some(chunk) = slot.chunks.pop_front() {
+                state.waiting -= chunk.1.len();
+                drop(state);
+                self.intake.taken.notify_all();
+                return Ok(Some(chunk));
+            }
+            if let Some(end) = slot.end {
+                state.slots.remove(&self.index);
+                self.done = true;
+                return match end {
+                    End::Whole => Ok(None),
+                    End::Refused => Err(io::Error::other(Missing::Refused)),
+                };
+            }
+            if closed {
+                return Err(io::Error::other(Missing::Closed));
+            }
+            state = self.intake.starve(state);
+        }
+    }
+}
+
+impl Read for Arrival<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while !self.done {
+            if let Some((bytes, range)) = &mut self.chunk
+                && range.start < range.end
+            {
+                let count = range.len().min(buffer.len());
+                buffer[..count].copy_from_slice(&bytes[range.start..range.start + count]);
+                range.start += count;
+                return Ok(count);
+            }
+            self.chunk = self.next()?;
+        }
+        Ok(0)
+    }
+}
+
+impl Drop for Arrival<'_> {
+    fn drop(&mut self) {
+        if self.done {
+            return;
+        }
+        let mut state = self.intake.held();
+        let Some(slot) = state.slots.get_mut(&self.index) else { return };
+        let waiting: usize = slot.chunks.iter().map(|(_, range)| range.len()).sum();
+        slot.chunks.clear();
+        slot.left = true;
+        if slot.end.is_some() {
+            state.slots.remove(&self.index);
+        }
+        state.waiting -= waiting;
+        drop(state);
+        self.intake.taken.notify_all();
+    }
+}

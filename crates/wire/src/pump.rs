@@ -1,0 +1,131 @@
+//! Files read ahead by several threads and sent in order: no file waits for the one before it, and
+//! no more than some MiB wait to be sent.
+
+use std::io::Read;
+use std::sync::{Mutex, PoisonError};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use dsg_core::failure::{Failure, Outcome};
+
+use crate::content::Pieces;
+use crate::frame::{Packed, TARGET};
+
+/// Frames of one load that wait.
+const FRAMES: usize = 4;
+/// Files of a load, at most.
+const FILES: usize = 64;
+
+/// A file that is open: its content, and whether neither group nor others may read it.
+pub type Opened<'a> = (Box<dyn Read + Send + 'a>, bool);
+
+/// What is sent.
+pub trait Cargo: Sync {
+    /// How many files.
+    fn count(&self) -> usize;
+
+    /// By which number the other side knows the file at `place`.
+    fn number(&self, place: usize) -> u32;
+
+    /// About how many bytes it has.
+    fn weight(&self, place: usize) -> u64;
+
+    /// Opens it; the content ends where it must not be longer.
+    ///
+    /// # Errors
+    /// It cannot be had; [`Cargo::refused`] decides what that means.
+    fn open(&self, place: usize) -> Outcome<Opened<'_>>;
+
+    /// It could not be opened, or not read to its end. `Ok`: it is marked as refused, and the
+    /// others go on.
+    ///
+    /// # Errors
+    /// That ends everything.
+    fn refused(&self, place: usize, why: Failure) -> Outcome<()>;
+}
+
+/// Sends all of it, in order.
+///
+/// # Errors
+/// What `send` gives or [`Cargo::refused`].
+pub fn pump(cargo: &dyn Cargo, send: &mut dyn FnMut(Packed) -> Outcome<()>) -> Outcome<()> {
+    let workers = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 4);
+    let next = Mutex::new(0);
+    let (order, loads) = bounded(2 * workers);
+    std::thread::scope(|scope| {
+        for _ in 0..workers.min(cargo.count().div_ceil(FILES).max(1)) {
+            let (order, next) = (order.clone(), &next);
+            scope.spawn(move || work(cargo, next, &order));
+        }
+        drop(order);
+        // Dropped at the first failure, it lets the workers end.
+        let loads: Receiver<Receiver<Outcome<Packed>>> = loads;
+        loads.into_iter().flatten().try_for_each(|frame| send(frame?))
+    })
+}
+
+fn work(cargo: &dyn Cargo, next: &Mutex<usize>, order: &Sender<Receiver<Outcome<Packed>>>) {
+    loop {
+        let (load, out) = {
+            let mut next = next.lock().unwrap_or_else(PoisonError::into_inner);
+            let first = *next;
+            let mut bytes = 0;
+            while *next < cargo.count() && *next - first < FILES && bytes < TARGET as u64 {
+                bytes += cargo.weight(*next);
+                *next += 1;
+            }
+            let (out, frames) = bounded(FRAMES);
+            // Within the lock, so that loads are sent in their order.
+            if first == *next || order.send(frames).is_err() {
+                return;
+            }
+            (first..*next, out)
+        };
+        if let Err(stopped) = pack(cargo, load, &out) {
+            // Without anybody who takes it, it does not matter.
+            let _ = out.send(stopped.map_or_else(|| Err(Failure::cancelled()), Err));
+            return;
+        }
+    }
+}
+
+/// `Err(None)`: nobody takes it any more.
+fn pack(
+    cargo: &dyn Cargo,
+    load: std::ops::Range<usize>,
+    out: &Sender<Outcome<Packed>>,
+) -> Result<(), Option<Failure>> {
+    let mut pieces = Pieces::new();
+    let pass_on = |pieces: &mut Pieces| {
+        let frame = pieces.take().map_err(|e| Some(e.into()))?;
+        out.send(Ok(frame)).map_err(|_| None)
+    };
+    for place in load {
+        let number = cargo.number(place);
+        let refused = match cargo.open(place) {
+            Ok((mut content, private)) => loop {
+                if pieces.room() < 4096 {
+                    pass_on(&mut pieces)?;
+                }
+                let room = pieces.room();
+                match content.by_ref().take(room as u64).read_to_end(pieces.begin(number)) {
+                    Ok(read) => {
+                        pieces.end(read < room, private);
+                        if read < room {
+                            break None;
+                        }
+                    }
+                    Err(e) => break Some(Failure::io("read", "the content to send", e)),
+                }
+            },
+            Err(failure) => {
+                pieces.begin(number);
+                Some(failure)
+            }
+        };
+        if let Some(failure) = refused {
+            cargo.refused(place, failure).map_err(Some)?;
+            pieces.refuse();
+        }
+    }
+    if pieces.is_empty() { Ok(()) } else { pass_on(&mut pieces) }
+}

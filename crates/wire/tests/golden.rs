@@ -1,0 +1,283 @@
+//! What is said, byte for byte: whoever changes it changes [`dsg_wire::PROTOCOL`] too. Run with
+//! `DSG_BLESS=1` to write the bytes anew.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+use std::path::PathBuf;
+
+use dsg_core::config::SharedConfig;
+use dsg_core::entry::{Entry, FileEntry, Hash, LinkTarget, Mtime};
+use dsg_core::failure::{Code, Failure};
+use dsg_core::manifest::{Change, Totals};
+use dsg_core::monitor::{Event, Phase};
+use dsg_core::path::RepoPath;
+use dsg_core::repository::{Access, Capabilities, Outcome, RepositoryInfo, StoreKind, Upload};
+use dsg_core::snapshot::{Authorship, DeltaCounts, FORMAT, SnapshotHeader, SnapshotId};
+use dsg_wire::content;
+use dsg_wire::frame::{self, Frame, Kind, Packed, packed};
+use dsg_wire::hello::Hello;
+use dsg_wire::list::{self, Found, Line, Lines, Refused, RefusedText, Run, Traced};
+use dsg_wire::message::{Answer, EventText, FailureText, GlimpseText, Request, pack};
+
+const TRANSACTION: &str = "01890000-0000-7000-8000-000000000001";
+
+fn path(text: &str) -> RepoPath {
+    text.parse().unwrap()
+}
+
+fn authorship() -> Authorship {
+    Authorship {
+        author: "analyst@example.org".into(),
+        message: "first \"quoted\"\nline".into(),
+        time: jiff::Timestamp::UNIX_EPOCH,
+        transaction: TRANSACTION.into(),
+    }
+}
+
+fn header() -> SnapshotHeader {
+    let bare = SnapshotHeader {
+        format: FORMAT,
+        repository: "01890000-0000-7000-8000-000000000000".into(),
+        id: SnapshotId::FIRST,
+        parent: None,
+        authorship: authorship(),
+        config: SharedConfig::new("p"),
+        totals: Totals { entries: 1, bytes: 3 },
+        delta: DeltaCounts { added: 1, ..DeltaCounts::default() },
+        manifest: Hash::of(b"m"),
+        delta_sha256: Hash::of(b"d"),
+        chain: Hash([0; 32]),
+    };
+    bare.chained(None)
+}
+
+fn file() -> FileEntry {
+    FileEntry { size: 3, mtime: Mtime(-1), exec: true, hash: Hash::of(b"abc") }
+}
+
+fn changes() -> Vec<Change> {
+    let at = path("input/link");
+    let link = Entry::Link(LinkTarget::parse(&at, "../x").unwrap());
+    vec![
+        Change { path: path("input/été.csv"), entry: Some(Entry::File(file())) },
+        Change { path: at, entry: Some(link) },
+        Change { path: path("output/old"), entry: None },
+    ]
+}
+
+fn requests() -> Vec<Request> {
+    let (id, transaction) = (SnapshotId::FIRST, TRANSACTION.to_owned());
+    vec![
+        Request::Open { path: "/srv/données".into(), create: true },
+        Request::Head,
+        Request::Header { id },
+        Request::Headers { before: Some(id), limit: u64::MAX },
+        Request::ChangesSince { since: None },
+        Request::Manifest { id },
+        Request::Delta { id },
+        Request::Trace { containing: Some("a".into()), paths: 0 },
+        Request::Kept,
+        Request::Glimpse { id, path: path("a"), limit: 9 },
+        Request::CheckDrift,
+        Request::AdoptDrift { authorship: authorship() },
+        Request::PrepareNext,
+        Request::VerifyHistory { deep: true },
+        Request::VerifyContents { only: Some(id) },
+        Request::Outcome { transaction: transaction.clone() },
+        Request::Fetch { snapshot: id, paths: 7 },
+        Request::Begin { base: None, transaction: transaction.clone() },
+        Request::Stage { transaction: transaction.clone(), uploads: 8 },
+        Request::Publish {
+            base: Some(id),
+            authorship: authorship(),
+            config: Box::new(SharedConfig::new("p")),
+            changes: 3,
+            copies: 1,
+        },
+        Request::Abort { transaction: transaction.clone() },
+        Request::Release { transaction },
+    ]
+}
+
+fn answers() -> Vec<Answer> {
+    let capabilities = Capabilities { atomic_publish: true, history: true, locking: false };
+    let info = RepositoryInfo {
+        id: "01890000-0000-7000-8000-000000000000".into(),
+        store: StoreKind::Tree,
+        access: Access::Team,
+        capabilities,
+    };
+    let file = GlimpseText::File { size: 3, mtime: Mtime(4) };
+    vec![
+        Answer::Done,
+        Answer::Opened { info },
+        Answer::Head { header: None },
+        Answer::Head { header: Some(Box::new(header())) },
+        Answer::Header { header: Box::new(header()) },
+        Answer::Outcome { outcome: Outcome::Published(SnapshotId::FIRST) },
+        Answer::Outcome { outcome: Outcome::Aborted },
+        Answer::Wanted { uploads: 5 },
+        Answer::Staged { refused: 1 },
+        Answer::Glimpse { at: None },
+        Answer::Glimpse { at: Some(file) },
+        Answer::Glimpse { at: Some(GlimpseText::Link("../x".into())) },
+        Answer::History { snapshots: 1, head: Box::new(header()) },
+        Answer::Contents { files: 6, bytes: 7 },
+    ]
+}
+
+fn failure() -> Failure {
+    let cause = std::io::Error::other("the cause");
+    Failure::new(Code::Drift, "Changed on the host.").hint("Look.").about(["a", "b"]).because(cause)
+}
+
+fn events() -> Vec<EventText> {
+    let phase = Event::Phase { phase: Phase::Publishing, files: Some(1), bytes: None };
+    let rest = [
+        Event::Advanced { files: 1, bytes: 2 },
+        Event::Path("a".into()),
+        Event::Notice("n".into()),
+    ];
+    [phase].into_iter().chain(rest).map(EventText::from).collect()
+}
+
+fn list<T: Line>(items: &[T]) -> Packed {
+    let mut lines = Lines::new(Kind::Lines);
+    for item in items {
+        assert!(lines.put(item).unwrap().is_none());
+    }
+    lines.end().unwrap().unwrap()
+}
+
+fn refusals() -> Vec<Refused> {
+    let changed = RefusedText::Changed { expected: Hash::of(b"1"), found: Hash::of(b"2") };
+    let failed = RefusedText::Failed(FailureText::from(&failure()));
+    vec![Refused { index: 1, why: changed }, Refused { index: 2, why: failed }]
+}
+
+fn found() -> Vec<Found> {
+    let id = SnapshotId::FIRST;
+    vec![Found::Compared(id), Found::Fault(id, "a is missing".into()), Found::Gone(id, "b".into())]
+}
+
+fn bytes(frames: impl IntoIterator<Item = Packed>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    frames.into_iter().for_each(|frame| frame.write(&mut bytes).unwrap());
+    bytes
+}
+
+fn frames(mut bytes: &[u8]) -> Vec<Frame> {
+    std::iter::from_fn(|| frame::read(&mut bytes).unwrap()).collect()
+}
+
+/// Compares with what is kept, and gives that.
+fn golden(name: &str, written: &[u8]) -> Vec<u8> {
+    let at = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    if std::env::var_os("DSG_BLESS").is_some() {
+        std::fs::write(&at, written).unwrap();
+    }
+    let kept = std::fs::read(&at).unwrap();
+    // What a frame holds, compressed or not: the compressor may change.
+    let same = if name == "hello" { kept == written } else { frames(&kept) == frames(written) };
+    assert!(same, "{name} is written otherwise than it was: a new PROTOCOL?");
+    kept
+}
+
+#[test]
+fn the_greeting_is_as_it_was() {
+    let own = Hello { protocol: 1, build: "0.1.0-0123456789abcdef".into() };
+    let mut written = Vec::new();
+    own.write(&mut written).unwrap();
+    let kept = golden("hello", &written);
+    assert_eq!(Hello::read(&mut &kept[..], 0).unwrap(), own);
+}
+
+#[test]
+fn requests_are_as_they_were() {
+    let written = requests().into_iter().map(|r| pack(Kind::Request, &r).unwrap());
+    let kept = golden("requests", &bytes(written));
+    let read: Vec<Request> = frames(&kept).iter().map(|f| Request::read(f).unwrap()).collect();
+    assert_eq!(read, requests());
+}
+
+#[test]
+fn answers_are_as_they_were() {
+    let written = answers().into_iter().map(|a| pack(Kind::Answer, &a).unwrap());
+    let kept = golden("answers", &bytes(written));
+    let read: Vec<Answer> = frames(&kept).iter().map(|f| Answer::read(f).unwrap()).collect();
+    assert_eq!(read, answers());
+}
+
+#[test]
+fn failures_and_events_are_as_they_were() {
+    let text = FailureText::from(&failure());
+    let written = [pack(Kind::Failed, &text).unwrap(), pack(Kind::Progress, &events()).unwrap()];
+    let kept = frames(&golden("failures-events", &bytes(written)));
+    let read = Failure::from(FailureText::read(&kept[0]).unwrap());
+    let sent = failure();
+    assert_eq!((read.code, &read.message), (sent.code, &sent.message));
+    assert_eq!((&read.hint, &read.paths, read.detail()), (&sent.hint, &sent.paths, sent.detail()));
+    assert_eq!(EventText::read(&kept[1]).unwrap(), events());
+}
+
+#[test]
+fn lists_are_as_they_were() {
+    let paths = vec![path("a"), path("é/b c")];
+    let copies = vec![(path("to"), path("from/here"))];
+    let private = Upload { file: file(), private: true };
+    let open = Upload { file: FileEntry { exec: false, ..file() }, private: false };
+    let uploads = vec![private, open];
+    let history: Vec<Traced> = std::iter::once(Traced::Snapshot(Box::new(header())))
+        .chain(changes().into_iter().map(Traced::Change))
+        .collect();
+    let (runs, ids) = (vec![Run(0, 7), Run(9, 1)], vec![SnapshotId::FIRST]);
+    let headers = vec![header()];
+    let written = bytes([
+        list(&changes()),
+        list(&paths),
+        list(&copies),
+        list(&uploads),
+        list(&history),
+        list(&runs),
+        list(&ids),
+        list(&headers),
+        list(&refusals()),
+        list(&found()),
+    ]);
+    let kept = frames(&golden("lists", &written));
+    assert_eq!(list::items::<Change>(&kept[0].payload).unwrap(), changes());
+    assert_eq!(list::items::<RepoPath>(&kept[1].payload).unwrap(), paths);
+    assert_eq!(list::items::<list::Copy>(&kept[2].payload).unwrap(), copies);
+    assert_eq!(list::items::<Upload>(&kept[3].payload).unwrap(), uploads);
+    assert_eq!(list::items::<Traced>(&kept[4].payload).unwrap(), history);
+    assert_eq!(list::items::<Run>(&kept[5].payload).unwrap(), runs);
+    assert_eq!(list::items::<SnapshotId>(&kept[6].payload).unwrap(), ids);
+    assert_eq!(list::items::<SnapshotHeader>(&kept[7].payload).unwrap(), headers);
+    assert_eq!(list::items::<Refused>(&kept[8].payload).unwrap(), refusals());
+    assert_eq!(list::items::<Found>(&kept[9].payload).unwrap(), found());
+}
+
+#[test]
+fn content_is_as_it_was() {
+    let mut written = content::whole(0, b"").unwrap();
+    written.extend(content::whole(7, b"content").unwrap());
+    written.extend([packed(Kind::ContentEnd, &[]).unwrap(), packed(Kind::Heartbeat, &[]).unwrap()]);
+    let kept = frames(&golden("content", &bytes(written)));
+    let pieces = content::of(&kept[1]).unwrap();
+    assert_eq!((pieces.len(), pieces[0].index, pieces[0].last), (1, 7, true));
+    assert_eq!(&kept[1].payload[pieces[0].bytes.clone()], b"content");
+    assert_eq!((kept[2].kind, kept[3].kind), (Kind::ContentEnd, Kind::Heartbeat));
+}
+
+/// Compressed bytes may change with the compressor; what they hold may not.
+#[test]
+fn compressed_frames_are_read_as_they_were() {
+    let text = "the same words again and again\n".repeat(400);
+    let at = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/compressed");
+    if std::env::var_os("DSG_BLESS").is_some() {
+        std::fs::write(&at, bytes([packed(Kind::Lines, text.as_bytes()).unwrap()])).unwrap();
+    }
+    let kept = std::fs::read(at).unwrap();
+    assert!(kept.len() < text.len() / 10);
+    assert_eq!(frames(&kept), [Frame { kind: Kind::Lines, payload: text.into_bytes() }]);
+}
