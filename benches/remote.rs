@@ -114,8 +114,9 @@ fn both_ways(
     // The first time, the agent is brought to the host; nobody is measured at that.
     compare(1, &contenders[first_of_dsg..])?;
     let rows = compare(run.repeats, &contenders)?;
-    let median =
-        |name: &str| rows.iter().find(|row| row.name == name).map_or(f64::NAN, |row| row.median());
+    let median = |name: &str| {
+        rows.iter().find(|row| row.name == name).map_or(f64::NAN, super::measure::Row::median)
+    };
     let ratios = Ratios {
         builtin: median(ways[0].0) / median(base),
         system: median(ways[1].0) / median(base),
