@@ -29,8 +29,20 @@ run: build ## Set up, build and start the window
 	@scripts/run.sh $(TARGET)/release/dsg-desktop $(TARGET)/release/dsg
 
 .PHONY: build
-build: setup-build $(UI_DIST) ## Set up and build the window and the command line
+build: setup-build $(UI_DIST) agent ## Set up and build the window, the command line and the agent
 	cargo build --release $(CARGO_FLAGS)
+
+# The agent for hosts like this computer: static, so that it runs there whatever their libraries are.
+# It has a folder of its own (--target), so that its flags compile nothing else anew.
+MACHINE := $(shell uname -m)
+TRIPLE := $(MACHINE)-unknown-linux-gnu
+AGENT := $(TARGET)/release/agents/dsg-agent-linux-$(MACHINE)
+.PHONY: agent
+agent: setup-build
+	RUSTFLAGS="-C target-feature=+crt-static" \
+		cargo build --release --locked --package dsg-host --bin dsg-agent --target $(TRIPLE)
+	@mkdir -p $(dir $(AGENT))
+	@install -m 755 $(TARGET)/$(TRIPLE)/release/dsg-agent $(AGENT)
 
 .PHONY: test
 test: setup-test $(UI_DIST) test-ui test-rust ## Set up and run all tests

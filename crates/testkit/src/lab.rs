@@ -119,13 +119,13 @@ impl Lab {
             sshd.admit(&home, "");
             sshd.introduce(&home, self.port.unwrap_or(sshd.port));
         }
-        let runner = Runner {
-            binary: self.binary.clone(),
-            config: home.clone(),
-            home,
-            account: None,
-            env: Vec::new(),
-        };
+        let mut env = Vec::new();
+        if self.sshd.is_some() {
+            let agents = crate::agent::program().parent().expect("a folder");
+            env.push(("DSG_AGENTS".to_owned(), agents.into()));
+        }
+        let runner =
+            Runner { binary: self.binary.clone(), config: home.clone(), home, account: None, env };
         Checkout { dir, address: self.address(), runner }
     }
 

@@ -235,21 +235,3 @@ fn in_a_namespace(place: &Path) -> Command {
     command.arg(place).arg(SSHD);
     command
 }
-
-/// Builds `dsg-agent` beside the program under test: another package's program is not built with it.
-pub fn build_agent(binary: &Path) {
-    static BUILT: std::sync::Once = std::sync::Once::new();
-    BUILT.call_once(|| {
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.args(["build", "--quiet", "--locked", "--package", "dsg-host", "--bin", "dsg-agent"]);
-        let folder = binary.parent().expect("a folder");
-        let target = folder.parent().expect("a folder");
-        if folder.file_name().is_some_and(|name| name == "release") {
-            cargo.arg("--release");
-        }
-        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml");
-        cargo.args(["--manifest-path", manifest]).arg("--target-dir").arg(target);
-        let built = cargo.status().expect("cargo");
-        assert!(built.success() && folder.join("dsg-agent").exists(), "dsg-agent was not built");
-    });
-}

@@ -10,7 +10,7 @@ use std::io::Read;
 
 use dsg_core::address::{Address, SshAddress};
 use dsg_core::entry::FileEntry;
-use dsg_core::failure::{Failure, Outcome};
+use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::manifest::Change;
 use dsg_core::monitor::Monitor;
 use dsg_core::path::RepoPath;
@@ -18,7 +18,7 @@ use dsg_core::repository::{self, Publication, RepositoryInfo, Upload};
 use dsg_core::snapshot::{Authorship, SnapshotHeader, SnapshotId};
 
 use self::remote::{Opening, RemoteEndpoint};
-use crate::transport::ssh::agent_at;
+use crate::transport::ssh::{agent_at, bring_agent};
 
 pub use dsg_host::tree::{Contents, Glimpse, Refusal, Supply, Traced};
 
@@ -234,7 +234,13 @@ pub fn create(address: &Address) -> Outcome<Box<dyn Endpoint>> {
 fn over_ssh(there: &SshAddress, what: Opening) -> Outcome<RemoteEndpoint> {
     let again = there.clone();
     let reopen = Box::new(move || agent_at(&again));
-    Ok(RemoteEndpoint::over(agent_at(there)?, &there.path, what)?.reopening(reopen))
+    let opened = match RemoteEndpoint::over(agent_at(there)?, &there.path, what) {
+        Err(failure) if failure.code == Code::OtherAgent && bring_agent(there)? => {
+            RemoteEndpoint::over(agent_at(there)?, &there.path, what)
+        }
+        opened => opened,
+    };
+    Ok(opened?.reopening(reopen))
 }
 
 /// An upload of a file as the plan saw it.

@@ -8,7 +8,6 @@ use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::monitor::Monitor;
 use dsg_core::path::RepoPath;
 use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
-use dsg_core::state::Local;
 
 use super::Project;
 use super::restore::Wish;
@@ -71,16 +70,10 @@ impl Project {
                 .hint("Restore single files from the history instead."));
         }
         let rules = self.survey_folder(&paths, monitor)?;
-        let wanted: BTreeMap<&RepoPath, Option<&Entry>> = wishes
-            .iter()
-            .map(|wish| (&wish.path, wish.wanted.as_ref().map(|(entry, _)| entry)))
-            .collect();
+        let concerned: BTreeSet<&RepoPath> = wishes.iter().map(|wish| &wish.path).collect();
         let mut touched = None;
         self.index.pending(&mut |row| {
-            if touched.is_none()
-                && let Some(wanted) = wanted.get(&row.path)
-                && !is_so(&row.local, *wanted)
-            {
+            if touched.is_none() && concerned.contains(&row.path) {
                 touched = Some(row.path);
             }
             Ok(())
@@ -145,14 +138,5 @@ impl Project {
             wanted: entry.map(|entry| (entry, former)),
         };
         Ok((changed.into_iter().map(wish).collect(), kept))
-    }
-}
-
-/// Whether the folder has at a path what is wanted there: somebody brought it back already.
-fn is_so(local: &Local, wanted: Option<&Entry>) -> bool {
-    match (local, wanted) {
-        (Local::Present(entry), Some(wanted)) => entry.same(wanted),
-        (Local::Absent, None) => true,
-        _ => false,
     }
 }

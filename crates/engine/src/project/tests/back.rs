@@ -291,16 +291,6 @@ fn undo_refuses_where_pending_changes_would_go_with_it() {
 }
 
 #[test]
-fn undo_takes_what_was_brought_back_before_it() {
-    let (desk, mut project) = history();
-    project.restore(sn(2), &["input/b".into()], false, &silent()).unwrap();
-    let undone = project.undo(sn(3), &silent()).unwrap();
-    assert_eq!(undone.paths, ["input/b", "input/deep/c", "input/deep/d"]);
-    assert_eq!(desk.read("input/b").as_deref(), Some("input/b"));
-    assert!(desk.read("input/deep/c").is_some() && desk.read("input/deep/d").is_none());
-}
-
-#[test]
 fn the_trash_gives_back_and_is_emptied() {
     let (desk, mut project) = history();
     project.restore(sn(1), &[], false, &silent()).unwrap();

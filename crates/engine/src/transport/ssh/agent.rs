@@ -42,9 +42,14 @@ pub(super) fn start(connection: &Connection, ask: &dyn Ask) -> Outcome<Stream> {
         Some(path) => starting_at(path)?,
         None => starting(dsg_wire::BUILD),
     };
-    let platform = match attempt(connection, &line)? {
-        Started::Runs(stream) => return Ok(stream),
-        Started::Missing(platform) => platform,
+    let platform = match attempt(connection, &line) {
+        Ok(Started::Runs(stream)) => return Ok(stream),
+        Ok(Started::Missing(platform)) => platform,
+        // What was brought once may have been damaged since.
+        Err(failure) if failure.code == Code::Agent && connection.agent_path().is_none() => {
+            platform_of(connection)?
+        }
+        Err(failure) => return Err(failure),
     };
     if let Some(path) = connection.agent_path() {
         return Err(Failure::new(
@@ -66,18 +71,31 @@ pub(super) fn start(connection: &Connection, ask: &dyn Ask) -> Outcome<Stream> {
     }
 }
 
-/// Brings it anew, for a host where it does not run as it should.
+/// Brings it anew, where it is not of this build. Gives whether that can help: not where `agent_path` names
+/// another.
 ///
 /// # Errors
 /// As [`start`].
-pub(super) fn bring_anew(connection: &Connection, ask: &dyn Ask) -> Outcome<()> {
+pub(super) fn bring_anew(connection: &Connection, ask: &dyn Ask) -> Outcome<bool> {
+    if connection.agent_path().is_some() {
+        return Ok(false);
+    }
+    let (file, bytes) = agent_for(&platform_of(connection)?, connection)?;
+    ask.tell(&format!("bringing dsg-agent to {}", connection.host()));
+    bring(connection, &file, &bytes).map(|()| true)
+}
+
+/// What the host is, as `uname -sm` says it.
+fn platform_of(connection: &Connection) -> Outcome<String> {
     let mut stream = connection.program(shell("echo; echo dsg-needs-agent $(uname -sm)"))?;
-    let mut text = String::new();
-    let _ = (&mut stream.reader).take(CHATTER as u64).read_to_string(&mut text);
-    let platform = platform_in(&text).unwrap_or_default();
-    let (file, bytes) = agent_for(&platform, connection)?;
-    ask.tell(&format!("bringing dsg-agent to {} ({} KiB)", connection.host(), bytes.len() / 1024));
-    bring(connection, &file, &bytes)
+    let mut text = Vec::new();
+    let read = (&mut stream.reader).take(CHATTER as u64).read_to_end(&mut text);
+    let lost = |said: String| {
+        Failure::new(Code::Agent, format!("{} did not say what it is: {said}.", connection.host()))
+            .hint("dsg doctor ADDRESS tries each step by itself.")
+    };
+    read.map_err(|e| lost((stream.farewell)()).because(e))?;
+    platform_in(&String::from_utf8_lossy(&text)).ok_or_else(|| lost((stream.farewell)()))
 }
 
 /// The command that starts the agent of a build, or says what the host is.

@@ -109,14 +109,6 @@ impl Connection {
     pub(crate) fn agent(&self, ask: &dyn Ask) -> Outcome<Stream> {
         agent::start(self, ask)
     }
-
-    /// Brings the agent anew, where it does not run as it should.
-    ///
-    /// # Errors
-    /// As [`Connection::agent`].
-    pub(crate) fn bring_agent(&self, ask: &dyn Ask) -> Outcome<()> {
-        agent::bring_anew(self, ask)
-    }
 }
 
 struct Kept {
@@ -165,6 +157,15 @@ pub(crate) fn agent_at(address: &SshAddress) -> Outcome<Stream> {
         Err(_) if !found.is_alive() => connection(&address.host)?.agent(person.as_ref()),
         other => other,
     }
+}
+
+/// Brings the agent anew to the address's host, where it is not of this build. Gives whether that can
+/// help.
+///
+/// # Errors
+/// As [`agent_at`].
+pub(crate) fn bring_agent(address: &SshAddress) -> Outcome<bool> {
+    agent::bring_anew(connection(&address.host)?.as_ref(), ask::person().as_ref())
 }
 
 /// Ends connections that nobody has used for a while.

@@ -22,7 +22,7 @@ mod trust;
 
 pub use ask::{Ask, Nobody, Secret, UnknownHost, attend};
 pub use choice::{Choice, Transport};
-pub(crate) use connection::agent_at;
 pub use connection::hang_up_all;
+pub(crate) use connection::{agent_at, bring_agent};
 pub use doctor::{Step, examine};
 pub use trust::{Shown, show};

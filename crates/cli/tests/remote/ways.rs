@@ -1,0 +1,77 @@
+//! Ways to a host: aliases, jump hosts, the program ssh.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use dsg_testkit::lab::{Checkout, Lab};
+use dsg_testkit::sshd::{Kind, Sshd};
+
+use crate::lab;
+
+fn configure(checkout: &Checkout, text: &str) {
+    std::fs::write(checkout.runner.home.join(".ssh/config"), text).unwrap();
+}
+
+/// `Host` and what leads to the lab's server.
+fn alias(lab: &Lab, name: &str, more: &str) -> String {
+    let host = lab.host();
+    format!("Host {name}\n HostName 127.0.0.1\n Port {}\n User {}\n{more}", host.port, host.user)
+}
+
+#[test]
+fn an_alias_of_the_ssh_configuration_is_an_address() {
+    let lab = lab(&Kind::default());
+    let mut p1 = lab.checkout("p1");
+    configure(&p1, &alias(&lab, "tank", ""));
+    p1.address = format!("tank:{}", lab.repo.display()).into();
+    p1.write("input/a", "one");
+    let made = p1.init().json();
+    assert_eq!(made["repository"], format!("ssh://tank{}", lab.repo.display()));
+    p1.assert_in_sync();
+}
+
+#[test]
+fn a_host_behind_another_is_reached_through_it() {
+    let lab = lab(&Kind::default());
+    let gate = Sshd::start(&Kind::default());
+    let mut p1 = lab.checkout("p1");
+    gate.admit(&p1.runner.home, "");
+    gate.introduce(&p1.runner.home, gate.port);
+    let jump = format!(" ProxyJump {}@127.0.0.1:{}\n", gate.user, gate.port);
+    configure(&p1, &alias(&lab, "inner", &jump));
+    p1.address = format!("inner:{}", lab.repo.display()).into();
+    p1.write("input/a", "one");
+    p1.init();
+    p1.assert_in_sync();
+    assert!(gate.log().contains("Accepted publickey"), "{}", gate.log());
+    drop(gate);
+    p1.write("input/a", "two");
+    p1.try_sync(&[]).expect(6).failed("unreachable");
+}
+
+#[test]
+fn the_program_ssh_is_taken_where_the_configuration_needs_it() {
+    let lab = lab(&Kind::default());
+    let mut p1 = lab.checkout("p1");
+    let home = p1.runner.home.join(".ssh");
+    let known = format!(
+        " UserKnownHostsFile {0}/known_hosts\n IdentityFile {0}/id_ed25519\n ProxyCommand bash -c 'exec 3<>/dev/tcp/%h/%p; cat <&3 & cat >&3'\n",
+        home.display()
+    );
+    configure(&p1, &alias(&lab, "tank", &known));
+    // ssh finds the account's configuration, whatever HOME says: this one is named to it.
+    let programs = lab.path().join("programs");
+    std::fs::create_dir(&programs).unwrap();
+    let wrapper = format!("#!/bin/sh\nexec /usr/bin/ssh -F {}/config \"$@\"\n", home.display());
+    std::fs::write(programs.join("ssh"), wrapper).unwrap();
+    std::fs::set_permissions(programs.join("ssh"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    p1 = p1.with("PATH", format!("{}:/usr/bin:/bin", programs.display()));
+    p1.address = format!("tank:{}", lab.repo.display()).into();
+    p1.write("input/a", "one");
+    p1.init();
+    p1.write("input/a", "two");
+    p1.sync();
+    p1.assert_in_sync();
+    let found = p1.dsg(&["doctor"]).ok().json();
+    let why = found["steps"][0]["found"].as_str().unwrap();
+    assert!(why.contains("the program ssh") && why.contains("ProxyCommand"), "{why}");
+}
