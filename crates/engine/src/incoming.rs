@@ -20,8 +20,9 @@ use crate::areas::{Area, Areas};
 use crate::crash;
 use crate::endpoint::{Endpoint, Receive, mismatch};
 
-/// Files that are asked for at a time: of a large clone, no more are held.
-const AT_ONCE: usize = 8192;
+/// Files that are asked for at a time: of a large clone, no more are held, and each time is a round
+/// trip.
+const AT_ONCE: usize = 64 * 1024;
 
 /// A file that is to come: where it is from and where it waits.
 struct Wanted {

@@ -2,7 +2,8 @@
 //! end, whatever happens in it.
 //!
 //! A thread reads: it hands on what answers, tells the monitor what the agent tells, and knows when
-//! the agent was last heard. Another one hangs up when it was not heard for too long.
+//! the agent was last heard. Another one hangs up when it was not heard for too long, and a third
+//! lets the agent hear that somebody is there.
 
 use std::io::{BufReader, BufWriter, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -23,6 +24,8 @@ use crate::transport::Stream;
 const AHEAD: usize = 8;
 /// How often the monitor is asked whether to stop.
 const ASKED: Duration = Duration::from_millis(100);
+/// How often the agent hears from us; it ends when it does not for long.
+const BEAT: Duration = Duration::from_secs(15);
 /// After a cancel, so much is listened to before the connection is given up.
 const MOST_DRAINED: usize = 256 * 1024 * 1024;
 
@@ -41,10 +44,12 @@ impl Default for Patience {
     }
 }
 
+/// The way to the agent; `None` once the connection is given up.
+type Writer = Mutex<Option<BufWriter<Box<dyn Write + Send>>>>;
+
 /// A connection.
 pub(super) struct Line {
-    /// `None` once it is given up.
-    writer: Option<BufWriter<Box<dyn Write + Send>>>,
+    writer: Arc<Writer>,
     frames: Receiver<Result<Frame, WireError>>,
     shared: Arc<Shared>,
     /// A request is not at its end.
@@ -70,6 +75,10 @@ struct Shared {
     hang_up: Box<dyn Fn() + Send + Sync>,
 }
 
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
@@ -80,7 +89,16 @@ impl Shared {
     }
 
     fn listener(&self) -> MutexGuard<'_, Option<Monitor>> {
-        self.listener.lock().unwrap_or_else(PoisonError::into_inner)
+        held(&self.listener)
+    }
+
+    /// Whether a frame ends a request: nothing more is due then.
+    fn ends(frame: &Frame) -> bool {
+        match frame.kind {
+            Kind::Failed => true,
+            Kind::Answer => !matches!(Answer::read(frame), Ok(Answer::Wanted { .. })),
+            _ => false,
+        }
     }
 
     /// Hangs up if an answer is due and the agent is silent; ends with the line.
@@ -119,7 +137,12 @@ impl Shared {
                     }
                     Err(e) => Err(e),
                 },
-                Ok(Some(frame)) => Ok(frame),
+                Ok(Some(frame)) => {
+                    if Self::ends(&frame) {
+                        self.due.store(0, Ordering::Relaxed);
+                    }
+                    Ok(frame)
+                }
                 Ok(None) => Err(WireError::Cut),
                 Err(e) => Err(e),
             };
@@ -154,6 +177,7 @@ impl Line {
             hang_up,
         });
         let (alive, ended) = bounded(0);
+        let ended_too = ended.clone();
         let (reads, read) = bounded::<()>(0);
         let watcher = Arc::clone(&shared);
         let tick = patience.hello.min(patience.silence).min(Duration::from_secs(4)) / 4;
@@ -172,17 +196,26 @@ impl Line {
             reading.read(reader, &sends);
             drop(reads);
         });
-        let writer = Some(BufWriter::with_capacity(64 * 1024, writer));
+        let writer = Arc::new(Mutex::new(Some(BufWriter::with_capacity(64 * 1024, writer))));
         let mut line =
             Self { writer, frames, shared, open: false, cancelled: None, patience, _alive: alive };
-        let greeted = line.writer.as_mut().map_or(Ok(()), |writer| Hello::own().write(writer));
+        let greeted = line.write(|writer| Hello::own().write(writer));
         line.sound(greeted)?;
+        let writer = Arc::clone(&line.writer);
+        std::thread::spawn(move || beat(&writer, &ended_too));
         Ok(line)
     }
 
     /// Whether nothing can be asked any more.
     pub(super) fn is_gone(&self) -> bool {
-        self.writer.is_none()
+        held(&self.writer).is_none()
+    }
+
+    fn write(
+        &self,
+        what: impl FnOnce(&mut BufWriter<Box<dyn Write + Send>>) -> Result<(), WireError>,
+    ) -> Result<(), WireError> {
+        held(&self.writer).as_mut().map_or(Err(WireError::Cut), what)
     }
 
     /// Asks, and brings what was asked to its end: if `talk` ends before, it is cancelled.
@@ -217,10 +250,7 @@ impl Line {
     /// Sends a frame, sooner or later.
     pub(super) fn send(&mut self, frame: Result<Packed, WireError>) -> Outcome<()> {
         let frame = self.sound(frame)?;
-        let sent = match &mut self.writer {
-            Some(writer) => frame.write(writer),
-            None => Err(WireError::Cut),
-        };
+        let sent = self.write(|writer| frame.write(writer));
         self.sound(sent)
     }
 
@@ -239,7 +269,7 @@ impl Line {
     }
 
     pub(super) fn flush(&mut self) -> Outcome<()> {
-        let flushed = self.writer.as_mut().map_or(Err(WireError::Cut), |w| Ok(w.flush()?));
+        let flushed = self.write(|writer| Ok(writer.flush()?));
         self.sound(flushed)
     }
 
@@ -331,8 +361,9 @@ impl Line {
         // What the agent said last may tell why it went.
         let last = self.frames.try_iter().find_map(|f| f.ok().filter(|f| f.kind == Kind::Failed));
         let last = last.and_then(|frame| FailureText::read(&frame).ok()).map(Failure::from);
-        self.writer = None;
+        // Hung up first: nobody who writes is in the way then.
         (self.shared.hang_up)();
+        *held(&self.writer) = None;
         if !wrong.is_lost() {
             return Err(wrong.into());
         }
@@ -370,6 +401,18 @@ impl Line {
             }
         }
         Ok(())
+    }
+}
+
+/// Lets the agent hear that somebody is there, until the line is dropped or gone.
+fn beat(writer: &Writer, ended: &Receiver<()>) {
+    while ended.recv_timeout(BEAT) == Err(RecvTimeoutError::Timeout) {
+        let Ok(frame) = packed(Kind::Heartbeat, &[]) else { return };
+        let mut writer = held(writer);
+        let Some(writer) = writer.as_mut() else { return };
+        if frame.write(writer).and_then(|()| Ok(writer.flush()?)).is_err() {
+            return;
+        }
     }
 }
 

@@ -18,6 +18,7 @@ mod transaction;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::manifest::{Change, OrderCheck};
@@ -35,6 +36,10 @@ use super::{Contents, Endpoint, Receive, RemoteTransaction};
 use crate::transport::Stream;
 use line::Line;
 pub(crate) use line::Patience;
+
+/// How long an agent whose connection was lost may take to end, and how often that is looked at.
+const ENDING: Duration = Duration::from_secs(5);
+const AGAIN: Duration = Duration::from_millis(250);
 
 /// Whether a repository is there, or shall be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -296,10 +301,21 @@ impl Endpoint for RemoteEndpoint {
 
     fn outcome(&self, transaction: &str) -> Outcome<repository::Outcome> {
         let request = Request::Outcome { transaction: transaction.to_owned() };
-        self.ask(&request, None, |line| match line.only_answer()? {
-            Answer::Outcome { outcome } => Ok(outcome),
-            other => unexpected(line, &other),
-        })
+        let mut patience = ENDING;
+        loop {
+            let outcome = self.ask(&request, None, |line| match line.only_answer()? {
+                Answer::Outcome { outcome } => Ok(outcome),
+                other => unexpected(line, &other),
+            });
+            match outcome {
+                // The agent of the connection that was lost may be about to end.
+                Err(failure) if failure.code == Code::Locked && !patience.is_zero() => {
+                    std::thread::sleep(AGAIN);
+                    patience = patience.saturating_sub(AGAIN);
+                }
+                other => return other,
+            }
+        }
     }
 
     fn fetch(

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufReader, Read, Write};
 use std::os::fd::AsFd;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::monitor::Monitor;
 use dsg_host::tree::{Staging, TreeStore};
@@ -22,6 +23,9 @@ use crate::out::Out;
 const AHEAD: usize = 8;
 /// How long work may take to its end when the connection is gone.
 const GRACE: Duration = Duration::from_secs(30);
+/// The engine is heard every 15 seconds; after so long without, it is gone, and its connection
+/// does not know it.
+const SILENCE: Duration = Duration::from_secs(90);
 
 /// What was read: a frame, and for a request what stops it.
 pub(crate) type Incoming = Result<(Frame, Option<Monitor>), WireError>;
@@ -65,14 +69,21 @@ fn serve(
     }
     let out = Arc::new(Out::new(Box::new(output)));
     let (frames, incoming) = bounded(AHEAD);
-    let reader_out = Arc::clone(&out);
+    let reader = Arc::new(Reader {
+        out: Arc::clone(&out),
+        current: Mutex::new(Monitor::silent()),
+        full: AtomicBool::new(false),
+    });
+    let listening = Arc::clone(&reader);
+    let (heard, silence) = bounded(0);
     std::thread::spawn(move || {
-        read(input, &frames, &reader_out);
-        drop(frames);
+        listening.listen(&silence);
+        listening.stop();
         // The main thread ends by itself as soon as it can; if it hangs, the disk does.
         std::thread::sleep(GRACE);
         std::process::exit(1);
     });
+    std::thread::spawn(move || reader.read(input, &frames, &heard));
     let (alive, ended) = bounded(0);
     let teller = Arc::clone(&out);
     std::thread::spawn(move || teller.keep_telling(&ended));
@@ -82,30 +93,63 @@ fn serve(
     served
 }
 
-/// Reads frames until the stream ends; stops what is being done when asked to, and then.
-fn read(mut input: impl Read, frames: &Sender<Incoming>, out: &Arc<Out>) {
-    let mut current = Monitor::silent();
-    loop {
-        let incoming = match frame::read(&mut input) {
-            Ok(Some(frame)) if frame.kind == Kind::Cancel => {
-                current.stop();
-                continue;
+/// What reads, and stops what is being done when asked to, and when nobody is there any more.
+struct Reader {
+    out: Arc<Out>,
+    current: Mutex<Monitor>,
+    /// What came waits for us.
+    full: AtomicBool,
+}
+
+impl Reader {
+    fn stop(&self) {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner).stop();
+    }
+
+    /// Waits until nobody is heard any more.
+    fn listen(&self, heard: &Receiver<()>) {
+        loop {
+            match heard.recv_timeout(SILENCE) {
+                Ok(()) => {}
+                Err(RecvTimeoutError::Timeout) if self.full.load(Ordering::Relaxed) => {}
+                Err(_) => return,
             }
-            Ok(Some(frame)) if frame.kind == Kind::Heartbeat => continue,
-            Ok(Some(frame)) if frame.kind == Kind::Request => {
-                current = Monitor::new(Arc::clone(out) as Arc<_>);
-                Ok((frame, Some(current.clone())))
-            }
-            Ok(Some(frame)) => Ok((frame, None)),
-            Ok(None) => break,
-            Err(e) => Err(e),
-        };
-        let ends = incoming.is_err();
-        if frames.send(incoming).is_err() || ends {
-            break;
         }
     }
-    current.stop();
+
+    /// Reads frames until the stream ends.
+    fn read(&self, mut input: impl Read, frames: &Sender<Incoming>, heard: &Sender<()>) {
+        loop {
+            let next = frame::read(&mut input);
+            if heard.send(()).is_err() {
+                return;
+            }
+            let incoming = match next {
+                Ok(Some(frame)) if frame.kind == Kind::Cancel => {
+                    self.stop();
+                    continue;
+                }
+                Ok(Some(frame)) if frame.kind == Kind::Heartbeat => continue,
+                Ok(Some(frame)) if frame.kind == Kind::Request => {
+                    let monitor = Monitor::new(Arc::clone(&self.out) as Arc<_>);
+                    *self.current.lock().unwrap_or_else(PoisonError::into_inner) = monitor.clone();
+                    Ok((frame, Some(monitor)))
+                }
+                Ok(Some(frame)) => Ok((frame, None)),
+                // What is heard ends, and with it all that is done.
+                Ok(None) => return,
+                Err(e) => Err(e),
+            };
+            let ends = incoming.is_err();
+            self.full.store(true, Ordering::Relaxed);
+            let taken = frames.send(incoming);
+            self.full.store(false, Ordering::Relaxed);
+            // The wait for us was no silence.
+            if ends || taken.is_err() || heard.send(()).is_err() {
+                return;
+            }
+        }
+    }
 }
 
 impl Agent {
