@@ -85,16 +85,16 @@ impl Ask for Person {
 /// Asks at the terminal; an empty line or the end of input is no answer.
 fn asked(question: &str, hidden: bool) -> Option<String> {
     let terminal = File::options().read(true).write(true).open("/dev/tty").ok()?;
-    (&terminal).write_all(question.as_bytes()).ok()?;
-    let shown_again = hidden.then(|| tcgetattr(&terminal).ok()).flatten();
-    if let Some(as_it_was) = &shown_again {
+    let as_it_was = if hidden { Some(tcgetattr(&terminal).ok()?) } else { None };
+    if let Some(as_it_was) = &as_it_was {
         let mut quiet = as_it_was.clone();
         quiet.local_modes.remove(LocalModes::ECHO);
-        tcsetattr(&terminal, OptionalActions::Now, &quiet).ok()?;
+        tcsetattr(&terminal, OptionalActions::Flush, &quiet).ok()?;
     }
+    (&terminal).write_all(question.as_bytes()).ok()?;
     let mut line = String::new();
     let read = BufReader::new(&terminal).read_line(&mut line);
-    if let Some(as_it_was) = &shown_again {
+    if let Some(as_it_was) = &as_it_was {
         let _ = tcsetattr(&terminal, OptionalActions::Now, as_it_was);
         let _ = (&terminal).write_all(b"\n");
     }

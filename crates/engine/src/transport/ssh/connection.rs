@@ -137,12 +137,17 @@ pub(crate) fn connection(host: &SshHost) -> Outcome<Arc<Connection>> {
     if let Some(connection) = living {
         return Ok(connection);
     }
-    let connection = Arc::new(Plan::of(host)?.connect(host, ask::person().as_ref())?);
+    Ok(keep(Plan::of(host)?.connect(host, ask::person().as_ref())?))
+}
+
+/// Keeps a connection for the next use.
+pub(super) fn keep(connection: Connection) -> Arc<Connection> {
+    let connection = Arc::new(connection);
     kept(|all| all.push(Kept { connection: connection.clone(), used: Instant::now() }));
     CARETAKER.call_once(|| {
         std::thread::spawn(take_care);
     });
-    Ok(connection)
+    connection
 }
 
 /// A stream to an agent on the address's host.

@@ -8,7 +8,7 @@ use dsg_core::failure::{Code, Failure, Outcome};
 use super::ask;
 use super::builtin;
 use super::choice::Transport;
-use super::connection::{Connection, Plan};
+use super::connection::{Connection, Plan, keep};
 use super::login;
 use crate::transport::Stream;
 
@@ -27,14 +27,12 @@ const FILE_SYSTEM: &str = "d=$(dirname \"$1\"); while [ ! -d \"$d\" ]; do d=$(di
     then echo dsg-writable; else echo dsg-refused; fi; df -Pk \"$d\" | tail -n 1; \
     stat -f -c %T \"$d\" 2>/dev/null";
 
-/// Tries each step until one fails; `each` hears of it at once.
-pub fn examine(address: &SshAddress, each: &mut dyn FnMut(&Step)) -> Vec<Step> {
+/// Tries each step until one fails. The login serves what is done next in this process.
+pub fn examine(address: &SshAddress) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut note = |name, found: Outcome<String>| {
-        let step = Step { name, found };
-        let went_well = step.found.is_ok();
-        each(&step);
-        steps.push(step);
+        let went_well = found.is_ok();
+        steps.push(Step { name, found });
         went_well
     };
     let host = &address.host;
@@ -80,7 +78,7 @@ pub fn examine(address: &SshAddress, each: &mut dyn FnMut(&Step)) -> Vec<Step> {
         }
     }
     let connection = match plan.connect(host, person.as_ref()) {
-        Ok(connection) => connection,
+        Ok(connection) => keep(connection),
         Err(failure) => {
             note("login", Err(failure));
             return steps;
