@@ -5,25 +5,46 @@
 //! Needs `Xvfb`, `dbus-daemon` and `WebKitWebDriver`.
 
 use std::error::Error;
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
+use std::ops::Deref;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{fs, io};
 
+use fantoccini::elements::Element;
+use fantoccini::error::{CmdError, ErrorStatus};
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use serde_json::json;
 use tempfile::TempDir;
 
 /// What a step of a scenario gives.
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
-const PATIENCE: Duration = Duration::from_secs(40);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+/// So long a process that was asked to end is waited for.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// Between two looks at something that is waited for.
+const BREATH: Duration = Duration::from_millis(20);
+
+/// A bus that starts nothing by itself: a desktop's portals are slow, may hang for want of a desktop,
+/// and differ from one machine to the next.
+const BUS: &str = "<busconfig>
+  <type>session</type>
+  <listen>unix:path=SOCKET</listen>
+  <policy context=\"default\">
+    <allow send_destination=\"*\" eavesdrop=\"true\"/>
+    <allow eavesdrop=\"true\"/>
+    <allow own=\"*\"/>
+  </policy>
+</busconfig>
+";
 
 /// Pictures that docs/window.md shows.
 const DOCUMENTED: [&str; 7] =
@@ -36,7 +57,7 @@ pub(crate) enum Theme {
     Dark,
 }
 
-/// How the application is to be started.
+/// On what the application is to be started.
 pub(crate) struct Setup {
     pub(crate) theme: Theme,
     pub(crate) size: (u32, u32),
@@ -49,13 +70,18 @@ impl Default for Setup {
 }
 
 /// A child that ends, with all that it started, when this is dropped.
-struct Group(Child);
+pub(crate) struct Group(Child);
 
 impl Group {
-    fn start(command: &mut Command) -> Outcome<Self> {
+    pub(crate) fn start(command: &mut Command) -> Outcome<Self> {
         let name = command.get_program().to_string_lossy().into_owned();
         let child = command.process_group(0).stdin(Stdio::null()).spawn();
         Ok(Self(child.map_err(|error| format!("cannot start {name}: {error}"))?))
+    }
+
+    /// The process's number.
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
     }
 
     /// The first line that the child writes.
@@ -76,31 +102,44 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         if let Some(group) = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw) {
+            // Asked first, so that a screen takes its socket along.
+            let _ = kill_process_group(group, Signal::TERM);
+            let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+            let asked = Instant::now();
+            while matches!(waitid(WaitId::Pid(group), ended), Ok(None))
+                && asked.elapsed() < FAREWELL
+            {
+                std::thread::sleep(BREATH);
+            }
             let _ = kill_process_group(group, Signal::KILL);
         }
         drop(self.0.wait());
     }
 }
 
-/// The application, running, and the way to its window.
-pub(crate) struct Session {
-    client: Client,
+/// A screen, a message bus and a home folder of their own. The application may be started on it
+/// more than once, and finds again what it left.
+pub(crate) struct Stage {
     // Ended in this order; the folder last, or a dying application would make its own anew.
-    _driver: Group,
     _bus: Group,
     _screen: Group,
     dir: TempDir,
+    display: String,
+    address: String,
+    setup: Setup,
 }
 
-impl Session {
-    /// Starts the application with empty data and waits until its window is there.
-    pub(crate) async fn start(setup: &Setup) -> Outcome<Self> {
+impl Stage {
+    /// Makes one, empty.
+    pub(crate) fn set(setup: Setup) -> Outcome<Self> {
         let dir = tempfile::Builder::new().prefix("dsg-").tempdir()?;
         let (width, height) = setup.size;
         let mut screen = Group::start(
             Command::new("Xvfb")
                 .args(["-displayfd", "1", "-nolisten", "tcp", "-screen", "0"])
                 .arg(format!("{width}x{height}x24"))
+                .arg("-fbdir")
+                .arg(dir.path())
                 .stdout(Stdio::piped())
                 .stderr(Stdio::null()),
         )?;
@@ -108,46 +147,36 @@ impl Session {
         let runtime = dir.path().join("runtime");
         fs::create_dir(&runtime)?;
         fs::set_permissions(&runtime, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+        let bus = dir.path().join("bus.conf");
+        fs::write(&bus, BUS.replace("SOCKET", &runtime.join("bus").display().to_string()))?;
         let mut bus = Group::start(
             Command::new("dbus-daemon")
-                .args(["--session", "--nofork", "--nopidfile", "--print-address=1"])
-                .arg(format!("--address=unix:path={}", runtime.join("bus").display()))
+                .args(["--nofork", "--nopidfile", "--print-address=1", "--config-file"])
+                .arg(&bus)
                 .stdout(Stdio::piped())
                 .stderr(Stdio::null()),
         )?;
         let address = bus.first_line()?;
-        let log = fs::File::create(dir.path().join("driver.log"))?;
-        let port = free_port()?;
-        let driver = Group::start(
-            Command::new("WebKitWebDriver")
-                .arg(format!("--port={port}"))
-                .env("TAURI_WEBVIEW_AUTOMATION", "true")
-                .env("DISPLAY", display)
-                .env("DBUS_SESSION_BUS_ADDRESS", address)
-                .env("XDG_RUNTIME_DIR", &runtime)
-                .env("HOME", dir.path())
-                .env_remove("XDG_CONFIG_HOME")
-                .env_remove("DSG_CONFIG_HOME")
-                .env("DSG_APP_DIR", dir.path().join("app"))
-                .env(
-                    "GTK_THEME",
-                    if setup.theme == Theme::Dark { "Adwaita:dark" } else { "Adwaita" },
-                )
-                .env_remove("WAYLAND_DISPLAY")
-                .stdout(Stdio::from(log.try_clone()?))
-                .stderr(Stdio::from(log)),
-        )?;
-        let client = match connect(port).await {
-            Ok(client) => client,
-            Err(error) => return Err(format!("{error}\n{}", read_log(dir.path())).into()),
-        };
-        client.set_window_rect(0, 0, width, height).await?;
-        Ok(Self { client, _driver: driver, _bus: bus, _screen: screen, dir })
+        Ok(Self { _bus: bus, _screen: screen, dir, display, address, setup })
     }
 
-    /// The window, for whatever the harness has no word for.
-    pub(crate) fn window(&self) -> &Client {
-        &self.client
+    /// A program that runs on it.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let dark = self.setup.theme == Theme::Dark;
+        let mut command = Command::new(program);
+        command
+            .env("DISPLAY", &self.display)
+            .env("DBUS_SESSION_BUS_ADDRESS", &self.address)
+            .env("XDG_RUNTIME_DIR", self.dir.path().join("runtime"))
+            .env("HOME", self.dir.path())
+            .env_remove("XDG_CONFIG_HOME")
+            .env_remove("DSG_CONFIG_HOME")
+            .env("DSG_APP_DIR", self.app_dir())
+            .env("GTK_THEME", if dark { "Adwaita:dark" } else { "Adwaita" })
+            // There is no bus for screen readers.
+            .env("NO_AT_BRIDGE", "1")
+            .env_remove("WAYLAND_DISPLAY");
+        command
     }
 
     /// Where the application keeps its own data.
@@ -155,18 +184,36 @@ impl Session {
         self.dir.path().join("app")
     }
 
-    /// Waits until a button of this name can be seen.
-    pub(crate) async fn button(&self, name: &str) -> Outcome<fantoccini::elements::Element> {
-        let path = format!("//button[contains(normalize-space(.), {name:?})]");
-        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::XPath(&path)).await;
-        found.map_err(|error| format!("no button {name:?}: {error}").into())
+    /// The screen's pixels, as a file (XWD) that is always true.
+    pub(crate) fn pixels(&self) -> PathBuf {
+        self.dir.path().join("Xvfb_screen0")
     }
 
-    /// Waits until this text can be seen.
-    pub(crate) async fn text(&self, text: &str) -> Outcome {
-        let path = format!("//*[contains(normalize-space(text()), {text:?})]");
-        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::XPath(&path)).await;
-        found.map(drop).map_err(|error| format!("no text {text:?}: {error}").into())
+    /// The application's processes that run on it: its own, and those of its web view.
+    pub(crate) fn processes(&self) -> Vec<u32> {
+        let mine = format!("DSG_APP_DIR={}", self.app_dir().display()).into_bytes();
+        let runs_here = |pid: &u32| {
+            let proc = PathBuf::from(format!("/proc/{pid}"));
+            let driver =
+                fs::read(proc.join("comm")).is_ok_and(|c| c.starts_with(b"WebKitWebDriver"));
+            let env = fs::read(proc.join("environ")).unwrap_or_default();
+            !driver && env.split(|byte| *byte == 0).any(|one| one == mine)
+        };
+        let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let pids = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        pids.filter(runs_here).collect()
+    }
+
+    /// Waits until none of them is left.
+    pub(crate) fn emptied(&self) -> Outcome {
+        let begun = Instant::now();
+        while !self.processes().is_empty() {
+            if begun.elapsed() > PATIENCE {
+                return Err("the application does not end".into());
+            }
+            std::thread::sleep(BREATH);
+        }
+        Ok(())
     }
 
     /// A place beside the application's own data, for projects and repositories.
@@ -187,15 +234,77 @@ impl Session {
         fs::create_dir_all(file.parent().ok_or("no parent")?)?;
         Ok(fs::write(file, format!("user_id: {author}\n"))?)
     }
+}
+
+/// The application, running, and the way to its window.
+pub(crate) struct Session {
+    client: Client,
+    // Ended before the stage.
+    _driver: Group,
+    stage: Stage,
+}
+
+impl Deref for Session {
+    type Target = Stage;
+
+    fn deref(&self) -> &Stage {
+        &self.stage
+    }
+}
+
+impl Session {
+    /// Starts the application with empty data and waits until its window is there.
+    pub(crate) async fn start(setup: Setup) -> Outcome<Self> {
+        Self::on(Stage::set(setup)?, &[]).await
+    }
+
+    /// Starts the application on a stage; `env`: what it shall find in its environment besides.
+    pub(crate) async fn on(stage: Stage, env: &[(&str, &str)]) -> Outcome<Self> {
+        let log = fs::File::create(stage.dir.path().join("driver.log"))?;
+        let port = free_port()?;
+        let driver = Group::start(
+            stage
+                .command("WebKitWebDriver")
+                .arg(format!("--port={port}"))
+                .env("TAURI_WEBVIEW_AUTOMATION", "true")
+                .envs(env.iter().copied())
+                .stdout(Stdio::from(log.try_clone()?))
+                .stderr(Stdio::from(log)),
+        )?;
+        let client = match connect(port).await {
+            Ok(client) => client,
+            Err(error) => return Err(format!("{error}\n{}", read_log(stage.dir.path())).into()),
+        };
+        let (width, height) = stage.setup.size;
+        client.set_window_rect(0, 0, width, height).await?;
+        Ok(Self { client, _driver: driver, stage })
+    }
+
+    /// The window, for whatever the harness has no word for.
+    pub(crate) fn window(&self) -> &Client {
+        &self.client
+    }
+
+    /// Waits until a button of this name can be seen.
+    pub(crate) async fn button(&self, name: &str) -> Outcome<Element> {
+        let path = format!("//button[contains(normalize-space(.), {name:?})]");
+        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::XPath(&path)).await;
+        found.map_err(|error| format!("no button {name:?}: {error}").into())
+    }
+
+    /// Waits until this text can be seen.
+    pub(crate) async fn text(&self, text: &str) -> Outcome {
+        let path = format!("//*[contains(normalize-space(text()), {text:?})]");
+        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::XPath(&path)).await;
+        found.map(drop).map_err(|error| format!("no text {text:?}: {error}").into())
+    }
 
     /// Clicks the button of this name as soon as it can be clicked.
     pub(crate) async fn click(&self, name: &str) -> Outcome {
         let path = format!(
             "//button[not(@disabled)][contains(normalize-space(.), {name:?}) or @aria-label={name:?}]"
         );
-        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::XPath(&path)).await;
-        let button = found.map_err(|error| format!("no button {name:?} to click: {error}"))?;
-        Ok(button.click().await?)
+        self.choose(&path).await
     }
 
     /// Goes to a tab of the project.
@@ -216,22 +325,42 @@ impl Session {
 
     /// Types into the field that narrows a list.
     pub(crate) async fn find(&self, text: &str) -> Outcome {
-        let field = Locator::Css(".filter input");
-        let field = self.client.wait().at_most(PATIENCE).for_element(field).await?;
-        Ok(field.send_keys(text).await?)
+        self.with(Locator::Css(".filter input"), async |field| field.send_keys(text).await).await
     }
 
     async fn choose(&self, path: &str) -> Outcome {
-        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::XPath(path)).await;
-        let element = found.map_err(|error| format!("nothing at {path}: {error}"))?;
-        Ok(element.click().await?)
+        self.with(Locator::XPath(path), async |element| element.click().await).await
     }
 
     /// Types into the field of this id what shall stand there.
     pub(crate) async fn fill(&self, id: &str, text: &str) -> Outcome {
-        let field = self.client.wait().at_most(PATIENCE).for_element(Locator::Id(id)).await?;
-        field.clear().await?;
-        Ok(field.send_keys(text).await?)
+        self.with(Locator::Id(id), async |field| {
+            field.clear().await?;
+            field.send_keys(text).await
+        })
+        .await
+    }
+
+    /// Does something with an element as soon as it is there and can take it: what the window draws
+    /// anew, or covers for a moment, is found again.
+    pub(crate) async fn with(
+        &self,
+        place: Locator<'_>,
+        deed: impl AsyncFn(Element) -> Result<(), CmdError>,
+    ) -> Outcome {
+        let begun = Instant::now();
+        loop {
+            let tried = match self.client.find(place).await {
+                Ok(element) => deed(element).await,
+                Err(error) => Err(error),
+            };
+            match tried {
+                Err(error) if passes(&error) && begun.elapsed() < PATIENCE => {
+                    tokio::time::sleep(BREATH).await;
+                }
+                done => return done.map_err(|error| format!("{place:?}: {error}").into()),
+            }
+        }
     }
 
     /// Sends keys to whatever has the focus.
@@ -251,12 +380,12 @@ impl Session {
     /// Waits until nothing shows this text any more.
     pub(crate) async fn gone(&self, text: &str) -> Outcome {
         let path = format!("//*[contains(normalize-space(text()), {text:?})]");
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         while self.client.find(Locator::XPath(&path)).await.is_ok() {
             if begun.elapsed() > PATIENCE {
                 return Err(format!("{text:?} is still shown").into());
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(BREATH).await;
         }
         Ok(())
     }
@@ -290,8 +419,32 @@ impl Session {
 
     /// Ends the application as the driver does it; dropping the session ends it anyway.
     pub(crate) async fn close(self) -> Outcome {
-        Ok(self.client.clone().close().await?)
+        self.leave().await.map(drop)
     }
+
+    /// As [`Session::close`], and gives the stage for another start.
+    pub(crate) async fn leave(self) -> Outcome<Stage> {
+        self.client.clone().close().await?;
+        self.ended()
+    }
+
+    /// The stage of an application that ends by itself.
+    pub(crate) fn ended(self) -> Outcome<Stage> {
+        self.stage.emptied()?;
+        Ok(self.stage)
+    }
+}
+
+/// Whether it says only that an element is not there, or not to be had, now.
+fn passes(error: &CmdError) -> bool {
+    let CmdError::Standard(said) = error else { return false };
+    matches!(
+        said.error,
+        ErrorStatus::NoSuchElement
+            | ErrorStatus::StaleElementReference
+            | ErrorStatus::ElementNotInteractable
+            | ErrorStatus::ElementClickIntercepted
+    )
 }
 
 /// A port for a driver, below those that the system gives to outgoing connections: one of these

@@ -16,7 +16,7 @@ async fn sample(session: &Session) -> Outcome {
 }
 
 async fn newcomer(theme: Theme) -> Outcome {
-    let session = Session::start(&Setup { theme, ..Setup::default() }).await?;
+    let session = Session::start(Setup { theme, ..Setup::default() }).await?;
     let shade = if theme == Theme::Dark { "dark" } else { "light" };
     let picture = async |what: &str| session.picture(&format!("{what}-{shade}")).await;
     session.work_as("newcomer@example.org")?;
@@ -104,7 +104,7 @@ async fn a_newcomer_finds_the_way_on_a_dark_desktop() -> Outcome {
 
 #[tokio::test]
 async fn the_sample_goes_again_without_a_trace() -> Outcome {
-    let session = Session::start(&Setup::default()).await?;
+    let session = Session::start(Setup::default()).await?;
     sample(&session).await?;
     fs::write(session.at("sample/Coast survey/mine.txt"), "my own notes\n")?;
     session.click("More about Coast survey").await?;
@@ -118,5 +118,20 @@ async fn the_sample_goes_again_without_a_trace() -> Outcome {
     session.text("Keep your data under version").await?;
     session.gone("Remove the sample?").await?;
     assert!(!session.at("sample").exists());
+    session.close().await
+}
+
+#[tokio::test]
+async fn from_the_first_start_to_the_first_synced_change_it_takes_three_clicks() -> Outcome {
+    let session = Session::start(Setup::default()).await?;
+    session.text("Keep your data under version").await?;
+    let count = "window.clicks = 0;
+        addEventListener('click', (event) => { window.clicks += event.isTrusted ? 1 : 0; }, true);";
+    session.script(count).await?;
+    session.click("Try it with sample data").await?;
+    session.click("Make the sample").await?;
+    session.click("Sync everything else").await?;
+    session.text("Published s9").await?;
+    assert_eq!(session.script("return window.clicks").await?, 3);
     session.close().await
 }

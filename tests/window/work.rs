@@ -8,7 +8,7 @@ use fantoccini::key::Key;
 use crate::harness::{Outcome, Session, Setup, Theme};
 
 /// A folder with some data, as an analyst has it.
-fn data(session: &Session) -> Outcome {
+pub(crate) fn data(session: &Session) -> Outcome {
     session.write("coast/input/stations/harbour.csv", table(400, 0))?;
     session.write("coast/input/stations/buoy-north.csv", table(250, 1))?;
     session.write("coast/input/calibration/offsets.csv", "station;offset\nharbour;0.12\n")?;
@@ -22,7 +22,7 @@ fn table(rows: u32, seed: u32) -> String {
 }
 
 /// Makes a repository of it by mouse.
-async fn create(session: &Session) -> Outcome {
+pub(crate) async fn create(session: &Session) -> Outcome {
     data(session)?;
     session.work_as("ana@example.org")?;
     session.click("Create a repository…").await?;
@@ -63,7 +63,7 @@ fn name(theme: Theme, picture: &str) -> String {
 
 /// From the first start to a conflict that is decided and synced.
 async fn story(theme: Theme) -> Outcome {
-    let session = Session::start(&Setup { theme, ..Setup::default() }).await?;
+    let session = Session::start(Setup { theme, ..Setup::default() }).await?;
     let picture = async |what: &str| session.picture(&name(theme, what)).await;
     session.text("Keep your data under version").await?;
     picture("first-start").await?;
@@ -145,7 +145,7 @@ async fn the_same_on_a_dark_desktop() -> Outcome {
 
 #[tokio::test]
 async fn a_sync_by_keyboard_alone() -> Outcome {
-    let session = Session::start(&Setup::default()).await?;
+    let session = Session::start(Setup::default()).await?;
     create(&session).await?;
     session.write("coast/input/more.csv", "1;2\n")?;
     session.button("Sync 1 file").await?;
@@ -176,7 +176,7 @@ async fn a_sync_by_keyboard_alone() -> Outcome {
 
 #[tokio::test]
 async fn a_repository_that_went_away_is_said_with_what_to_do() -> Outcome {
-    let session = Session::start(&Setup::default()).await?;
+    let session = Session::start(Setup::default()).await?;
     create(&session).await?;
     session.write("coast/input/more.csv", "1;2\n")?;
     session.button("Sync 1 file").await?;
@@ -209,7 +209,7 @@ async fn a_running_sync_is_cancelled_and_nothing_has_changed() -> Outcome {
 }
 
 async fn cancel(theme: Theme) -> Outcome {
-    let session = Session::start(&Setup { theme, ..Setup::default() }).await?;
+    let session = Session::start(Setup { theme, ..Setup::default() }).await?;
     create(&session).await?;
     for n in 0..500_u32 {
         let content = n.to_le_bytes().repeat(250_000);
