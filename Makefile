@@ -86,12 +86,14 @@ screenshots: setup-test $(UI_PACKAGES) ## Draw the pictures of docs/ anew: every
 	npm --prefix ui run screenshots
 	cd docs/pictures && mogrify -format webp +dither -colors 96 -define webp:lossless=true *.png && rm *.png
 
-.PHONY: bench bench-large
+.PHONY: bench bench-large bench-window
 bench: setup-bench ## Measure, against other programs on this machine
 	cargo build --release $(CARGO_FLAGS) --bin dsg
 	cargo bench $(CARGO_FLAGS) --bench compare
 bench-large: export BENCH_LARGE := 1
 bench-large: bench ## The same, and 1,000,000 files (20 GiB for a while)
+bench-window: setup-test $(UI_DIST) ## Measure the window, on a screen of its own
+	cargo bench $(CARGO_FLAGS) --bench window
 
 .PHONY: clean
 clean: ## Remove everything that was built

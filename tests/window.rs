@@ -2,10 +2,13 @@
 //! its own.
 #![cfg(target_os = "linux")]
 
+#[allow(dead_code, reason = "benches/window needs more of it")]
 #[path = "window/harness.rs"]
 mod harness;
 #[path = "window/sample.rs"]
 mod sample;
+#[path = "window/trouble.rs"]
+mod trouble;
 #[path = "window/work.rs"]
 mod work;
 
@@ -14,7 +17,7 @@ use harness::{Outcome, Session, Setup, Theme};
 
 #[tokio::test]
 async fn first_start_offers_the_ways_to_begin() -> Outcome {
-    let session = Session::start(&Setup::default()).await?;
+    let session = Session::start(Setup::default()).await?;
     session.text("Keep your data under version").await?;
     for way in ["Open a folder…", "Create a repository…", "Get a copy…", "Try it with sample data"]
     {
@@ -38,7 +41,7 @@ async fn first_start_offers_the_ways_to_begin() -> Outcome {
 
 #[tokio::test]
 async fn the_window_follows_a_dark_desktop() -> Outcome {
-    let session = Session::start(&Setup { theme: Theme::Dark, size: (900, 600) }).await?;
+    let session = Session::start(Setup { theme: Theme::Dark, size: (900, 600) }).await?;
     session.button("Open a folder…").await?;
     let dark = session.script("return matchMedia('(prefers-color-scheme: dark)').matches").await?;
     assert_eq!(dark, true);
@@ -50,7 +53,7 @@ async fn the_window_follows_a_dark_desktop() -> Outcome {
 
 #[tokio::test]
 async fn the_web_side_may_call_nothing_but_the_contract() -> Outcome {
-    let session = Session::start(&Setup::default()).await?;
+    let session = Session::start(Setup::default()).await?;
     session.button("Open a folder…").await?;
     let script = "const done = arguments[0];
         window.__TAURI_INTERNALS__
