@@ -3,6 +3,11 @@
 
 use std::process::ExitCode;
 
+/// Gives memory back to the system when a look at many files is over; the system's own allocator
+/// keeps much of it.
+#[global_allocator]
+static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match dsg_desktop::run() {
         Ok(()) => ExitCode::SUCCESS,

@@ -13,9 +13,12 @@ use dsg_core::safety::Allow;
 use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
 use dsg_core::state::{Local, State};
 
-/// What is pending in a project.
+use crate::index::Problem;
+
+/// What is pending in a project. `C` gathers the changes: a list of them, or whatever its reader
+/// makes of each, so that a million of them need not stand in memory twice.
 #[derive(Debug)]
-pub struct Status {
+pub struct Status<C = Vec<StatusChange>> {
     /// The project's root.
     pub project: PathBuf,
     /// Where its repository is.
@@ -33,7 +36,7 @@ pub struct Status {
     /// The shared configuration was changed, here or in the repository: a sync merges it.
     pub config_pending: bool,
     /// What is not in sync, sorted by path.
-    pub changes: Vec<StatusChange>,
+    pub changes: C,
     /// How many of which.
     pub counts: Counts,
 }
@@ -107,6 +110,24 @@ pub struct StatusChange {
 }
 
 impl StatusChange {
+    /// What cannot be planned at all.
+    pub(crate) fn of_problem(problem: Problem) -> Self {
+        Self {
+            path: problem.path,
+            old_path: None,
+            state: State::L,
+            action: "blocked",
+            size: None,
+            sizes: Sizes::default(),
+            mtime: None,
+            decidable: false,
+            untracked: false,
+            reason: Some(problem.sentence),
+            resolution: None,
+            legal_name: problem.offer,
+        }
+    }
+
     /// What a plan's item shows.
     pub fn of(item: &Item) -> Self {
         let old_path = match &item.action {
@@ -180,20 +201,25 @@ impl Counts {
     pub fn of(changes: &[StatusChange]) -> Self {
         let mut counts = Self::default();
         for change in changes {
-            let field = match change.action {
-                "upload" => &mut counts.upload,
-                "download" => &mut counts.download,
-                "delete_local" => &mut counts.delete_local,
-                "delete_remote" => &mut counts.delete_remote,
-                "move_remote" | "move_local" => &mut counts.moved,
-                "cache" => &mut counts.cache,
-                "conflict" => &mut counts.conflict,
-                "blocked" => &mut counts.blocked,
-                _ => continue,
-            };
-            *field += 1;
+            counts.add(change.action);
         }
         counts
+    }
+
+    /// Counts one change, by its action's name.
+    pub(crate) fn add(&mut self, action: &str) {
+        let field = match action {
+            "upload" => &mut self.upload,
+            "download" => &mut self.download,
+            "delete_local" => &mut self.delete_local,
+            "delete_remote" => &mut self.delete_remote,
+            "move_remote" | "move_local" => &mut self.moved,
+            "cache" => &mut self.cache,
+            "conflict" => &mut self.conflict,
+            "blocked" => &mut self.blocked,
+            _ => return,
+        };
+        *field += 1;
     }
 }
 

@@ -23,6 +23,7 @@ use super::gauge::{Gauge, Told};
 use super::keeper::Word;
 use super::past::{self, Past};
 use super::registry::{Entry, Registry};
+use super::rows::Rows;
 use super::sample;
 use super::view::{Begun, View, has_maker};
 use super::words;
@@ -192,8 +193,8 @@ impl Session {
             (self.events)(Event::ProjectsChanged);
         }
         let found = self.with_engine(&monitor, |project| match look {
-            Look::Everything { .. } => project.status(false, &monitor),
-            Look::Paths(paths) => project.status_after(paths, &monitor),
+            Look::Everything { .. } => project.status_into(false, &monitor),
+            Look::Paths(paths) => project.status_after_into(paths, &monitor),
         });
         self.view().look = None;
         match found {
@@ -203,7 +204,7 @@ impl Session {
     }
 
     /// Takes over what a look found.
-    pub(super) fn show(&self, found: Result<Status, ApiError>) {
+    pub(super) fn show(&self, found: Result<Status<Rows>, ApiError>) {
         let mut changed = false;
         match found {
             Ok(status) => {
@@ -214,7 +215,7 @@ impl Session {
                 };
                 let chain = self.chain(&status, unreachable.is_none());
                 let mut view = self.view();
-                changed |= view.take(&status, unreachable, chain);
+                changed |= view.take(status, unreachable, chain);
                 let (name, address) = (view.name.clone(), view.address.clone());
                 let fresh = std::mem::take(&mut view.fresh);
                 drop(view);
@@ -250,7 +251,7 @@ impl Session {
     }
 
     /// The chain value of the head, if it is not known yet.
-    fn chain(&self, status: &Status, reachable: bool) -> Option<Hash> {
+    fn chain(&self, status: &Status<Rows>, reachable: bool) -> Option<Hash> {
         let view = self.view();
         let known = view.chain.is_some() && view.head == status.head;
         drop(view);
@@ -422,7 +423,7 @@ impl Session {
         let silent = Monitor::silent();
         let status = self.with_engine(&silent, |project| {
             let decided = project.resolve(&paths, decision, &silent)?;
-            project.status_after(&decided, &silent)
+            project.status_after_into(&decided, &silent)
         })?;
         self.show(Ok(status));
         Ok(())

@@ -124,7 +124,7 @@ impl View {
     /// Takes over a status; whether anything is different. `chain`: the head's, if it was asked.
     pub(super) fn take(
         &mut self,
-        status: &Status,
+        status: Status<Rows>,
         unreachable: Option<ApiError>,
         chain: Option<Hash>,
     ) -> bool {
@@ -134,13 +134,16 @@ impl View {
         if chain.is_some() || self.head != status.head {
             self.chain = chain;
         }
-        let rows = Rows::of(&status.changes, self.ignored.as_deref().unwrap_or_default());
-        let unsettled = status.unsettled.as_ref().map(|why| {
+        let rows = match self.ignored.as_deref() {
+            Some(ignored) => status.changes.with_ignored(ignored),
+            None => status.changes,
+        };
+        let unsettled = status.unsettled.map(|why| {
             ApiError::new(
                 Code::Unsettled.as_str(),
                 "A sync is published, but this folder could not be brought to it yet.",
             )
-            .with_hint(why.clone())
+            .with_hint(why)
         });
         let same_rows = *self.rows == rows;
         let same = self.known

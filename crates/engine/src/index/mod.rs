@@ -162,6 +162,12 @@ impl Index {
         Ok(index)
     }
 
+    /// Gives back the memory in which pages are kept at hand; the next question reads them again.
+    pub(crate) fn rest(&self) {
+        // Only a saving: whether it came to something matters to nobody.
+        let _ = self.connection.execute_batch("PRAGMA shrink_memory");
+    }
+
     fn connect(path: &Path) -> Outcome<Self> {
         let found = dsg_fs::stat::Stat::of(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -1,21 +1,24 @@
 //! What is pending.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter::Peekable;
 use std::time::Duration;
 
 use dsg_core::failure::{Code, Outcome};
 use dsg_core::monitor::{Monitor, Phase};
-use dsg_core::state::State;
+use dsg_core::plan::Item;
 
 use super::Project;
 use super::head::Configs;
 use crate::endpoint;
 use crate::index::Problem;
-use crate::report::{Counts, Reach, Sizes, Status, StatusChange};
+use crate::report::{Counts, Reach, Status, StatusChange};
 use crate::scan::{Scope, scan};
 
 /// How long a status waits for another use case to end.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// After so many changes were read, what the index keeps at hand of them is not worth its memory.
+const MANY: usize = 50_000;
 
 impl Project {
     /// Looks at the folder and, unless `offline`, asks the repository; gives what is pending.
@@ -24,6 +27,18 @@ impl Project {
     /// # Errors
     /// The folder or the state cannot be read; the repository is another one or lost history.
     pub fn status(&mut self, offline: bool, monitor: &Monitor) -> Outcome<Status> {
+        self.status_into(offline, monitor)
+    }
+
+    /// As [`Project::status`], with the changes in what is made of them: they come one by one, in the
+    /// order of their paths.
+    ///
+    /// # Errors
+    /// As [`Project::status`].
+    pub fn status_into<C>(&mut self, offline: bool, monitor: &Monitor) -> Outcome<Status<C>>
+    where
+        C: Default + Extend<StatusChange>,
+    {
         self.status_of(offline, Scope::All, monitor)
     }
 
@@ -32,10 +47,28 @@ impl Project {
     /// # Errors
     /// As [`Project::status`].
     pub fn status_after(&mut self, touched: &[String], monitor: &Monitor) -> Outcome<Status> {
+        self.status_after_into(touched, monitor)
+    }
+
+    /// As [`Project::status_after`], with the changes in what is made of them.
+    ///
+    /// # Errors
+    /// As [`Project::status`].
+    pub fn status_after_into<C>(
+        &mut self,
+        touched: &[String],
+        monitor: &Monitor,
+    ) -> Outcome<Status<C>>
+    where
+        C: Default + Extend<StatusChange>,
+    {
         self.status_of(true, Scope::Paths(touched), monitor)
     }
 
-    fn status_of(&mut self, offline: bool, scope: Scope, monitor: &Monitor) -> Outcome<Status> {
+    fn status_of<C>(&mut self, offline: bool, scope: Scope, monitor: &Monitor) -> Outcome<Status<C>>
+    where
+        C: Default + Extend<StatusChange>,
+    {
         let ready = match self.ready_within("status", PATIENCE, monitor) {
             Ok(ready) => ready,
             // A long sync must not blind anybody: what was known before it is shown.
@@ -72,37 +105,28 @@ impl Project {
     }
 
     /// The status as the index knows it.
-    fn as_known(
+    fn as_known<C>(
         &self,
         configs: &Configs,
         reach: Reach,
         unsettled: Option<String>,
-    ) -> Outcome<Status> {
+    ) -> Outcome<Status<C>>
+    where
+        C: Default + Extend<StatusChange>,
+    {
         let head = self.known_head()?;
         let plan = self.plan(&configs.merged, None, BTreeMap::new())?;
-        let mut changes: Vec<StatusChange> = plan.items.iter().map(StatusChange::of).collect();
-        let mut problems: BTreeMap<String, Problem> =
-            self.index.problems()?.into_iter().map(|p| (p.path.clone(), p)).collect();
-        for change in &mut changes {
-            if let Some(problem) = problems.remove(&change.path) {
-                change.legal_name = problem.offer;
-            }
+        let mut counts = Counts::default();
+        let mut changes = C::default();
+        let all = Merged {
+            items: plan.items.into_iter().peekable(),
+            problems: self.index.problems()?.into_iter().peekable(),
+        };
+        let many = all.items.len() > MANY;
+        changes.extend(all.inspect(|change| counts.add(change.action)));
+        if many {
+            self.index.rest();
         }
-        changes.extend(problems.into_values().map(|problem| StatusChange {
-            path: problem.path,
-            old_path: None,
-            state: State::L,
-            action: "blocked",
-            size: None,
-            sizes: Sizes::default(),
-            mtime: None,
-            decidable: false,
-            untracked: false,
-            reason: Some(problem.sentence),
-            resolution: None,
-            legal_name: problem.offer,
-        }));
-        changes.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(Status {
             project: self.root.clone(),
             address: self.address.clone(),
@@ -113,8 +137,37 @@ impl Project {
             unsettled,
             config_pending: configs.remote_differs
                 || configs.seen.as_ref() != Some(&configs.merged),
-            counts: Counts::of(&changes),
+            counts,
             changes,
         })
+    }
+}
+
+/// What is planned and what cannot be, in the order of their paths; where both tell of a path, the
+/// plan does, and the problem only offers a name.
+struct Merged {
+    items: Peekable<std::vec::IntoIter<Item>>,
+    problems: Peekable<std::vec::IntoIter<Problem>>,
+}
+
+impl Iterator for Merged {
+    type Item = StatusChange;
+
+    fn next(&mut self) -> Option<StatusChange> {
+        let item = self.items.peek().map(|item| item.at.path.as_str());
+        let first = |problem: &Problem| item.is_none_or(|item| problem.path.as_str() < item);
+        if let Some(problem) = self.problems.next_if(first) {
+            return Some(StatusChange::of_problem(problem));
+        }
+        let mut change = StatusChange::of(&self.items.next()?);
+        if let Some(problem) = self.problems.next_if(|problem| problem.path == change.path) {
+            change.legal_name = problem.offer;
+        }
+        Some(change)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let (items, problems) = (self.items.len(), self.problems.len());
+        (items.max(problems), items.checked_add(problems))
     }
 }

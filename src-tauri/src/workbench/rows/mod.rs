@@ -1,12 +1,14 @@
-//! What is pending, packed: 1,000,000 rows stay in some 90 MB, sorted by path.
+//! What is pending, packed: 1,000,000 rows stay in some 50 MB, sorted by path.
 //!
 //! | file | owns |
 //! |---|---|
 //! | `mod` | the packed rows, their totals, what a sync of the ticked ones would do |
+//! | `paths` | their paths |
 //! | `shown` | which rows a view shows, in which order; the tree |
 //! | `ticks` | what the next sync takes |
 //! | `words` | a row as the window gets it |
 
+mod paths;
 mod shown;
 #[cfg(test)]
 mod tests;
@@ -21,6 +23,7 @@ use dsg_core::plan::Resolution as Decision;
 use dsg_core::state::State;
 use dsg_engine::report::StatusChange;
 
+use paths::{Paths, Reader};
 pub(super) use shown::{Folders, Line, Shown};
 pub(super) use ticks::Ticks;
 pub(super) use words::explanation;
@@ -43,9 +46,10 @@ pub(super) struct IgnoredPath {
 /// All rows of one revision, by path.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Rows {
-    /// All paths, one after the other.
-    text: String,
+    paths: Paths,
     packed: Vec<Packed>,
+    /// Sizes that are too large for a row.
+    large: Vec<u64>,
     /// What few rows have.
     extras: HashMap<u32, Extra>,
 }
@@ -53,8 +57,6 @@ pub(super) struct Rows {
 /// One row.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Packed {
-    at: u32,
-    length: u16,
     group: Group,
     state: State,
     action: Deed,
@@ -64,13 +66,40 @@ struct Packed {
     /// Whose size counts.
     newer: Side,
     /// Local, cached, remote.
-    sizes: [u64; 3],
+    sizes: [Size; 3],
     /// Nanoseconds since 1970.
     mtime: i64,
 }
 
-/// A size or a time that is not there.
-const NONE: u64 = u64::MAX;
+/// Bytes of a version: themselves, or where they stand among the large ones.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Size(u32);
+
+impl Size {
+    const NONE: Self = Self(u32::MAX);
+    const LARGE: u32 = 1 << 31;
+
+    fn new(bytes: Option<u64>, large: &mut Vec<u64>) -> Self {
+        let Some(bytes) = bytes else { return Self::NONE };
+        match u32::try_from(bytes) {
+            Ok(small) if small < Self::LARGE => Self(small),
+            _ => {
+                large.push(bytes);
+                u32::try_from(large.len() - 1).map_or(Self::NONE, |at| Self(Self::LARGE | at))
+            }
+        }
+    }
+
+    fn bytes(self, large: &[u64]) -> Option<u64> {
+        match self {
+            Self::NONE => None,
+            Self(small) if small < Self::LARGE => Some(small.into()),
+            Self(at) => large.get((at & !Self::LARGE) as usize).copied(),
+        }
+    }
+}
+
+/// A time that is not there.
 const NEVER: i64 = i64::MIN;
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -116,69 +145,49 @@ deeds!(
 );
 
 impl Rows {
-    /// What the engine found, and what the rules leave alone.
-    pub(super) fn of(changes: &[StatusChange], ignored: &[IgnoredPath]) -> Self {
-        let bytes = changes.iter().map(|c| c.path.len()).sum::<usize>()
-            + ignored.iter().map(|i| i.path.len()).sum::<usize>();
-        let mut rows = Self {
-            text: String::with_capacity(bytes),
-            packed: Vec::with_capacity(changes.len() + ignored.len()),
-            extras: HashMap::new(),
-        };
-        let mut ignored = ignored.iter().peekable();
-        for change in changes {
-            while let Some(left) = ignored.next_if(|i| i.path < change.path) {
-                rows.push_ignored(left);
-            }
-            rows.push(change);
-        }
-        ignored.for_each(|left| rows.push_ignored(left));
-        rows
-    }
-
     /// The same changes, with what the rules leave alone now.
     pub(super) fn with_ignored(&self, ignored: &[IgnoredPath]) -> Self {
         let mut rows = Self::default();
         let mut ignored = ignored.iter().peekable();
+        let mut paths = self.paths.reader();
         for row in (0..self.len()).filter(|row| self.packed[*row].group != Group::Ignored) {
-            while let Some(left) = ignored.next_if(|i| i.path.as_str() < self.path(row)) {
+            let path = paths.path(row);
+            while let Some(left) = ignored.next_if(|i| i.path.as_str() < path) {
                 rows.push_ignored(left);
             }
-            let extra = self.extra(row);
-            let old_path = extra.and_then(|e| e.old_path.as_deref());
-            let reason = extra.and_then(|e| e.reason.as_deref());
-            rows.add(self.path(row), self.packed[row], old_path, reason);
+            let sizes = self.packed[row].sizes.map(|size| size.bytes(&self.large));
+            rows.add(path, self.packed[row], sizes, self.extra(row).cloned());
         }
         ignored.for_each(|left| rows.push_ignored(left));
         rows
     }
 
-    fn push(&mut self, change: &StatusChange) {
-        let offer = change.legal_name.as_ref().map(|name| format!("A name that can be: {name}"));
-        let reason: Vec<String> = [change.reason.clone(), offer].into_iter().flatten().collect();
-        let reason = Some(reason.join(" ")).filter(|r| !r.is_empty());
+    fn push(&mut self, change: StatusChange) {
+        let group = group(&change);
+        let offer = change.legal_name.map(|name| format!("A name that can be: {name}"));
+        let reason: Vec<String> = [change.reason, offer].into_iter().flatten().collect();
+        let reason = Some(reason.join(" ")).filter(|r| !r.is_empty()).map(Into::into);
+        let old_path = change.old_path.map(Into::into);
         let sizes = [change.sizes.local, change.sizes.cached, change.sizes.remote];
         let action = Deed::of(change.action);
         let packed = Packed {
-            at: 0,
-            length: 0,
-            group: group(change),
+            group,
             state: change.state,
             action,
             resolution: change.resolution,
             decidable: change.decidable,
             untracked: change.untracked,
             newer: newer(action, change.resolution, &sizes),
-            sizes: sizes.map(|size| size.unwrap_or(NONE)),
+            sizes: [Size::NONE; 3],
             mtime: change.mtime.map_or(NEVER, |Mtime(at)| at),
         };
-        self.add(&change.path, packed, change.old_path.as_deref(), reason.as_deref());
+        let has_extra = old_path.is_some() || reason.is_some();
+        let extra = has_extra.then_some(Extra { old_path, reason });
+        self.add(&change.path, packed, sizes, extra);
     }
 
     fn push_ignored(&mut self, ignored: &IgnoredPath) {
         let packed = Packed {
-            at: 0,
-            length: 0,
             group: Group::Ignored,
             state: State::L,
             action: Deed::None,
@@ -186,26 +195,23 @@ impl Rows {
             decidable: false,
             untracked: false,
             newer: Side::Local,
-            sizes: [ignored.bytes, NONE, NONE],
+            sizes: [Size::NONE; 3],
             mtime: NEVER,
         };
-        self.add(&ignored.path, packed, None, Some(&ignored.reason));
+        let reason = Some(ignored.reason.as_str().into());
+        let extra = Some(Extra { old_path: None, reason });
+        self.add(&ignored.path, packed, [Some(ignored.bytes), None, None], extra);
     }
 
-    fn add(&mut self, path: &str, packed: Packed, old_path: Option<&str>, reason: Option<&str>) {
-        // Longer than 4 GiB of names, or one name of 64 KiB, no state holds.
-        let (Ok(at), Ok(length)) = (u32::try_from(self.text.len()), u16::try_from(path.len()))
-        else {
+    fn add(&mut self, path: &str, packed: Packed, sizes: [Option<u64>; 3], extra: Option<Extra>) {
+        if !self.paths.push(path) {
             return;
-        };
-        if old_path.is_some() || reason.is_some() {
-            let number = u32::try_from(self.packed.len()).unwrap_or(u32::MAX);
-            let extra =
-                Extra { old_path: old_path.map(Into::into), reason: reason.map(Into::into) };
+        }
+        if let (Some(extra), Ok(number)) = (extra, u32::try_from(self.packed.len())) {
             self.extras.insert(number, extra);
         }
-        self.text.push_str(path);
-        self.packed.push(Packed { at, length, ..packed });
+        let sizes = sizes.map(|bytes| Size::new(bytes, &mut self.large));
+        self.packed.push(Packed { sizes, ..packed });
     }
 
     /// How many rows there are.
@@ -213,19 +219,22 @@ impl Rows {
         self.packed.len()
     }
 
-    fn path(&self, row: usize) -> &str {
-        let Packed { at, length, .. } = self.packed[row];
-        &self.text[at as usize..at as usize + usize::from(length)]
+    /// The path of one row; many are read by a reader of [`Paths`].
+    fn path(&self, row: usize) -> String {
+        self.paths.reader().path(row).to_owned()
     }
 
     fn extra(&self, row: usize) -> Option<&Extra> {
         self.extras.get(&u32::try_from(row).ok()?)
     }
 
+    fn bytes(&self, packed: &Packed, side: Side) -> Option<u64> {
+        packed.sizes.get(side as usize)?.bytes(&self.large)
+    }
+
     fn size(&self, row: usize) -> Option<u64> {
         let packed = &self.packed[row];
-        let size = *packed.sizes.get(packed.newer as usize)?;
-        (size != NONE).then_some(size)
+        self.bytes(packed, packed.newer)
     }
 
     /// Where a path stands.
@@ -237,9 +246,10 @@ impl Rows {
     /// How many rows come before a path.
     fn before(&self, path: &str) -> usize {
         let (mut low, mut high) = (0, self.len());
+        let mut paths = self.paths.reader();
         while low < high {
             let middle = low.midpoint(high);
-            if self.path(middle) < path { low = middle + 1 } else { high = middle }
+            if paths.path(middle) < path { low = middle + 1 } else { high = middle }
         }
         low
     }
@@ -270,10 +280,13 @@ impl Rows {
     /// Paths of undecided conflicts that contain a text.
     pub(super) fn undecided_matching(&self, filter: &str) -> Vec<String> {
         let filter = shown::Filter::new(filter);
-        let fits = |row: &usize| {
-            is_undecided(&self.packed[*row]) && filter.fits(self.path(*row), self.old_path(*row))
+        let mut paths = self.paths.reader();
+        let undecided = (0..self.len()).filter(|row| is_undecided(&self.packed[*row]));
+        let fitting = |row: usize| {
+            let path = paths.path(row);
+            filter.fits(path, self.old_path(row)).then(|| path.to_owned())
         };
-        (0..self.len()).filter(fits).map(|row| self.path(row).to_owned()).collect()
+        undecided.filter_map(fitting).collect()
     }
 
     fn old_path(&self, row: usize) -> Option<&str> {
@@ -283,10 +296,10 @@ impl Rows {
     /// The folders in which a sync may set a copy aside: what is new there is not in any list.
     pub(super) fn folders_of_decided(&self) -> Vec<String> {
         let decided = (0..self.len()).filter(|row| self.packed[*row].resolution.is_some());
+        let mut paths = self.paths.reader();
         let folder = |row: usize| {
-            self.path(row)
-                .rsplit_once('/')
-                .map_or_else(String::new, |(folder, _)| folder.to_owned())
+            let folder = paths.path(row).rsplit_once('/');
+            folder.map_or_else(String::new, |(folder, _)| folder.to_owned())
         };
         decided.map(folder).collect()
     }
@@ -316,7 +329,7 @@ impl Rows {
             if ticks.has(row) {
                 total.count += 1;
                 publishes |= self::publishes(packed);
-                total.bytes += travelling(packed);
+                total.bytes += self.travelling(packed);
             }
         }
         total.snapshot = publishes.then(|| next.to_owned());
@@ -330,8 +343,9 @@ impl Rows {
             return Ok(Vec::new());
         }
         let mut only = Vec::new();
+        let mut paths = self.paths.reader();
         for row in (0..self.len()).filter(tickable).filter(|row| ticks.has(*row)) {
-            only.push(self.path(row).to_owned());
+            only.push(paths.path(row).to_owned());
             // A move is one row and two paths.
             only.extend(self.old_path(row).map(str::to_owned));
         }
@@ -350,6 +364,29 @@ impl Rows {
         };
         (0..u32::try_from(self.len()).unwrap_or(u32::MAX)).filter(taken).collect()
     }
+
+    /// Bytes that go or come for it.
+    fn travelling(&self, packed: &Packed) -> u64 {
+        let size = |side: Side| self.bytes(packed, side).unwrap_or(0);
+        match (packed.action, packed.resolution) {
+            (Deed::Upload, _) => size(Side::Local),
+            // Mine goes under another name, theirs comes.
+            (Deed::Download, Some(Decision::Both)) => size(Side::Local) + size(Side::Remote),
+            (Deed::Download, Some(Decision::Cached)) => size(Side::Cached),
+            (Deed::Download, _) => size(Side::Remote),
+            _ => 0,
+        }
+    }
+}
+
+impl Extend<StatusChange> for Rows {
+    /// Adds what the engine found, in the order of the paths.
+    fn extend<I: IntoIterator<Item = StatusChange>>(&mut self, changes: I) {
+        let changes = changes.into_iter();
+        self.packed.reserve(changes.size_hint().0);
+        self.paths.reserve(changes.size_hint().0);
+        changes.for_each(|change| self.push(change));
+    }
 }
 
 /// What became of each row that a sync took, those that were left out first: `why` says why.
@@ -359,8 +396,9 @@ pub(super) fn results(
     now: &Rows,
     why: &dyn Fn(&str) -> Option<String>,
 ) -> Vec<(u32, Option<Box<str>>)> {
-    let left = |row: u32| {
-        let path = before.path(row as usize);
+    let mut paths = before.paths.reader();
+    let mut left = |row: u32| {
+        let path = paths.path(row as usize);
         let still = now.find(path)?;
         let reason = why(path).unwrap_or_else(|| match now.packed[still].group {
             Group::Conflicts => "It is in conflict now: decide how it ends.".to_owned(),
@@ -416,22 +454,6 @@ fn tickable(packed: &Packed) -> bool {
         Group::Conflicts => packed.resolution.is_some(),
         Group::Outgoing | Group::Incoming => true,
         Group::Blocked | Group::Ignored => false,
-    }
-}
-
-/// Bytes that go or come for it.
-fn travelling(packed: &Packed) -> u64 {
-    let size = |side: Side| match packed.sizes[side as usize] {
-        NONE => 0,
-        size => size,
-    };
-    match (packed.action, packed.resolution) {
-        (Deed::Upload, _) => size(Side::Local),
-        // Mine goes under another name, theirs comes.
-        (Deed::Download, Some(Decision::Both)) => size(Side::Local) + size(Side::Remote),
-        (Deed::Download, Some(Decision::Cached)) => size(Side::Cached),
-        (Deed::Download, _) => size(Side::Remote),
-        _ => 0,
     }
 }
 

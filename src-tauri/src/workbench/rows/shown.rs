@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::{Group, Packed, Rows, is_undecided};
+use super::{Group, Packed, Reader, Rows, is_undecided};
 use crate::api::{ChangesView, Layout, SortKey};
 
 /// Which folders of the tree are open: all or none, and those that are the other way.
@@ -94,8 +94,9 @@ impl Shown {
         view.groups.iter().for_each(|group| wanted[*group as usize] = true);
         let mut bits = vec![0_u64; rows.len().div_ceil(64)];
         let mut matching = Vec::new();
+        let mut paths = rows.paths.reader();
         for (row, packed) in rows.packed.iter().enumerate() {
-            if wanted[packed.group as usize] && filter.fits(rows.path(row), rows.old_path(row)) {
+            if wanted[packed.group as usize] && filter.fits(paths.path(row), rows.old_path(row)) {
                 bits[row / 64] |= 1 << (row % 64);
                 matching.extend(u32::try_from(row));
             }
@@ -107,7 +108,8 @@ impl Shown {
             Layout::Tree => {
                 let all = 0..shown.matching.len();
                 let mut lines = Vec::new();
-                shown.tree(rows, view, folders, all, 0, 0, &mut lines);
+                let paths = &mut rows.paths.reader();
+                shown.tree(rows, paths, view, folders, all, 0, 0, &mut lines);
                 shown.lines = lines;
             }
         }
@@ -148,15 +150,17 @@ impl Shown {
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         let lines = (first..first.saturating_add(count)).map_while(|number| self.line(number));
         let path = |line| match line {
-            Line::Change { row, .. } => rows.path(row as usize).to_owned(),
-            Line::Folder { first, length, .. } => self.prefix(rows, first, length).to_owned(),
+            Line::Change { row, .. } => rows.path(row as usize),
+            Line::Folder { first, length, .. } => self.prefix(rows, first, length),
         };
         lines.map(path).collect()
     }
 
     /// The first bytes of the path of a matching row: a folder that it lies in.
-    pub(super) fn prefix<'r>(&self, rows: &'r Rows, first: u32, length: u16) -> &'r str {
-        &rows.path(self.matching[first as usize] as usize)[..usize::from(length)]
+    pub(super) fn prefix(&self, rows: &Rows, first: u32, length: u16) -> String {
+        let mut path = rows.path(self.matching[first as usize] as usize);
+        path.truncate(usize::from(length));
+        path
     }
 
     /// The line of a row.
@@ -188,6 +192,7 @@ impl Shown {
     fn tree(
         &self,
         rows: &Rows,
+        paths: &mut Reader<'_>,
         view: &ChangesView,
         folders: &Folders,
         range: Range<usize>,
@@ -199,14 +204,13 @@ impl Shown {
         let mut inner: Vec<Branch> = Vec::new();
         let mut at = range.start;
         while at < range.end {
-            let path = rows.path(self.matching[at] as usize);
-            match path[from..].find('/') {
+            match paths.path(self.matching[at] as usize)[from..].find('/') {
                 None => {
                     files.push(self.matching[at]);
                     at += 1;
                 }
                 Some(slash) => {
-                    let branch = self.branch(rows, at..range.end, from, from + slash);
+                    let branch = self.branch(paths, at..range.end, from, from + slash);
                     at = branch.rows.end;
                     inner.push(branch);
                 }
@@ -214,8 +218,8 @@ impl Shown {
         }
         self.sort_folders(&mut inner, rows, view);
         for Branch { rows: within, name, length } in inner {
-            let path = &rows.path(self.matching[within.start] as usize)[..length];
-            let open = folders.is_open(path);
+            let path = paths.path(self.matching[within.start] as usize);
+            let open = folders.is_open(&path[..length]);
             let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
             let short = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
             lines.push(Line::Folder {
@@ -227,7 +231,7 @@ impl Shown {
                 open,
             });
             if open {
-                self.tree(rows, view, folders, within, length + 1, depth + 1, lines);
+                self.tree(rows, paths, view, folders, within, length + 1, depth + 1, lines);
             }
         }
         sort(&mut files, rows, view);
@@ -236,13 +240,19 @@ impl Shown {
 
     /// The folder that begins at the first row of a range, joined with the only folder in it, and so
     /// on.
-    fn branch(&self, rows: &Rows, range: Range<usize>, name: usize, length: usize) -> Branch {
+    fn branch(
+        &self,
+        paths: &mut Reader<'_>,
+        range: Range<usize>,
+        name: usize,
+        length: usize,
+    ) -> Branch {
         let mut length = length;
-        let first = rows.path(self.matching[range.start] as usize);
-        let mut end = self.end_of(rows, range.clone(), &first[..=length]);
+        let first = paths.path(self.matching[range.start] as usize).to_owned();
+        let mut end = self.end_of(paths, range.clone(), &first[..=length]);
         while let Some(slash) = first[length + 1..].find('/') {
             let deeper = length + 1 + slash;
-            let inner = self.end_of(rows, range.start..end, &first[..=deeper]);
+            let inner = self.end_of(paths, range.start..end, &first[..=deeper]);
             if inner != end {
                 break;
             }
@@ -251,10 +261,21 @@ impl Shown {
         Branch { rows: range.start..end, name, length }
     }
 
-    /// Where the matching rows that begin with a prefix end: they follow one another.
-    fn end_of(&self, rows: &Rows, range: Range<usize>, prefix: &str) -> usize {
-        let within = &self.matching[range.clone()];
-        range.start + within.partition_point(|row| rows.path(*row as usize).starts_with(prefix))
+    /// Where the matching rows that begin with a prefix end: they follow one another, and the first
+    /// does. Found by ever longer steps, since most folders are small.
+    fn end_of(&self, paths: &mut Reader<'_>, range: Range<usize>, prefix: &str) -> usize {
+        let mut begins = |row: usize| paths.path(self.matching[row] as usize).starts_with(prefix);
+        let (mut inside, mut step) = (range.start, 1);
+        while inside + step < range.end && begins(inside + step) {
+            inside += step;
+            step *= 2;
+        }
+        let mut outside = range.end.min(inside + step);
+        while inside + 1 < outside {
+            let middle = inside.midpoint(outside);
+            if begins(middle) { inside = middle } else { outside = middle }
+        }
+        outside
     }
 
     fn sort_folders(&self, folders: &mut [Branch], rows: &Rows, view: &ChangesView) {

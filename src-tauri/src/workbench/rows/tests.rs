@@ -23,6 +23,12 @@ fn change(path: &str, state: State, action: &'static str) -> StatusChange {
     }
 }
 
+fn rows_of(changes: &[StatusChange], ignored: &[IgnoredPath]) -> Rows {
+    let mut rows = Rows::default();
+    rows.extend(changes.iter().cloned());
+    rows.with_ignored(ignored)
+}
+
 fn some() -> Rows {
     let mut decided = change("b/decided", State::LcrAllNe, "download");
     decided.resolution = Some(Decision::Both);
@@ -39,7 +45,7 @@ fn some() -> Rows {
         blocked,
     ];
     let ignored = IgnoredPath { path: "d/x.tmp".into(), bytes: 3, reason: "A rule.".into() };
-    Rows::of(&changes, &[ignored])
+    rows_of(&changes, &[ignored])
 }
 
 fn view(filter: &str, groups: &[Group]) -> ChangesView {
@@ -85,7 +91,7 @@ fn ticked(rows: &Rows, selections: &[(SelectWhat, &ChangesView, bool)]) -> (Tick
 }
 
 fn ticks_taken(rows: &Rows, ticks: &Ticks) -> Vec<String> {
-    rows.taken(ticks).into_iter().map(|row| rows.path(row as usize).to_owned()).collect()
+    rows.taken(ticks).into_iter().map(|row| rows.path(row as usize)).collect()
 }
 
 fn paths(paths: &[&str]) -> SelectWhat {
@@ -120,7 +126,7 @@ fn a_tree_joins_lonely_folders_and_closes() {
     let names = ["a/b/c/1", "a/b/c/2", "a/b-x", "a/b/d", "e", "f/g/h"];
     let mut changes: Vec<_> = names.iter().map(|p| change(p, State::L, "upload")).collect();
     changes.sort_by(|a, b| a.path.cmp(&b.path));
-    let rows = Rows::of(&changes, &[]);
+    let rows = rows_of(&changes, &[]);
     let tree = ChangesView { layout: Layout::Tree, ..view("", &PENDING) };
     let mut folders = Folders::default();
     let open = [
@@ -179,11 +185,11 @@ fn the_engine_hears_both_paths_of_a_move_and_nothing_for_everything() -> Result<
 fn a_folder_that_is_left_out_stays_so_for_what_is_found_in_it_later() {
     let view = view("", &PENDING);
     let before =
-        Rows::of(&[change("a/1", State::L, "upload"), change("b/1", State::L, "upload")], &[]);
+        rows_of(&[change("a/1", State::L, "upload"), change("b/1", State::L, "upload")], &[]);
     let (mut ticks, taken) = ticked(&before, &[(paths(&["a"]), &view, false)]);
     assert_eq!(taken, ["b/1"]);
     let names = ["a/1", "a/2", "b/1", "b/2"];
-    let after = Rows::of(&names.map(|p| change(p, State::L, "upload")), &[]);
+    let after = rows_of(&names.map(|p| change(p, State::L, "upload")), &[]);
     ticks.apply(&after);
     assert_eq!(ticks_taken(&after, &ticks), ["b/1", "b/2"]);
     // A file in it that is wanted all the same, and the folder as a whole again.
@@ -196,7 +202,7 @@ fn a_folder_that_is_left_out_stays_so_for_what_is_found_in_it_later() {
 
 #[test]
 fn only_what_is_shown_is_ticked_or_not() {
-    let rows = Rows::of(&["a/1", "a/2", "b/1"].map(|p| change(p, State::L, "upload")), &[]);
+    let rows = rows_of(&["a/1", "a/2", "b/1"].map(|p| change(p, State::L, "upload")), &[]);
     let ones = view("1", &PENDING);
     let (ticks, taken) = ticked(&rows, &[(paths(&["a"]), &ones, false)]);
     assert_eq!(taken, ["a/2", "b/1"]);
@@ -219,7 +225,7 @@ fn what_was_said_of_a_path_is_forgotten_once_it_is_synced() {
     let before = some();
     let view = view("", &PENDING);
     let (mut ticks, _) = ticked(&before, &[(paths(&["d/in"]), &view, false)]);
-    let synced = Rows::of(&[], &[]);
+    let synced = rows_of(&[], &[]);
     ticks.prune(&before, &synced);
     ticks.apply(&before);
     assert!(ticks_taken(&before, &ticks).contains(&"d/in".to_owned()));
@@ -231,13 +237,13 @@ fn only_what_makes_sense_can_be_chosen() {
     let mut conflict = change("a", State::LrNe, "conflict");
     let mut untracked = change("b", State::CrNe, "blocked");
     (untracked.decidable, untracked.untracked) = (true, true);
-    let rows = Rows::of(&[conflict.clone(), untracked, change("c", State::L, "upload")], &[]);
+    let rows = rows_of(&[conflict.clone(), untracked, change("c", State::L, "upload")], &[]);
     let choices = |rows: &Rows, row| rows.change(row, 0, &Ticks::default()).choices;
     assert_eq!(choices(&rows, 0), [Local, Remote, Both]);
     assert_eq!(choices(&rows, 1), [Local, Remote]);
     assert_eq!(choices(&rows, 2), []);
     conflict.sizes.cached = Some(1);
-    assert_eq!(choices(&Rows::of(&[conflict], &[]), 0), [Local, Remote, Cached, Both]);
+    assert_eq!(choices(&rows_of(&[conflict], &[]), 0), [Local, Remote, Cached, Both]);
 }
 
 #[test]
@@ -247,7 +253,7 @@ fn what_is_no_longer_tracked_says_what_becomes_of_it() {
     let mut removed = change("b", State::CrEq, "delete_remote");
     (removed.decidable, removed.untracked, removed.resolution) =
         (true, true, Some(Decision::Local));
-    let rows = Rows::of(&[kept, removed], &[]);
+    let rows = rows_of(&[kept, removed], &[]);
     let row = |row| rows.change(row, 0, &Ticks::default());
     let said = [row(0), row(1)].map(|row| (row.group, row.untracked, explanation(&row, None)));
     assert!(said.iter().all(|(group, untracked, _)| *group == Group::Conflicts && *untracked));
@@ -273,7 +279,7 @@ fn a_filter_key_on_100_000_rows() {
         format!("input/survey {:03}/station {:02}/readings-{n:06}.csv", n / 500, n / 50 % 10)
     };
     let changes: Vec<_> = (0..100_000).map(|n| change(&path(n), State::L, "upload")).collect();
-    let rows = Rows::of(&changes, &[]);
+    let rows = rows_of(&changes, &[]);
     let folders = Folders::default();
     for layout in [Layout::List, Layout::Tree] {
         let view = ChangesView { layout, ..view("STATION 07/readings-0", &PENDING) };
@@ -282,4 +288,25 @@ fn a_filter_key_on_100_000_rows() {
         println!("{layout:?}: {:?}", begun.elapsed());
         assert_eq!(shown.matching().len(), 10_000);
     }
+}
+
+#[test]
+fn sizes_of_all_magnitudes_are_told_exactly() {
+    let sizes = [0, 1, (1 << 31) - 1, 1 << 31, u64::from(u32::MAX), 1 << 42, u64::MAX];
+    let changes: Vec<_> = (0..sizes.len())
+        .map(|n| {
+            let mut change = change(&format!("{n}"), State::LcrCEqR, "upload");
+            change.sizes =
+                Sizes { local: Some(sizes[n]), cached: Some(sizes[6 - n]), remote: None };
+            change
+        })
+        .collect();
+    let ignored = IgnoredPath { path: "a.iso".into(), bytes: 1 << 33, reason: "A rule.".into() };
+    let rows = rows_of(&changes, &[ignored]);
+    for (n, size) in sizes.iter().enumerate() {
+        let row = rows.change(n, 0, &Ticks::default());
+        assert_eq!((row.local_size, row.cached_size), (Some(*size), Some(sizes[6 - n])));
+        assert_eq!(row.remote_size, None);
+    }
+    assert_eq!(rows.size(sizes.len()), Some(1 << 33));
 }

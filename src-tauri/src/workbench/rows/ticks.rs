@@ -57,8 +57,9 @@ impl Ticks {
             SelectWhat::Everything => self.set_all(ticked),
             SelectWhat::Shown if is_whole(rows, shown, 0..rows.len()) => self.set_all(ticked),
             SelectWhat::Shown => {
+                let mut paths = rows.paths.reader();
                 for row in shown.matching() {
-                    self.set_path(rows.path(*row as usize), ticked);
+                    self.set_path(paths.path(*row as usize), ticked);
                 }
             }
             SelectWhat::Paths { paths } => {
@@ -90,8 +91,9 @@ impl Ticks {
         if rows.find(path).is_some_and(|row| shown.matches(row)) {
             self.set_path(path, ticked);
         }
+        let mut paths = rows.paths.reader();
         for row in below.filter(|row| shown.matches(*row)) {
-            self.set_path(rows.path(row), ticked);
+            self.set_path(paths.path(row), ticked);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use dsg_core::plan::Resolution as Decision;
 
-use super::{Deed, Line, NEVER, NONE, Packed, Rows, Shown, Side, Ticks, is_undecided, tickable};
+use super::{Deed, Line, NEVER, Packed, Rows, Shown, Side, Size, Ticks, is_undecided, tickable};
 #[allow(clippy::wildcard_imports, reason = "the contract names nearly all of it")]
 use crate::api::*;
 use crate::workbench::words;
@@ -20,8 +20,8 @@ impl Rows {
                 let rows = || within.iter().map(|row| *row as usize);
                 let (ticked, tickable) = ticks.of(self, rows());
                 ChangesRow::Folder(FolderRow {
-                    path: path.to_owned(),
                     name: path[usize::from(name)..].to_owned(),
+                    path,
                     depth: u64::from(depth),
                     open,
                     ticked,
@@ -43,20 +43,17 @@ impl Rows {
     pub(in super::super) fn change(&self, row: usize, depth: u64, ticks: &Ticks) -> ChangeRow {
         let packed = &self.packed[row];
         let extra = self.extra(row);
-        let size = |side: Side| {
-            let size = packed.sizes[side as usize];
-            (size != NONE).then_some(size)
-        };
+        let size = |side: Side| self.bytes(packed, side);
         let tickable = tickable(packed);
         ChangeRow {
-            path: self.path(row).to_owned(),
+            path: self.path(row),
             old_path: extra.and_then(|e| e.old_path.as_deref()).map(str::to_owned),
             depth,
             state: packed.state.as_str().to_owned(),
             action: packed.action.as_str().to_owned(),
             group: packed.group,
             size: self.size(row),
-            delta: delta(packed),
+            delta: self.delta(packed),
             local_size: size(Side::Local),
             cached_size: size(Side::Cached),
             remote_size: size(Side::Remote),
@@ -73,27 +70,23 @@ impl Rows {
             remote_snapshot: None,
         }
     }
-}
 
-/// Bytes that the side which gets something new grows by.
-fn delta(packed: &Packed) -> Option<i64> {
-    let (new, old) = match packed.action {
-        Deed::Upload | Deed::DeleteRemote => (Side::Local, Side::Remote),
-        Deed::Download | Deed::DeleteLocal => (Side::Remote, Side::Local),
-        _ => return None,
-    };
-    let size = |side: Side| {
-        let size = packed.sizes[side as usize];
-        (size != NONE).then_some(size)
-    };
-    let (new, old) = (size(new), size(old));
-    if new.is_none() && old.is_none()
-        || matches!(packed.action, Deed::Upload | Deed::Download) && old.is_none()
-    {
-        return None;
+    /// Bytes that the side which gets something new grows by.
+    fn delta(&self, packed: &Packed) -> Option<i64> {
+        let (new, old) = match packed.action {
+            Deed::Upload | Deed::DeleteRemote => (Side::Local, Side::Remote),
+            Deed::Download | Deed::DeleteLocal => (Side::Remote, Side::Local),
+            _ => return None,
+        };
+        let (new, old) = (self.bytes(packed, new), self.bytes(packed, old));
+        if new.is_none() && old.is_none()
+            || matches!(packed.action, Deed::Upload | Deed::Download) && old.is_none()
+        {
+            return None;
+        }
+        let number = |size: Option<u64>| i64::try_from(size.unwrap_or(0)).unwrap_or(i64::MAX);
+        Some(number(new) - number(old))
     }
-    let number = |size: Option<u64>| i64::try_from(size.unwrap_or(0)).unwrap_or(i64::MAX);
-    Some(number(new) - number(old))
 }
 
 /// A blocked path's state is not known, so only its reason speaks.
@@ -116,7 +109,7 @@ fn choices(packed: &Packed) -> Vec<Resolution> {
         return vec![Resolution::Local, Resolution::Remote];
     }
     let mut choices = vec![Resolution::Local, Resolution::Remote];
-    if packed.sizes[Side::Cached as usize] != NONE {
+    if packed.sizes[Side::Cached as usize] != Size::NONE {
         choices.push(Resolution::Cached);
     }
     choices.push(Resolution::Both);
