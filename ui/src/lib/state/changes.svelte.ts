@@ -24,7 +24,6 @@ import type { Change } from './topics';
 export const GROUPS: Group[] = ['conflicts', 'outgoing', 'incoming', 'blocked', 'ignored'];
 /** Ignored files are looked for only when they are asked for. */
 const AT_FIRST: Group[] = ['conflicts', 'outgoing', 'incoming', 'blocked'];
-const TYPING_MS = 60;
 
 /** The pending changes of one project: how they are looked at, and what is done with them. */
 export class Changes {
@@ -41,7 +40,9 @@ export class Changes {
   failed = $state.raw<ApiError | null>(null);
 
   readonly rows: Pages<ChangesRow, ChangesPage>;
-  #typing: ReturnType<typeof setTimeout> | undefined;
+  // A key asks at once; keys that come before its answer are asked about together, after it.
+  #narrowing = false;
+  #typed = false;
   #chosen: string | null = null;
 
   constructor(
@@ -96,8 +97,7 @@ export class Changes {
 
   setFilter(text: string): void {
     this.filter = text;
-    clearTimeout(this.#typing);
-    this.#typing = setTimeout(() => void this.#again(), TYPING_MS);
+    void this.#narrow();
   }
 
   toggleGroup(group: Group): void {
@@ -179,9 +179,19 @@ export class Changes {
     return this.#do('conflict_resolve', { id: this.id, ...decision });
   }
 
+  async #narrow(): Promise<void> {
+    this.#typed = true;
+    if (this.#narrowing) return;
+    this.#narrowing = true;
+    while (this.#typed) {
+      this.#typed = false;
+      await this.#again();
+    }
+    this.#narrowing = false;
+  }
+
   /** Another list: begins at its top. */
   #again(): Promise<void> {
-    clearTimeout(this.#typing);
     this.active = 0;
     this.#chosen = null;
     return this.reload();
