@@ -82,8 +82,11 @@ format: setup-build $(UI_PACKAGES) ## Format all sources
 	npm --prefix ui run format
 
 .PHONY: screenshots
-screenshots: setup-test $(UI_PACKAGES) ## Draw the pictures of docs/ anew: every screen, light and dark
+screenshots: setup-test $(UI_DIST) ## Draw the pictures of docs/ anew: every screen, light and dark
 	npm --prefix ui run screenshots
+	DSG_WRITE_PICTURES=1 scripts/screen.sh \
+		cargo test $(CARGO_FLAGS) --test window -- \
+		newcomer::a_newcomer_with_a_mouse work::a_repository_that_went_away
 	cd docs/pictures && mogrify -format webp +dither -colors 96 -define webp:lossless=true *.png && rm *.png
 
 .PHONY: bench bench-large bench-window

@@ -5,6 +5,8 @@
 #[allow(dead_code, reason = "benches/window needs more of it")]
 #[path = "window/harness.rs"]
 mod harness;
+#[path = "window/newcomer.rs"]
+mod newcomer;
 #[path = "window/sample.rs"]
 mod sample;
 #[path = "window/trouble.rs"]

@@ -46,9 +46,8 @@ const BUS: &str = "<busconfig>
 </busconfig>
 ";
 
-/// Pictures that docs/window.md shows.
-const DOCUMENTED: [&str; 7] =
-    ["first-start", "changes", "syncing", "synced", "conflict", "history", "offline"];
+/// How the names of pictures begin that docs/window.md shows.
+const DOCUMENTED: &str = "window-";
 
 /// The desktop's colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -214,6 +213,11 @@ impl Stage {
             std::thread::sleep(BREATH);
         }
         Ok(())
+    }
+
+    /// A place in the person's own folder.
+    pub(crate) fn home(&self, path: &str) -> PathBuf {
+        self.dir.path().join(path)
     }
 
     /// A place beside the application's own data, for projects and repositories.
@@ -406,10 +410,7 @@ impl Session {
         fs::create_dir_all(&pictures)?;
         let file = pictures.join(format!("{name}.png"));
         fs::write(&file, self.client.screenshot().await?)?;
-        let documented = DOCUMENTED.iter().any(|shown| {
-            name.strip_prefix(shown).is_some_and(|rest| matches!(rest, "-light" | "-dark"))
-        });
-        if documented && std::env::var_os("DSG_WRITE_PICTURES").is_some() {
+        if name.starts_with(DOCUMENTED) && std::env::var_os("DSG_WRITE_PICTURES").is_some() {
             let pictures = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures");
             fs::create_dir_all(&pictures)?;
             fs::copy(&file, pictures.join(format!("{name}.png")))?;

@@ -191,7 +191,7 @@ async fn a_repository_that_went_away_is_said_with_what_to_do() -> Outcome {
     session.text("Repository not reachable").await?;
     session.click("Close").await?;
     session.text("Nothing can be synced now").await?;
-    session.picture("offline-light").await?;
+    session.picture("window-offline").await?;
     fs::rename(session.at("away"), session.at("repository"))?;
     fs::rename(session.at(".away.dsg"), session.at(".repository.dsg"))?;
     session.gone("Repository not reachable").await?;

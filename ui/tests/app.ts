@@ -109,11 +109,11 @@ export function world(more: Partial<World> = {}): { platform: FakePlatform; chan
       pathVersion(36, { until: 's37', version: null }),
       pathVersion(35),
     ],
-    history_restore: () => ({
+    history_restore: ({ paths }) => ({
       added: 1,
-      replaced: 2,
+      replaced: paths.length === 1 ? 0 : 2,
       deleted: 0,
-      unchanged: 309,
+      unchanged: paths.length === 1 ? 0 : 309,
       bytes: 12_000,
       skipped: [],
       folder: '/home/ana/coast-survey',

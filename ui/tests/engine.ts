@@ -144,11 +144,18 @@ export class FakeChanges {
     const rest =
       row.group === 'conflicts'
         ? 'Nothing moves before you decide.'
-        : 'The next sync takes care of it.';
+        : row.untracked
+          ? 'Decide whether it is kept there or removed there; what is in your folder stays.'
+          : row.group === 'blocked'
+            ? 'It stays as it is on both sides until the reason is gone.'
+            : row.group === 'ignored'
+              ? 'It takes no part in any sync; change the rule to track it.'
+              : 'The next sync takes care of it.';
     return {
       row,
       explanation: [row.sentence, row.reason, rest].filter(Boolean).join(' '),
-      local: side(row.localSize, null),
+      local: row.group === 'ignored' ? null : side(row.localSize, null),
+      unseen: unseen(row),
       cached: side(row.cachedSize, 's41'),
       remote: side(row.remoteSize, row.remoteSnapshot ?? 's41'),
     };
@@ -218,6 +225,12 @@ export class FakeChanges {
 }
 
 export const change = (row: ChangeRow): ChangesRow => ({ kind: 'change', ...row });
+
+/** Why it is not known what is in the folder. */
+function unseen(row: ChangeRow): string | null {
+  if (row.untracked || row.group === 'ignored') return 'Not tracked';
+  return row.group === 'blocked' ? 'Not known now' : null;
+}
 
 /** `s42` → `s43` */
 function next(snapshot: string): string {

@@ -27,6 +27,8 @@ pub struct ChangeDetail {
     pub explanation: String,
     /// In the folder.
     pub local: Option<Version>,
+    /// Why that is not known, in a word or two; none if it is, or if nothing is there.
+    pub unseen: Option<String>,
     /// When both sides last agreed.
     pub cached: Option<Version>,
     /// In the repository.

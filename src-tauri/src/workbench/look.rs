@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use dsg_core::failure::Code;
 use dsg_core::path::RepoPath;
 use dsg_core::plan::PathState;
+use dsg_core::state::Local;
 use dsg_engine::endpoint::Glimpse;
 use dsg_engine::project::versions;
 
@@ -15,6 +16,17 @@ use super::rows::explanation;
 use super::session::Session;
 #[allow(clippy::wildcard_imports, reason = "the contract names nearly all of it")]
 use crate::api::*;
+
+const UNTRACKED: &str = "Not tracked";
+
+/// Why it is not known what the folder has there.
+fn unseen(group: Group, sides: Option<&PathState>) -> Option<&'static str> {
+    match sides.map(|sides| &sides.local) {
+        Some(Local::Unknown(_)) => Some("Not known now"),
+        Some(Local::Excluded) => Some(UNTRACKED),
+        _ => (group == Group::Ignored).then_some(UNTRACKED),
+    }
+}
 
 impl Session {
     /// All that is known of one change.
@@ -32,7 +44,15 @@ impl Session {
         // A name that cannot be tracked has no versions.
         let Ok(path) = RepoPath::parse(path) else {
             let explanation = explanation(&row, None);
-            return Ok(ChangeDetail { row, explanation, local: None, cached: None, remote: None });
+            let unseen = Some(UNTRACKED.to_owned());
+            return Ok(ChangeDetail {
+                row,
+                explanation,
+                local: None,
+                unseen,
+                cached: None,
+                remote: None,
+            });
         };
         let sides = self.sides(path.as_str())?;
         let found = self.repository().and_then(|e| Ok(versions(&*e, &path)?)).unwrap_or_default();
@@ -55,6 +75,7 @@ impl Session {
         Ok(ChangeDetail {
             explanation: explanation(&row, newest.as_ref()),
             local: side(|s| s.local.entry()).map(|entry| version(entry, None)),
+            unseen: unseen(row.group, sides.as_ref()).map(str::to_owned),
             cached: side(PathState::cached).map(|entry| version(entry, of_cache)),
             remote: side(|s| s.remote.as_ref()).map(|entry| version(entry, newest)),
             row,

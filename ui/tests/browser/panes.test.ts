@@ -48,7 +48,7 @@ describe.skipIf(!chromium)('borders between panes', () => {
     expect([await place(again, PROJECTS), await place(again, CHANGES)]).toEqual([230, first]);
     expect(problems).toEqual([]);
     await again.close();
-  });
+  }, 60_000);
 
   it('are moved by keys, and never over each other', async () => {
     const { page } = await stage.show('history', 'light', SIZE);
@@ -71,5 +71,5 @@ describe.skipIf(!chromium)('borders between panes', () => {
     await page.keyboard.press('Enter');
     expect([await place(page, one), await place(page, two)]).toEqual([left, right]);
     await page.close();
-  });
+  }, 60_000);
 });

@@ -189,6 +189,41 @@ fn a_sync_is_undone_after_a_restart_and_what_a_colleague_made_since_stays() -> O
 }
 
 #[test]
+fn what_is_no_longer_tracked_waits_for_a_decision_that_can_be_taken_back() -> Outcome {
+    let desk = Desk::new()?;
+    let id = desk.history()?;
+    let rule = IgnoreRule::Path { path: "input/a.csv".into() };
+    let ignored = desk.bench.changes_ignore(IgnorePath { id: id.clone(), rule }).map_err(said)?;
+    assert_eq!(ignored.decisions, 1);
+    let detail = desk.bench.change_detail(at(&id, "input/a.csv")).map_err(said)?;
+    assert_eq!((detail.local, detail.unseen.as_deref()), (None, Some("Not tracked")));
+    assert!(detail.row.untracked && detail.row.choices.len() == 2);
+
+    let decide = |resolution| ResolveConflicts {
+        id: id.clone(),
+        paths: vec!["input/a.csv".into()],
+        matching: None,
+        resolution,
+    };
+    let told = |page: &ChangesPage| -> Outcome<_> {
+        let row = first(page)?;
+        Ok((row.group, row.resolution, row.tickable))
+    };
+    desk.bench.conflict_resolve(decide(Some(Resolution::Remote))).map_err(said)?;
+    let kept = (Group::Conflicts, Some(Resolution::Remote), true);
+    assert_eq!(told(&desk.page(&id)?)?, kept);
+    desk.bench.conflict_resolve(decide(None)).map_err(said)?;
+    assert_eq!(told(&desk.page(&id)?)?, (Group::Blocked, None, false));
+
+    desk.bench.conflict_resolve(decide(Some(Resolution::Remote))).map_err(said)?;
+    let event = desk.sync(&id, |_| ())?;
+    assert_eq!(published(&event), Some("s4"), "the rule: {event:?}");
+    assert_eq!(desk.page(&id)?.total, 0);
+    assert!(desk.at("repository/input/a.csv").is_file() && desk.at("coast/input/a.csv").is_file());
+    Ok(())
+}
+
+#[test]
 fn what_was_replaced_is_in_the_trash_and_comes_back() -> Outcome {
     let desk = Desk::new()?;
     let id = desk.history()?;

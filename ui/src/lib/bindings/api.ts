@@ -42,6 +42,10 @@ explanation: string,
  */
 local: Version | null, 
 /**
+ * Why that is not known, in a word or two; none if it is, or if nothing is there.
+ */
+unseen: string | null, 
+/**
  * When both sides last agreed.
  */
 cached: Version | null, 

@@ -80,6 +80,7 @@ export const history = {
       `${id}: ${counted(changes, 'change')}, ${size}`,
     differences: 'Files that differ',
     compare: 'since',
+    until: 'until',
     before: 'the one before',
     folderNow: 'your folder now',
     same: 'No difference',

@@ -5,11 +5,19 @@ export const keys = {
     {
       name: 'Everywhere',
       keys: [
-        ['Ctrl+1  Ctrl+2  Ctrl+3', 'Changes, History, Settings'],
+        ['Ctrl+1 … Ctrl+3', 'Changes, History, Settings'],
         ['Ctrl+F', 'Filter; Escape clears it'],
         ['Ctrl+R', 'Look at everything again'],
         ['←  →', 'Move a border between panes that has the focus'],
         ['F1', 'This list'],
+      ],
+    },
+    {
+      name: 'On a conflict',
+      keys: [
+        ['>', 'Keep mine: it goes to the repository'],
+        ['<', 'Take theirs: it comes here'],
+        ['/', 'Undecided again'],
       ],
     },
     {
@@ -28,14 +36,6 @@ export const keys = {
       keys: [
         ['↑  ↓', 'Another snapshot'],
         ['Shift+↑  Shift+↓', 'Compare it with another one'],
-      ],
-    },
-    {
-      name: 'On a conflict',
-      keys: [
-        ['>', 'Keep mine: it goes to the repository'],
-        ['<', 'Take theirs: it comes here'],
-        ['/', 'Undecided again'],
       ],
     },
   ] as { name: string; keys: [string, string][] }[],
