@@ -17,9 +17,10 @@ const FIND: &str = r#"
         button: 'button:not([role])',
         textbox: 'textarea, input:not([type]), input[type=text], input[type=search]',
         heading: 'h1, h2',
+        img: 'img',
     };
     const words = (text) => (text ?? '').replace(/\s+/g, ' ').trim();
-    const called = (e) => words(e.getAttribute('aria-label') ?? e.labels?.[0]?.textContent ?? e.textContent);
+    const called = (e) => words(e.getAttribute('aria-label') ?? e.getAttribute('alt') ?? e.labels?.[0]?.textContent ?? e.textContent);
     const layers = [...document.querySelectorAll('[role=dialog], [role=menu], [role=listbox]')];
     const top = layers.at(-1) ?? document;
     const selector = [`[role="${role}"]`, plain[role]].filter(Boolean).join();
@@ -151,7 +152,10 @@ async fn by_mouse(theme: Theme) -> Outcome {
     session.text("Both are kept").await?;
     picture("decided").await?;
     person.click("radio", "Folders").await?;
+    person.see("treegrid", "Changed files").await?;
     person.click("row", "storm-surge.png").await?;
+    session.text("The next sync takes it to the repository.").await?;
+    person.see("img", "Image: Here").await?;
     picture("folders").await?;
     person.click("radio", "List").await?;
     person.click("button", "→ s9").await?;
