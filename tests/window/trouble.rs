@@ -241,7 +241,7 @@ async fn what_is_saved_while_a_sync_settles_is_a_conflict_and_not_lost() -> Outc
 #[tokio::test]
 async fn a_full_disk_stops_a_sync_before_anything_has_changed() -> Outcome {
     use dsg_testkit::disk::{Disk, Format};
-    let Some(disk) = Disk::new(Format::Ext4, 24) else { return Ok(()) };
+    let Some(disk) = Disk::new(Format::Ext4, 64) else { return Ok(()) };
     let session = Session::start(Setup::default()).await?;
     data(&session)?;
     session.click("Create a repository…").await?;
@@ -255,7 +255,7 @@ async fn a_full_disk_stops_a_sync_before_anything_has_changed() -> Outcome {
     for n in 0..3_u8 {
         session.write(
             &tile(n),
-            (0..8_000_000_u32).map(|at| (at % 251) as u8 ^ n).collect::<Vec<_>>(),
+            (0..18_000_000_u32).map(|at| (at % 251) as u8 ^ n).collect::<Vec<_>>(),
         )?;
     }
     session.click("Sync 3 files").await?;
@@ -269,6 +269,6 @@ async fn a_full_disk_stops_a_sync_before_anything_has_changed() -> Outcome {
     fs::remove_file(session.at(&tile(2)))?;
     session.click("Sync 1 file").await?;
     session.text("Published s2").await?;
-    assert_eq!(fs::read(address.join("input/tile-0.tif"))?.len(), 8_000_000);
+    assert_eq!(fs::read(address.join("input/tile-0.tif"))?.len(), 18_000_000);
     session.close().await
 }

@@ -23,6 +23,8 @@ impl CrashPoint {
                 rustix::process::getpid(),
                 rustix::process::Signal::STOP,
             );
+            // Another thread may have taken the signal: this one goes no further until it stops, too.
+            std::thread::sleep(std::time::Duration::from_millis(100));
         }
         if CRASH.is_here(self) {
             std::process::abort();
