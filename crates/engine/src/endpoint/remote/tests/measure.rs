@@ -1,4 +1,5 @@
-//! How long many small files take over a wire, and in process. Run by hand, in a release build:
+//! How long many small files take over a wire, and in process, and how much memory the agent needs.
+//! Run by hand, in a release build, with `DSG_FILES` files of 512 to `DSG_BYTES` bytes:
 //! `cargo test --release -p dsg-engine --lib remote::tests::measure -- --ignored --nocapture`.
 
 use std::time::Instant;
@@ -19,11 +20,13 @@ impl Supply for Disk {
 #[ignore = "a measurement"]
 fn many_small_files_up() {
     let mut dice = dsg_testkit::dice::Dice::announced("many small files");
-    let count = std::env::var("DSG_FILES").ok().and_then(|n| n.parse().ok()).unwrap_or(20_000);
+    let given = |name: &str| std::env::var(name).ok().and_then(|n| n.parse::<u64>().ok());
+    let count = given("DSG_FILES").unwrap_or(20_000);
+    let most = given("DSG_BYTES").unwrap_or(8192).max(16);
     let place = tempfile::tempdir().unwrap();
     let names: Vec<String> = (0..count).map(|n| format!("d{:03}/f{n:07}", n % 500)).collect();
     let files = names.iter().map(|name| {
-        let size = 512 + dice.below(7 * 1024 + 512);
+        let size = most.min(512) + dice.below(most.saturating_sub(512));
         let words = std::iter::repeat_with(|| dice.roll().to_le_bytes());
         (name.as_str(), words.flatten().take(usize::try_from(size).unwrap()).collect::<Vec<u8>>())
     });
@@ -36,10 +39,13 @@ fn many_small_files_up() {
     }
     let disk = Disk(place.path().join("p"), source.files.iter().map(|f| f.0.clone()).collect());
     dsg_testkit::agent::program();
-    for turn in ["in process", "wire", "in process", "wire", "in process", "wire"] {
+    for turn in ["wire", "in process"].repeat(3) {
         let host = Host::new();
+        let mut process = None;
         let endpoint: Box<dyn Endpoint> = if turn == "wire" {
-            Box::new(RemoteEndpoint::over(agent(), &host.text(), Opening::New).unwrap())
+            let (stream, agent) = start(Fuse::of(u64::MAX));
+            process = Some(agent);
+            Box::new(RemoteEndpoint::over(stream, &host.text(), Opening::New).unwrap())
         } else {
             let address = dsg_core::address::Address::Local(host.path());
             crate::endpoint::create(&address).unwrap()
@@ -52,5 +58,11 @@ fn many_small_files_up() {
         let staged = begun.elapsed();
         transaction.publish(&wanted, &silent).unwrap();
         println!("{turn}: staged {staged:.2?}, published {:.2?}", begun.elapsed());
+        if let Some(agent) = process {
+            let status = format!("/proc/{}/status", agent.0.lock().unwrap().id());
+            let status = std::fs::read_to_string(status).unwrap();
+            let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+            println!("the agent's memory: {peak}");
+        }
     }
 }
