@@ -4,7 +4,7 @@
 use std::io::Read;
 use std::sync::{Mutex, PoisonError};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, select};
 use dsg_core::failure::{Failure, Outcome};
 
 use crate::content::Pieces;
@@ -51,19 +51,41 @@ pub fn pump(cargo: &dyn Cargo, send: &mut dyn FnMut(Packed) -> Outcome<()>) -> O
     let workers = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 4);
     let next = Mutex::new(0);
     let (order, loads) = bounded(2 * workers);
+    // A load that was queued and is not taken keeps its worker waiting: its own queue lives as long as
+    // the worker does. So the end is told by itself.
+    let (going_on, over) = bounded::<()>(0);
     std::thread::scope(|scope| {
         for _ in 0..workers.min(cargo.count().div_ceil(FILES).max(1)) {
-            let (order, next) = (order.clone(), &next);
-            scope.spawn(move || work(cargo, next, &order));
+            let (order, next, over) = (order.clone(), &next, over.clone());
+            scope.spawn(move || work(cargo, next, &order, &over));
         }
         drop(order);
         // Dropped at the first failure, it lets the workers end.
         let loads: Receiver<Receiver<Outcome<Packed>>> = loads;
-        loads.into_iter().flatten().try_for_each(|frame| send(frame?))
+        let sent = loads.into_iter().flatten().try_for_each(|frame| send(frame?));
+        drop(going_on);
+        sent
     })
 }
 
-fn work(cargo: &dyn Cargo, next: &Mutex<usize>, order: &Sender<Receiver<Outcome<Packed>>>) {
+/// Hands a frame on, unless all is over.
+fn hand_on(
+    out: &Sender<Outcome<Packed>>,
+    over: &Receiver<()>,
+    frame: Outcome<Packed>,
+) -> Result<(), Option<Failure>> {
+    select! {
+        send(out, frame) -> sent => sent.map_err(|_| None),
+        recv(over) -> _ => Err(None),
+    }
+}
+
+fn work(
+    cargo: &dyn Cargo,
+    next: &Mutex<usize>,
+    order: &Sender<Receiver<Outcome<Packed>>>,
+    over: &Receiver<()>,
+) {
     loop {
         let (load, out) = {
             let mut next = next.lock().unwrap_or_else(PoisonError::into_inner);
@@ -80,9 +102,10 @@ fn work(cargo: &dyn Cargo, next: &Mutex<usize>, order: &Sender<Receiver<Outcome<
             }
             (first..*next, out)
         };
-        if let Err(stopped) = pack(cargo, load, &out) {
+        if let Err(stopped) = pack(cargo, load, &out, over) {
             // Without anybody who takes it, it does not matter.
-            let _ = out.send(stopped.map_or_else(|| Err(Failure::cancelled()), Err));
+            let last = stopped.map_or_else(|| Err(Failure::cancelled()), Err);
+            let _ = hand_on(&out, over, last);
             return;
         }
     }
@@ -93,11 +116,12 @@ fn pack(
     cargo: &dyn Cargo,
     load: std::ops::Range<usize>,
     out: &Sender<Outcome<Packed>>,
+    over: &Receiver<()>,
 ) -> Result<(), Option<Failure>> {
     let mut pieces = Pieces::new();
     let pass_on = |pieces: &mut Pieces| {
         let frame = pieces.take().map_err(|e| Some(e.into()))?;
-        out.send(Ok(frame)).map_err(|_| None)
+        hand_on(out, over, Ok(frame))
     };
     for place in load {
         let number = cargo.number(place);
