@@ -128,7 +128,7 @@ const DELETED: &str = "means-trial.csv";
 const TABLES: &str = "DSG sample/Coast survey/output/tables";
 
 async fn by_mouse(theme: Theme) -> Outcome {
-    let session = Session::start(&Setup { theme, ..Setup::default() }).await?;
+    let session = Session::start(Setup { theme, ..Setup::default() }).await?;
     session.work_as("newcomer@example.org")?;
     let person = Person(&session);
     let shade = if theme == Theme::Dark { "dark" } else { "light" };
@@ -229,7 +229,7 @@ async fn a_newcomer_with_a_mouse_on_a_dark_desktop() -> Outcome {
 
 #[tokio::test]
 async fn a_newcomer_with_a_keyboard() -> Outcome {
-    let session = Session::start(&Setup::default()).await?;
+    let session = Session::start(Setup::default()).await?;
     session.work_as("newcomer@example.org")?;
     let person = Person(&session);
     person.press("button", "Try it with sample data").await?;
