@@ -43,7 +43,7 @@ it('names days by the calendar, not by hours', () => {
 });
 
 it('writes durations', () => {
-  expect([duration(1.54), duration(27.4), duration(185)]).toEqual(['1.5 s', '27 s', '3 min 5 s']);
+  expect([0, 1.54, 27.4, 185].map(duration)).toEqual(['under 0.1 s', '1.5 s', '27 s', '3 min 5 s']);
 });
 
 it('shortens an address to its name', () => {

@@ -333,6 +333,16 @@ describe('a sync', () => {
     expect(platform.requests('sync_undo')).toEqual([{ id: 'p1', snapshot: 's43' }]);
   });
 
+  it('says of an undo that failed that the sync stands', async () => {
+    const platform = open([incoming('input/b.csv')]);
+    engine.more = { undo: undo('s40') };
+    platform.answers.sync_undo = () => {
+      throw apiError('usage', 'input/b.csv was changed since s40.');
+    };
+    await user.click(await button('Undo s40'));
+    await screen.findByText('That sync was not undone');
+  });
+
   it('offers to undo the last sync of this folder, whatever others did since', async () => {
     const platform = open([incoming('input/b.csv')]);
     engine.more = { undo: undo('s40') };

@@ -81,8 +81,9 @@ export function day(time: string, now = new Date()): string {
   return (then.getFullYear() === now.getFullYear() ? weekday : weekdayYear).format(then);
 }
 
-/** `12.4 s`, `3 min 5 s`. */
+/** `12.4 s`, `3 min 5 s`, `under 0.1 s`. */
 export function duration(seconds: number): string {
+  if (seconds < 0.1) return 'under 0.1 s';
   if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
   const whole = Math.round(seconds);
   return `${Math.floor(whole / 60)} min ${whole % 60} s`;

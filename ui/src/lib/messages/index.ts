@@ -278,6 +278,7 @@ export const m = {
     close: 'Close',
     cancelled: 'Cancelled: nothing has changed on any side',
     failed: 'The sync did not happen',
+    undoFailed: 'That sync was not undone',
     showResults: 'Show file by file…',
     results: 'What the last sync did',
     resultsText: (n: number) => `${counted(n, 'file')}; what was left out comes first.`,

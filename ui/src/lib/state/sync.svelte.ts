@@ -62,6 +62,11 @@ export class Sync {
     else await this.start(last.exceptConflicts, [...last.allow, ...(allow ? [allow] : [])]);
   }
 
+  /** Whether the last one was to undo another. */
+  get undoes(): boolean {
+    return this.#last?.kind === 'undo';
+  }
+
   /** Whether there is something to start again. */
   get repeatable(): boolean {
     return this.#last !== null;
