@@ -285,10 +285,12 @@ impl Staging {
             return Err(Failure::new(
                 Code::Space,
                 format!(
-                    "{} has {} MB free, {} MB in {files} files are to come.",
+                    "{} has {} MB free; {} MB in {files} file{} are to come, and {} MB have to stay free.",
                     self.repo.layout.parent.path().display(),
                     space.free / 1_000_000,
-                    bytes / 1_000_000
+                    bytes.div_ceil(1_000_000),
+                    if files == 1 { "" } else { "s" },
+                    RESERVE / 1_000_000
                 ),
             )
             .hint(
