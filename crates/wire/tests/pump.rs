@@ -17,7 +17,7 @@ impl Cargo for Tiles {
     }
 
     fn number(&self, place: usize) -> u32 {
-        u32::try_from(place).unwrap()
+        u32::try_from(place).unwrap_or(u32::MAX)
     }
 
     fn weight(&self, _: usize) -> u64 {
