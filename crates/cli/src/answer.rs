@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use dsg_core::address::Address;
+use dsg_core::address::{Address, Place};
 use dsg_core::entry::Entry;
 use dsg_core::failure::{Code, Outcome};
 use dsg_core::path::RepoPath;
+use dsg_core::places::{Around, Listed};
 use dsg_core::plan::Resolution;
 use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
 use dsg_engine::report::{
@@ -95,6 +96,15 @@ pub(crate) enum Answer {
         address: Address,
         /// Each step, up to the first that failed.
         findings: Vec<Finding>,
+    },
+    /// `list-repos`.
+    Repositories {
+        /// Looked for here.
+        place: Place,
+        /// The folder that this was.
+        around: Around,
+        /// What was found.
+        found: Vec<Listed>,
     },
     /// Text that was asked for as such.
     Text(String),

@@ -10,6 +10,10 @@ use crate::request::Manners;
 const ADDRESS: &str = "The repository: a folder, e.g. /data/repo1, or one of a host, \
     HOST:/data/repo1 or ssh://[USER@]HOST[:PORT]/data/repo1";
 
+/// How places to look in are written.
+const PLACE: &str = "The folder, e.g. /data, or one of a host, HOST:/data (HOST: means your home there); \
+    the current folder if not given";
+
 /// Keeps a folder in sync with a repository: every sync is one snapshot, all or nothing.
 #[derive(Debug, Parser)]
 #[command(name = "dsg", version, propagate_version = false, arg_required_else_help = true)]
@@ -151,6 +155,12 @@ pub(crate) enum Command {
     Doctor {
         /// The repository; this project's if not given
         #[arg(value_name = "ADDRESS", value_hint = ValueHint::DirPath)]
+        address: Option<String>,
+    },
+    /// List the repositories in a folder and below it
+    ListRepos {
+        /// Where to look.
+        #[arg(value_name = "ADDRESS", value_hint = ValueHint::DirPath, help = PLACE)]
         address: Option<String>,
     },
     /// Prepare the repository's next publish, while nobody waits for it

@@ -73,6 +73,10 @@ impl Ask for Person {
         }
     }
 
+    fn is_there(&self) -> bool {
+        self.present
+    }
+
     fn has_terminal(&self) -> bool {
         self.present
     }

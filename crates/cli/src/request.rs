@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
-use dsg_core::address::{Address, AddressError, SshHost};
+use dsg_core::address::{Address, AddressError, Place, SshHost};
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::plan::Resolution;
 use dsg_core::safety::Allow;
@@ -147,6 +147,8 @@ pub(crate) enum Deed {
     },
     /// Try each step to a repository; the project's if none.
     Doctor(Option<Address>),
+    /// List repositories.
+    ListRepos(Place),
     /// Prepare the next publish.
     Prepare,
     /// Completions of a shell.
@@ -227,6 +229,7 @@ fn deed(command: Command, start: &Path) -> Outcome<Deed> {
         Command::Doctor { address: at } => {
             Deed::Doctor(at.map(|at| address(&at, start)).transpose()?)
         }
+        Command::ListRepos { address } => Deed::ListRepos(place(address.as_deref(), start)?),
         Command::Prepare => Deed::Prepare,
         Command::Completions { shell } => Deed::Completions(shell),
         Command::Man { dir } => Deed::Man(dir.map(|dir| tidy(&start.join(dir)))),
@@ -247,6 +250,17 @@ fn address(text: &str, start: &Path) -> Outcome<Address> {
             text.parse().map_err(|e| wrong(&e))
         }
         Err(e) => Err(wrong(&e)),
+    }
+}
+
+/// A folder to look in; a path that is not absolute is one from `start`.
+fn place(text: Option<&str>, start: &Path) -> Outcome<Place> {
+    match text.map(str::parse) {
+        None => Ok(Place::Local(start.to_owned())),
+        Some(Ok(Place::Local(path))) => Ok(Place::Local(tidy(&path))),
+        Some(Ok(place)) => Ok(place),
+        Some(Err(AddressError::Relative(text))) => Ok(Place::Local(tidy(&start.join(text)))),
+        Some(Err(e)) => Err(usage(format!("The address cannot be used: {e}."))),
     }
 }
 
@@ -340,6 +354,20 @@ mod tests {
     }
 
     #[test]
+    fn repositories_are_looked_for_where_one_stands_or_where_it_is_said() {
+        for (line, place) in [
+            ("dsg -C /a list-repos", "/a"),
+            ("dsg -C /a list-repos ../b", "/b"),
+            ("dsg list-repos /", "/"),
+            ("dsg list-repos ann@tank:", "ssh://ann@tank"),
+            ("dsg list-repos ssh://tank/srv", "ssh://tank/srv"),
+        ] {
+            let Deed::ListRepos(found) = understand(line).unwrap().deed else { panic!() };
+            assert_eq!(found, place.parse().unwrap(), "{line}");
+        }
+    }
+
+    #[test]
     fn what_makes_no_sense_is_refused_as_usage() {
         for line in [
             "dsg init ssh://-host/x",
@@ -350,6 +378,7 @@ mod tests {
             "dsg sync --allow everything",
             "dsg list-files --snapshot s0",
             "dsg restore 3",
+            "dsg list-repos ssh://-oProxyCommand=x",
         ] {
             assert_eq!(understand(line).err().map(|f| f.code), Some(Code::Usage), "{line}");
         }

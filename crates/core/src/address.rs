@@ -31,6 +31,18 @@ pub struct SshHost {
     port: Option<u16>,
 }
 
+/// A folder in which somebody looks for a repository, or for a place for one: also a root or a home,
+/// which are no addresses.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// The home folder of this account.
+    Home,
+    /// A folder of this computer.
+    Local(PathBuf),
+    /// A folder of a host, absolute; none: the account's home there.
+    Ssh(SshHost, Option<String>),
+}
+
 /// Text that is no address of this version.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -115,6 +127,47 @@ impl FromStr for Address {
             return Err(unsupported());
         }
         there(host, path, text)
+    }
+}
+
+/// As an [`Address`]; also `/`, `ssh://HOST` and `HOST:`.
+impl FromStr for Place {
+    type Err = AddressError;
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let root = |path: &str| !path.is_empty() && path.bytes().all(|b| b == b'/');
+        if root(text.strip_prefix("file://").unwrap_or(text)) {
+            return Ok(Self::Local("/".into()));
+        }
+        let host_and_path = match text.strip_prefix("ssh://") {
+            Some(rest) => Some(rest.split_at(rest.find('/').unwrap_or(rest.len()))),
+            None => text
+                .rsplit_once(':')
+                .filter(|(host, _)| !host.contains('/') && !NO_HOSTS.contains(host)),
+        };
+        if let Some((host, path)) = host_and_path.filter(|(_, path)| path.is_empty() || root(path))
+        {
+            return Ok(Self::Ssh(host.parse()?, (!path.is_empty()).then(|| "/".to_owned())));
+        }
+        Ok(Self::from(text.parse::<Address>()?))
+    }
+}
+
+impl From<Address> for Place {
+    fn from(address: Address) -> Self {
+        match address {
+            Address::Local(path) => Self::Local(path),
+            Address::Ssh(SshAddress { host, path }) => Self::Ssh(host, Some(path)),
+        }
+    }
+}
+
+impl Place {
+    /// Another folder on the same computer, as an address or the beginning of one.
+    pub fn address_of(&self, path: &str) -> String {
+        match self {
+            Self::Home | Self::Local(_) => path.to_owned(),
+            Self::Ssh(host, _) => format!("ssh://{host}{path}"),
+        }
     }
 }
 
@@ -302,6 +355,29 @@ mod tests {
             assert!(wrong.parse::<Address>().is_err(), "{wrong}");
         }
         assert_eq!("host:r".parse::<Address>(), Err(AddressError::RelativeThere("host:r".into())));
+    }
+
+    #[test]
+    fn places_are_also_roots_and_homes() {
+        let host: SshHost = "ann@tank:2222".parse().unwrap();
+        let place = |path: Option<&str>| Place::Ssh(host.clone(), path.map(str::to_owned));
+        for (text, read) in [
+            ("/", Place::Local("/".into())),
+            ("/data/", Place::Local("/data".into())),
+            ("ssh://ann@tank:2222", place(None)),
+            ("ssh://ann@tank:2222/", place(Some("/"))),
+            ("ssh://ann@tank:2222/srv/data/", place(Some("/srv/data"))),
+            ("tank:", Place::Ssh("tank".parse().unwrap(), None)),
+            ("tank:/", Place::Ssh("tank".parse().unwrap(), Some("/".into()))),
+            ("[::1]:/srv", Place::Ssh("[::1]".parse().unwrap(), Some("/srv".into()))),
+        ] {
+            assert_eq!(text.parse::<Place>(), Ok(read), "{text}");
+        }
+        for wrong in ["", "data", "tank:data", "ssh://", "ssh:///", "ssh://-x", "rclone:", "a;b:"] {
+            assert!(wrong.parse::<Place>().is_err(), "{wrong}");
+        }
+        assert_eq!(place(None).address_of("/srv/p"), "ssh://ann@tank:2222/srv/p");
+        assert_eq!(Place::Home.address_of("/srv/p"), "/srv/p");
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! | [`manifest`] | the canonical text of a tree, and deltas of it |
 //! | [`snapshot`] | headers and the history chain |
 //! | [`repository`] | what engine and host say of a repository |
+//! | [`places`] | what is seen of a host: folders, repositories, who is at work |
 //! | [`failure`] | the one shape of an error |
 //! | [`monitor`] | events and the stop sign |
 //! | [`address`] | where a repository is |
@@ -22,6 +23,7 @@ pub mod failure;
 pub mod manifest;
 pub mod monitor;
 pub mod path;
+pub mod places;
 pub mod plan;
 pub mod repository;
 pub mod safety;

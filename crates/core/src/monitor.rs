@@ -64,6 +64,12 @@ impl Monitor {
         Self { sink, stop: Arc::default() }
     }
 
+    /// One that sends its events to `sink`, and is stopped with this one.
+    #[must_use]
+    pub fn through(&self, sink: Arc<dyn Sink>) -> Self {
+        Self { sink, stop: Arc::clone(&self.stop) }
+    }
+
     /// Nobody listens.
     pub fn silent() -> Self {
         struct Nobody;

@@ -24,10 +24,13 @@
 //! | [`net`] | what is new since a snapshot |
 //! | [`trace`] | what the history holds of some paths |
 //! | [`verify`], [`contents`] | proofs of the history and of files |
+//! | [`browse`] | folders and repositories of the host |
+//! | [`lease`] | who is at work, and how far |
 //! | [`store`] | what else others call |
 
 mod adopt;
 mod apply;
+mod browse;
 mod check;
 mod contents;
 mod copy;
@@ -37,6 +40,7 @@ mod history;
 mod lacking;
 mod late;
 mod layout;
+mod lease;
 mod net;
 mod patch;
 mod prepared;
@@ -51,6 +55,7 @@ mod store;
 mod trace;
 mod verify;
 
+pub use browse::{folders, repositories};
 pub use contents::Contents;
 pub use reader::{Glimpse, SnapshotReader};
 pub use staging::{Refusal, Staging, Supply};

@@ -6,6 +6,7 @@
 use dsg_core::entry::{FileEntry, Hash, Mtime};
 use dsg_core::manifest::{self, Change};
 use dsg_core::path::RepoPath;
+use dsg_core::places::{Folder, Lease, Listed};
 use dsg_core::repository::Upload;
 use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
 use serde::de::DeserializeOwned;
@@ -193,7 +194,29 @@ macro_rules! json_lines {
     )*};
 }
 
-json_lines!(Run, Refused, Found, SnapshotId);
+json_lines!(Run, Refused, Found, SnapshotId, Lease);
+
+impl Line for Folder {
+    fn write(&self, text: &mut Vec<u8>) {
+        write_json(self, text);
+    }
+
+    fn read(text: &[u8]) -> Result<Self, String> {
+        let folder: Self = read_json(text)?;
+        folder.check().map(|()| folder)
+    }
+}
+
+impl Line for Listed {
+    fn write(&self, text: &mut Vec<u8>) {
+        write_json(self, text);
+    }
+
+    fn read(text: &[u8]) -> Result<Self, String> {
+        let listed: Self = read_json(text)?;
+        listed.check().map(|()| listed)
+    }
+}
 
 /// The items of a frame.
 ///

@@ -7,6 +7,7 @@ use dsg_core::entry::Mtime;
 use dsg_core::failure::{Code, Failure};
 use dsg_core::monitor::{Event, Phase};
 use dsg_core::path::RepoPath;
+use dsg_core::places::Around;
 use dsg_core::repository::{Outcome, RepositoryInfo};
 use dsg_core::snapshot::{Authorship, FORMAT, SnapshotHeader, SnapshotId};
 use serde::de::DeserializeOwned;
@@ -32,6 +33,20 @@ pub enum Request {
         /// Whether it shall be prepared there.
         create: bool,
     },
+    /// The folders in a folder of the host; no repository has to be opened. → folders,
+    /// [`Answer::Around`]
+    ListFolders {
+        /// Which; the account's home if none.
+        path: Option<String>,
+    },
+    /// The repositories below a folder; no repository has to be opened. → repositories,
+    /// [`Answer::Around`]
+    ListRepositories {
+        /// Which; the account's home if none.
+        path: Option<String>,
+    },
+    /// Who is at work. → leases, [`Answer::Done`]
+    Leases,
     /// The newest snapshot. → [`Answer::Head`]
     Head,
     /// One header. → [`Answer::Header`]
@@ -162,6 +177,11 @@ pub enum Answer {
         /// Its facts.
         info: RepositoryInfo,
     },
+    /// The folder that was asked for.
+    Around {
+        /// It.
+        around: Around,
+    },
     /// The newest snapshot, if there is one.
     Head {
         /// It.
@@ -224,8 +244,11 @@ pub enum GlimpseText {
 }
 
 impl Answer {
-    /// Whether the header in it, if any, is one that this program understands.
+    /// Whether what is in it makes sense, and is something that this program understands.
     fn check(self) -> Result<Self, WireError> {
+        if let Self::Around { around } = &self {
+            around.check().map_err(WireError::Damaged)?;
+        }
         let header = match &self {
             Self::Head { header } => header.as_deref(),
             Self::Header { header } | Self::History { head: header, .. } => Some(&**header),

@@ -11,6 +11,7 @@ use dsg_core::failure::{Code, Failure};
 use dsg_core::manifest::{Change, Totals};
 use dsg_core::monitor::{Event, Phase};
 use dsg_core::path::RepoPath;
+use dsg_core::places::{Around, Folder, Lease, Listed, Trouble, Work};
 use dsg_core::repository::{Access, Capabilities, Outcome, RepositoryInfo, StoreKind, Upload};
 use dsg_core::snapshot::{Authorship, DeltaCounts, FORMAT, SnapshotHeader, SnapshotId};
 use dsg_wire::content;
@@ -69,6 +70,9 @@ fn requests() -> Vec<Request> {
     let (id, transaction) = (SnapshotId::FIRST, TRANSACTION.to_owned());
     vec![
         Request::Open { path: "/srv/données".into(), create: true },
+        Request::ListFolders { path: None },
+        Request::ListRepositories { path: Some("/srv".into()) },
+        Request::Leases,
         Request::Head,
         Request::Header { id },
         Request::Headers { before: Some(id), limit: u64::MAX },
@@ -111,6 +115,7 @@ fn answers() -> Vec<Answer> {
     vec![
         Answer::Done,
         Answer::Opened { info },
+        Answer::Around { around: Around { path: "/srv".into(), writable: true, complete: false } },
         Answer::Head { header: None },
         Answer::Head { header: Some(Box::new(header())) },
         Answer::Header { header: Box::new(header()) },
@@ -158,6 +163,28 @@ fn refusals() -> Vec<Refused> {
 fn found() -> Vec<Found> {
     let id = SnapshotId::FIRST;
     vec![Found::Compared(id), Found::Fault(id, "a is missing".into()), Found::Gone(id, "b".into())]
+}
+
+fn listed() -> Listed {
+    let trouble = Some(Trouble { code: "io".into(), message: "No.".into(), hint: None });
+    Listed { path: "/srv/p".into(), info: None, head: Some(Box::new(header())), trouble }
+}
+
+fn folders() -> Vec<Folder> {
+    let plain = Folder { name: "données".into(), repository: None };
+    vec![plain, Folder { name: "p".into(), repository: Some(listed()) }]
+}
+
+fn leases() -> Vec<Lease> {
+    vec![Lease {
+        who: "ana".into(),
+        since: "2026-01-01T00:00:00Z".into(),
+        work: Work::Staging,
+        transaction: Some(TRANSACTION.into()),
+        snapshot: Some(SnapshotId::FIRST),
+        files: Some((1, 2)),
+        bytes: None,
+    }]
 }
 
 fn bytes(frames: impl IntoIterator<Item = Packed>) -> Vec<u8> {
@@ -243,6 +270,9 @@ fn lists_are_as_they_were() {
         list(&headers),
         list(&refusals()),
         list(&found()),
+        list(&folders()),
+        list(&[listed()]),
+        list(&leases()),
     ]);
     let kept = frames(&golden("lists", &written));
     assert_eq!(list::items::<Change>(&kept[0].payload).unwrap(), changes());
@@ -255,6 +285,9 @@ fn lists_are_as_they_were() {
     assert_eq!(list::items::<SnapshotHeader>(&kept[7].payload).unwrap(), headers);
     assert_eq!(list::items::<Refused>(&kept[8].payload).unwrap(), refusals());
     assert_eq!(list::items::<Found>(&kept[9].payload).unwrap(), found());
+    assert_eq!(list::items::<Folder>(&kept[10].payload).unwrap(), folders());
+    assert_eq!(list::items::<Listed>(&kept[11].payload).unwrap(), [listed()]);
+    assert_eq!(list::items::<Lease>(&kept[12].payload).unwrap(), leases());
 }
 
 #[test]

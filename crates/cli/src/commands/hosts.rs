@@ -1,6 +1,6 @@
 //! Hosts: confirming one, and finding out why one cannot be reached.
 
-use dsg_core::address::{Address, SshHost};
+use dsg_core::address::{Address, Place, SshHost};
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::monitor::Monitor;
 use dsg_engine::endpoint;
@@ -41,6 +41,12 @@ pub(crate) fn trust(
             "Compare the fingerprint with the one that its administrator gives, then: dsg trust {host} --yes {fingerprint}"
         ))),
     }
+}
+
+/// Looks for repositories, here or on a host.
+pub(crate) fn repositories(place: &Place, monitor: &Monitor) -> Outcome<Answer> {
+    let (around, found) = endpoint::repositories(place, monitor)?;
+    Ok(Answer::Repositories { place: place.clone(), around, found })
 }
 
 /// Tries each step to a repository.

@@ -64,6 +64,7 @@ pub(crate) fn run(request: &Request, person: &dyn Ask, monitor: &Monitor) -> Out
         Deed::Trust { host, expected } => hosts::trust(host, expected.as_deref(), person),
         Deed::Doctor(Some(address)) => Ok(hosts::doctor(address, monitor)),
         Deed::Doctor(None) => Ok(hosts::doctor(open()?.address(), monitor)),
+        Deed::ListRepos(place) => hosts::repositories(place, monitor),
         Deed::Prepare => {
             open()?.prepare_next(monitor)?;
             Ok(Answer::Prepared)

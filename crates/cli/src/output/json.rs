@@ -1,8 +1,10 @@
 //! One JSON document for each answer. The keys are a contract with scripts: they are added to, never
 //! renamed.
 
+use dsg_core::address::Place;
 use dsg_core::entry::Entry;
 use dsg_core::failure::Failure;
+use dsg_core::places::Listed;
 use dsg_core::plan::Resolution;
 use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
 use dsg_engine::report::{
@@ -63,6 +65,10 @@ pub(crate) fn document(answer: &Answer) -> String {
             "repository": address.to_string(),
             "steps": findings.iter().map(finding).collect::<Vec<_>>(),
         }),
+        Answer::Repositories { place, around, found } => json!({
+            "place": place.address_of(&around.path), "complete": around.complete,
+            "repositories": found.iter().map(|one| repository(place, one)).collect::<Vec<_>>(),
+        }),
         Answer::Text(text) => json!({"text": text}),
     })
 }
@@ -79,6 +85,28 @@ pub(crate) fn failure(failure: &Failure) -> String {
         document = with(document, [("paths", json!(failure.paths))]);
     }
     line(&document)
+}
+
+fn repository(place: &Place, listed: &Listed) -> Value {
+    let head = listed.head.as_deref();
+    let by = head.map(|head| &head.authorship);
+    let guarantee = listed.info.as_ref().map(|info| {
+        json!({
+            "store": info.store, "access": info.access,
+            "atomic": info.capabilities.atomic_publish,
+            "history": info.capabilities.history, "locking": info.capabilities.locking,
+        })
+    });
+    let error = listed.trouble.as_ref().map(
+        |trouble| json!({"code": trouble.code, "message": trouble.message, "hint": trouble.hint}),
+    );
+    json!({
+        "address": place.address_of(&listed.path), "id": listed.info.as_ref().map(|info| &info.id),
+        "name": head.map(|head| &head.config.name), "head": id(head.map(|head| head.id)),
+        "author": by.map(|by| &by.author), "time": by.map(|by| by.time.to_string()),
+        "message": by.map(|by| &by.message), "files": head.map(|head| head.totals.entries),
+        "bytes": head.map(|head| head.totals.bytes), "guarantee": guarantee, "error": error,
+    })
 }
 
 fn finding(finding: &Finding) -> Value {

@@ -52,6 +52,9 @@ pub(crate) fn of(answer: &Answer, style: &Style) -> String {
         }
         Answer::Trusted { host, file } => hosts::trusted(host, file.as_deref(), style),
         Answer::Examined { address, findings } => hosts::examined(address, findings, style),
+        Answer::Repositories { place, around, found } => {
+            hosts::repositories(place, around, found, style)
+        }
         Answer::Text(text) => text.clone(),
     }
 }

@@ -75,3 +75,30 @@ fn the_program_ssh_is_taken_where_the_configuration_needs_it() {
     let why = found["steps"][0]["found"].as_str().unwrap();
     assert!(why.contains("the program ssh") && why.contains("ProxyCommand"), "{why}");
 }
+
+#[test]
+fn the_repositories_of_a_host_are_listed_as_those_of_a_folder() {
+    let lab = lab(&Kind::default());
+    let p1 = lab.checkout("p1");
+    p1.write("input/a", "one");
+    p1.write("input/b", "three");
+    p1.init();
+    let above = lab.repo.parent().unwrap();
+    let there = lab.host().address(lab.host().port, above);
+    let found = p1.words(&["list-repos", &there, "--json"]).ok().json();
+    assert_eq!(found["complete"], true);
+    let one = &found["repositories"][0];
+    assert_eq!(one["address"].as_str(), lab.address().to_str());
+    assert_eq!((&one["head"], &one["files"]), (&"s1".into(), &2.into()));
+    assert_eq!((&one["bytes"], &one["guarantee"]["atomic"]), (&8.into(), &true.into()));
+    assert!(one["author"].is_string() && one["time"].is_string() && one["error"].is_null());
+
+    // The same, seen on the host itself, as words.
+    let words = p1.words(&["list-repos", above.to_str().unwrap()]).ok();
+    assert!(words.stdout.contains("s1") && words.stdout.contains("2 files"), "{}", words.stdout);
+    // The account's home, which holds none.
+    let home = there.strip_suffix(above.to_str().unwrap()).unwrap();
+    let none = p1.words(&["list-repos", home]).ok();
+    assert!(none.stdout.contains("There is no repository in"), "{}", none.stdout);
+    p1.words(&["list-repos", &format!("{home}/nowhere"), "--json"]).expect(2).failed("not-found");
+}

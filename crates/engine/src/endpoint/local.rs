@@ -8,6 +8,7 @@ use dsg_core::failure::{Failure, Outcome};
 use dsg_core::manifest::Change;
 use dsg_core::monitor::Monitor;
 use dsg_core::path::RepoPath;
+use dsg_core::places::Lease;
 use dsg_core::repository::{self, Publication, RepositoryInfo, Upload};
 use dsg_core::snapshot::{Authorship, SnapshotHeader, SnapshotId};
 use dsg_host::tree::{Glimpse, Refusal, Staging, Supply, Traced, TreeStore};
@@ -166,6 +167,10 @@ impl Endpoint for LocalEndpoint {
 
     fn verify_contents(&self, only: Option<SnapshotId>, monitor: &Monitor) -> Outcome<Contents> {
         self.ask().validate_contents(only, monitor)
+    }
+
+    fn leases(&self) -> Outcome<Vec<Lease>> {
+        self.ask().leases()
     }
 
     fn round_trips(&self) -> u64 {

@@ -4,6 +4,7 @@
 //! Everything blocks; the caller owns the threads.
 
 mod local;
+mod places;
 mod remote;
 
 use std::io::Read;
@@ -14,12 +15,14 @@ use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::manifest::Change;
 use dsg_core::monitor::Monitor;
 use dsg_core::path::RepoPath;
+use dsg_core::places::Lease;
 use dsg_core::repository::{self, Publication, RepositoryInfo, Upload};
 use dsg_core::snapshot::{Authorship, SnapshotHeader, SnapshotId};
 
 use self::remote::{Opening, RemoteEndpoint};
-use crate::transport::ssh::{agent_at, bring_agent};
+use crate::transport::ssh::{agent_on, bring_agent_on};
 
+pub use self::places::{folders, repositories};
 pub use dsg_host::tree::{Contents, Glimpse, Refusal, Supply, Traced};
 
 /// A repository, wherever it is.
@@ -162,6 +165,12 @@ pub trait Endpoint: Send + Sync {
     /// files may not be read.
     fn verify_contents(&self, only: Option<SnapshotId>, monitor: &Monitor) -> Outcome<Contents>;
 
+    /// Who is at work in it now: first whoever publishes, then whoever stages.
+    ///
+    /// # Errors
+    /// It cannot be reached or looked at.
+    fn leases(&self) -> Outcome<Vec<Lease>>;
+
     /// How many questions waited for an answer so far.
     fn round_trips(&self) -> u64;
 }
@@ -232,11 +241,11 @@ pub fn create(address: &Address) -> Outcome<Box<dyn Endpoint>> {
 
 /// A connection to the agent on a host, which is brought where it is missing.
 fn over_ssh(there: &SshAddress, what: Opening) -> Outcome<RemoteEndpoint> {
-    let again = there.clone();
-    let reopen = Box::new(move || agent_at(&again));
-    let opened = match RemoteEndpoint::over(agent_at(there)?, &there.path, what) {
-        Err(failure) if failure.code == Code::OtherAgent && bring_agent(there)? => {
-            RemoteEndpoint::over(agent_at(there)?, &there.path, what)
+    let again = there.host.clone();
+    let reopen = Box::new(move || agent_on(&again));
+    let opened = match RemoteEndpoint::over(agent_on(&there.host)?, &there.path, what) {
+        Err(failure) if failure.code == Code::OtherAgent && bring_agent_on(&there.host)? => {
+            RemoteEndpoint::over(agent_on(&there.host)?, &there.path, what)
         }
         opened => opened,
     };

@@ -5,7 +5,7 @@
 //! nothing was decided, and what lies in staging is of no use to anybody.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::monitor::{Event, Monitor};
@@ -14,10 +14,14 @@ use dsg_fs::lock::Lock;
 
 use super::{PATIENCE, Project};
 use crate::areas::{Areas, STAGING, leftovers};
-use crate::endpoint;
+use crate::endpoint::{self, Endpoint};
 use crate::record::{self, Place, Record};
 use crate::settle;
 use crate::transaction::Published;
+
+/// How long an agent that was cut off in an init may take to end, and how often that is looked at.
+const ENDING: Duration = Duration::from_secs(5);
+const AGAIN: Duration = Duration::from_millis(250);
 
 /// A project that a use case may work with.
 pub(super) struct Ready {
@@ -80,6 +84,19 @@ impl Project {
         }
     }
 
+    /// The repository; whoever was cut off while making it may be about to end.
+    fn opened_at_last(&self) -> Outcome<Box<dyn Endpoint>> {
+        let begun = Instant::now();
+        loop {
+            match endpoint::open(&self.address) {
+                Err(failure) if failure.code == Code::Locked && begun.elapsed() < ENDING => {
+                    std::thread::sleep(AGAIN);
+                }
+                opened => return opened,
+            }
+        }
+    }
+
     /// What became of a record's transaction; `None`: it was not published.
     fn decided(&self, record: &Record) -> Outcome<Option<Published>> {
         let recovered = |header| Published::recovered(record.clone(), header);
@@ -89,7 +106,7 @@ impl Project {
         if !record.publishes {
             return Ok(Some(recovered(self.known_head()?)));
         }
-        let endpoint = match endpoint::open(&self.address) {
+        let endpoint = match self.opened_at_last() {
             Ok(endpoint) => endpoint,
             // A repository that never came to be.
             Err(failure) if failure.code == Code::NoRepository && record.base.is_none() => {

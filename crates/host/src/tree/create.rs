@@ -88,8 +88,8 @@ impl TreeStore {
     /// somebody who lives is at it.
     ///
     /// # Errors
-    /// [`Code::NoRepository`], [`Code::Unreachable`], [`Code::RepositoryDamaged`],
-    /// [`Code::NewerFormat`].
+    /// [`Code::NoRepository`]: there is none, and none is being made; [`Code::Locked`]: somebody makes one
+    /// there now; [`Code::Unreachable`], [`Code::RepositoryDamaged`], [`Code::NewerFormat`].
     pub fn open(path: &Path) -> Outcome<Self> {
         let (parent, name) = locate(path)?;
         let none = |why: &str| {
@@ -109,8 +109,20 @@ impl TreeStore {
             finish_interrupted_init(&layout)?;
         }
         let Some(facts) = layout.facts(FACTS)? else {
-            return Err(none(": an init there was not finished"));
+            // While whoever makes it lives, its first snapshot may still be published.
+            if let Some(by) = Lock::holder(&layout.side, INIT_LOCK)? {
+                return Err(locked(&layout, Some(by)));
+            }
+            // It may have been published, and its maker be gone, since the facts were looked for.
+            let Some(facts) = layout.facts(FACTS)? else {
+                return Err(none(": an init there was not finished"));
+            };
+            return Self::opened(layout, facts);
         };
+        Self::opened(layout, facts)
+    }
+
+    fn opened(layout: Layout, facts: Facts) -> Outcome<Self> {
         let repo = Repo { layout, facts, init: Mutex::new(None) };
         if repo.needs_recovery()? {
             recover_if_free(&repo)?;

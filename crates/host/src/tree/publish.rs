@@ -16,7 +16,7 @@ use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::monitor::{Event, Monitor, Phase};
 use dsg_core::path::RepoPath;
 use dsg_core::repository::Publication;
-use dsg_core::snapshot::SnapshotHeader;
+use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
 use dsg_fs::dir::Dir;
 use dsg_fs::lock::Lock;
 use dsg_fs::stat::Kind;
@@ -25,6 +25,7 @@ use super::apply::{self, Applied, fresh};
 use super::check::beneath;
 use super::copy::{like, link_or_copy, link_tree};
 use super::layout::{JOURNAL, Journal, MANIFEST, STAGING, Swap};
+use super::lease;
 use super::patch;
 use super::prepared::{compare_live, write_record, write_stats};
 use super::repo::Repo;
@@ -46,7 +47,9 @@ impl Staging {
     pub fn publish(self, publication: &Publication, monitor: &Monitor) -> Outcome<SnapshotHeader> {
         let repo = std::sync::Arc::clone(&self.repo);
         let author = publication.authorship.author.clone();
-        let mut lock = repo.lock(&author, "publishes")?;
+        let next = publication.base.map_or(SnapshotId::FIRST, SnapshotId::next);
+        let mut lock = repo.lock(&author, &lease::publishes(next, ""))?;
+        self.voice.publishing(next);
         crash::LOCKED.pass();
         repo.recover(&lock)?;
         let base = repo.head()?;
@@ -140,12 +143,13 @@ impl Staging {
                 self.dir.remove_tree(leftover)?;
             }
         }
-        lock.doing("publishes: prepares the tree");
+        let next = publication.base.map_or(SnapshotId::FIRST, SnapshotId::next);
+        lock.doing(&lease::publishes(next, "prepares the tree"));
         let (tree, relinked, many) = match base {
             None => (self.first_tree()?, Vec::new(), false),
             Some(head) => self.next_tree(head, monitor)?,
         };
-        lock.doing("publishes: writes the record");
+        lock.doing(&lease::publishes(next, "writes the record"));
         let header = self.write_record(publication, base)?;
         monitor.check()?;
         let mut applied = apply::apply(self, &tree, publication)?;
@@ -155,7 +159,7 @@ impl Staging {
         let patch = std::mem::take(&mut applied.patch);
         write_stats(repo, &self.dir, base.map(|b| b.id), header.id, patch)?;
         monitor.check()?;
-        lock.doing("publishes: makes it durable");
+        lock.doing(&lease::publishes(next, "makes it durable"));
         self.make_durable(&tree, publication, &applied, many)?;
         crash::TREE_DURABLE.pass();
         Ok(header)

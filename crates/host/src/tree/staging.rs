@@ -27,6 +27,7 @@ use sha2::{Digest as _, Sha256};
 use super::check::workers;
 use super::drift::hash_stably;
 use super::layout::{LOCK, STAGING};
+use super::lease::Voice;
 use super::repo::{Repo, holder, locked};
 use crate::crash;
 
@@ -90,7 +91,8 @@ pub struct Staging {
     one_call: Mutex<()>,
     /// Whether dead transactions left anything.
     pub(super) inherited: bool,
-    _alive: Lock,
+    /// Held while the transaction lives; says how far it is.
+    pub(super) voice: Arc<Voice>,
 }
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -181,7 +183,7 @@ impl Staging {
             spoiled: AtomicBool::default(),
             one_call: Mutex::default(),
             inherited,
-            _alive: alive,
+            voice: Voice::new(alive),
         })
     }
 
@@ -207,6 +209,7 @@ impl Staging {
         monitor: &Monitor,
     ) -> Outcome<Vec<(usize, Refusal)>> {
         let _one = held(&self.one_call);
+        let monitor = &self.voice.staging(self.base, uploads, monitor);
         let twins = self.twins(uploads)?;
         let next = AtomicUsize::new(0);
         let refused = Mutex::new(Vec::new());

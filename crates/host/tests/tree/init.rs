@@ -2,7 +2,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use dsg_core::failure::Code;
-use dsg_core::repository::Access;
+use dsg_core::monitor::Monitor;
+use dsg_core::repository::{Access, Outcome};
 use dsg_host::tree::TreeStore;
 
 use crate::fixture::*;
@@ -11,14 +12,30 @@ use crate::fixture::*;
 fn there_is_no_repository_before_the_first_publish() {
     let f = nothing();
     let store = TreeStore::create(&f.path, None).unwrap();
-    assert_eq!(TreeStore::open(&f.path).err().unwrap().code, Code::NoRepository);
+    // Whoever asks now is not told that there will be none.
+    assert_eq!(TreeStore::open(&f.path).err().unwrap().code, Code::Locked);
     assert_eq!(TreeStore::create(&f.path, None).err().unwrap().code, Code::Locked);
     assert!(!f.path.exists());
     drop(store);
+    assert_eq!(TreeStore::open(&f.path).err().unwrap().code, Code::NoRepository);
     // The one who began is gone: another may begin anew.
     f.init(Access::Personal, first()).unwrap();
     assert_eq!(f.is_consistent(), first_tree());
     assert_eq!(TreeStore::create(&f.path, None).err().unwrap().code, Code::Exists);
+}
+
+#[test]
+fn nobody_hears_that_a_first_snapshot_was_not_published_while_it_may_still_be() {
+    let f = nothing();
+    let store = TreeStore::create(&f.path, None).unwrap();
+    let transaction = transaction();
+    let staging = staged(&store, None, &transaction, &first()).unwrap();
+    drop(store);
+    // The connection was cut, the engine asks over another one, and the first agent is still there.
+    assert_eq!(TreeStore::open(&f.path).err().unwrap().code, Code::Locked);
+    staging.publish(&first().publication(None, &transaction), &Monitor::silent()).unwrap();
+    let outcome = f.open().decided(&transaction).unwrap();
+    assert_eq!(outcome, Outcome::Published(id(1)));
 }
 
 #[test]

@@ -3,11 +3,13 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use dsg_core::address::Address;
+use dsg_core::address::{Address, Place};
+use dsg_core::places::{Around, Listed};
+use dsg_core::repository::{Access, RepositoryInfo};
 use dsg_engine::transport::ssh::UnknownHost;
 
 use crate::answer::Finding;
-use crate::output::{Style, Tone, shown};
+use crate::output::{Style, Tone, count, shown, size};
 
 /// A host that was confirmed.
 pub(super) fn trusted(host: &UnknownHost, file: Option<&Path>, style: &Style) -> String {
@@ -44,12 +46,90 @@ pub(super) fn examined(address: &Address, findings: &[Finding], style: &Style) -
     text
 }
 
+/// What was found of a folder: a line for each repository, and its address beneath.
+pub(super) fn repositories(
+    place: &Place,
+    around: &Around,
+    found: &[Listed],
+    style: &Style,
+) -> String {
+    let here = shown(&place.address_of(&around.path));
+    let mut text = String::new();
+    for one in found {
+        let address = style.paint(Tone::Strong, shown(&place.address_of(&one.path)));
+        let _ = writeln!(text, "{address}");
+        if let Some(head) = &one.head {
+            let by = &head.authorship;
+            let _ = writeln!(
+                text,
+                "    {:<5} {}  {}  {}, {}  {}",
+                head.id,
+                style.time(by.time),
+                shown(&by.author),
+                count(head.totals.entries, "file", "files"),
+                size(head.totals.bytes),
+                style.paint(Tone::Faint, shown(&head.config.name)),
+            );
+        } else if one.trouble.is_none() {
+            text += "    no snapshot yet\n";
+        }
+        if let Some(info) = &one.info {
+            let _ = writeln!(text, "    {}", style.paint(Tone::Faint, promise(info)));
+        }
+        if let Some(trouble) = &one.trouble {
+            let said = style.paint(Tone::Bad, shown(&trouble.message));
+            let _ = writeln!(text, "    {said}");
+            if let Some(hint) = &trouble.hint {
+                let _ = writeln!(text, "    {}", shown(hint));
+            }
+        }
+    }
+    let _ = match found.len() as u64 {
+        0 => writeln!(text, "There is no repository in {here} or below it."),
+        n => writeln!(text, "{} in {here}.", count(n, "repository", "repositories")),
+    };
+    if !around.complete {
+        let said = "Not everything below it was looked at: name a folder further down.";
+        let _ = writeln!(text, "{}", style.paint(Tone::Warn, said));
+    }
+    text
+}
+
+/// What a repository promises.
+fn promise(info: &RepositoryInfo) -> String {
+    let who = match info.access {
+        Access::Personal => "personal",
+        Access::Team => "shared by a group",
+    };
+    let atomic = if info.capabilities.atomic_publish { "atomic" } else { "not atomic" };
+    format!("{who}, {atomic}")
+}
+
 #[cfg(test)]
 mod tests {
     use dsg_core::failure::{Code, Failure};
     use jiff::tz::TimeZone;
 
     use super::*;
+
+    #[test]
+    fn repositories_are_listed_with_what_is_wrong() {
+        let broken = Failure::new(Code::RepositoryDamaged, "It is damaged.").hint("Ask.");
+        let found = [
+            Listed { path: "/srv/new".into(), info: None, head: None, trouble: None },
+            Listed::unreadable("/srv/old".into(), &broken),
+        ];
+        let around = Around { path: "/srv".into(), writable: true, complete: false };
+        let style = Style { colour: false, verbose: false, zone: TimeZone::UTC };
+        let place: Place = "tank:/srv".parse().unwrap();
+        let text = repositories(&place, &around, &found, &style);
+        let expected = "ssh://tank/srv/new\n    no snapshot yet\nssh://tank/srv/old\n    It is damaged.\n    Ask.\n\
+                        2 repositories in ssh://tank/srv.\n\
+                        Not everything below it was looked at: name a folder further down.\n";
+        assert_eq!(text, expected);
+        let text = repositories(&place, &Around { complete: true, ..around }, &[], &style);
+        assert_eq!(text, "There is no repository in ssh://tank/srv or below it.\n");
+    }
 
     #[test]
     fn a_step_that_fails_says_what_to_do() {

@@ -5,6 +5,7 @@
 //! | [`line`] | the connection: one request at a time, brought to its end |
 //! | `transaction` | staging in one pipelined stream, publish, abort |
 //! | `fetch` | files in one pipelined stream |
+//! | `look` | what stands on the host, before a repository is opened |
 //!
 //! What the agent says is checked before it is used: it may be anything. A connection that is lost
 //! is made anew for the next question; a transaction goes with its connection, and what it staged
@@ -12,6 +13,7 @@
 
 mod fetch;
 mod line;
+mod look;
 #[cfg(test)]
 mod tests;
 mod transaction;
@@ -24,6 +26,7 @@ use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::manifest::{Change, OrderCheck};
 use dsg_core::monitor::Monitor;
 use dsg_core::path::RepoPath;
+use dsg_core::places::Lease;
 use dsg_core::repository::{self, RepositoryInfo};
 use dsg_core::snapshot::{Authorship, SnapshotHeader, SnapshotId};
 use dsg_host::tree::{Fault, Glimpse, Traced};
@@ -36,7 +39,10 @@ use super::{Contents, Endpoint, Receive, RemoteTransaction};
 use crate::transport::Stream;
 use line::Line;
 pub(crate) use line::Patience;
+pub(super) use look::Host;
 
+/// No more people are at work at once.
+const MOST_LEASES: u64 = 1000;
 /// How long an agent whose connection was lost may take to end, and how often that is looked at.
 const ENDING: Duration = Duration::from_secs(5);
 const AGAIN: Duration = Duration::from_millis(250);
@@ -449,6 +455,10 @@ impl Endpoint for RemoteEndpoint {
             }
         })?;
         Ok(found)
+    }
+
+    fn leases(&self) -> Outcome<Vec<Lease>> {
+        self.items(&Request::Leases, MOST_LEASES)
     }
 
     fn round_trips(&self) -> u64 {

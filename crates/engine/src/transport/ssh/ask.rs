@@ -1,5 +1,6 @@
 //! The person, where there is one: questions that only a person can answer.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -54,6 +55,11 @@ pub trait Ask: Send + Sync {
     /// What is under way, where that may take a while.
     fn tell(&self, _what: &str) {}
 
+    /// Whether somebody is there who can answer.
+    fn is_there(&self) -> bool {
+        false
+    }
+
     /// Whether a program that is started here may ask at the terminal by itself.
     fn has_terminal(&self) -> bool {
         false
@@ -79,13 +85,66 @@ impl Ask for Nobody {
 
 static PERSON: RwLock<Option<Arc<dyn Ask>>> = RwLock::new(None);
 
-/// From now on this process asks `person`. A face calls it once, when it starts.
+thread_local! {
+    static HERE: RefCell<Option<Arc<dyn Ask>>> = const { RefCell::new(None) };
+}
+
+/// From now on this process asks `person`. A face that does one thing at a time calls it once, when it
+/// starts.
 pub fn attend(person: Arc<dyn Ask>) {
     *PERSON.write().unwrap_or_else(PoisonError::into_inner) = Some(person);
 }
 
+/// Whatever is asked while `work` runs, on this thread, is asked of `person`: for a face that does many
+/// things at once, of which some may ask and others may not.
+pub fn attended<T>(person: Arc<dyn Ask>, work: impl FnOnce() -> T) -> T {
+    struct Before(Option<Arc<dyn Ask>>);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            let before = self.0.take();
+            HERE.with(|here| *here.borrow_mut() = before);
+        }
+    }
+    let _before = Before(HERE.with(|here| here.borrow_mut().replace(person)));
+    work()
+}
+
 /// Whom to ask.
 pub(crate) fn person() -> Arc<dyn Ask> {
+    if let Some(person) = HERE.with(|here| here.borrow().clone()) {
+        return person;
+    }
     let person = PERSON.read().unwrap_or_else(PoisonError::into_inner).clone();
     person.unwrap_or_else(|| Arc::new(Nobody))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Somebody;
+    impl Ask for Somebody {
+        fn trust(&self, _: &UnknownHost) -> Option<bool> {
+            Some(true)
+        }
+        fn secret(&self, _: &Secret) -> Option<String> {
+            None
+        }
+        fn is_there(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn who_attends_a_deed_is_asked_by_it_and_by_nothing_else() {
+        let elsewhere = || std::thread::spawn(|| person().is_there()).join().unwrap();
+        attended(Arc::new(Somebody), || {
+            assert!(person().is_there() && !elsewhere());
+            attended(Arc::new(Nobody), || assert!(!person().is_there()));
+            assert!(person().is_there());
+        });
+        assert!(!person().is_there());
+        let fell = std::panic::catch_unwind(|| attended(Arc::new(Somebody), || panic!("over")));
+        assert!(fell.is_err() && !person().is_there());
+    }
 }

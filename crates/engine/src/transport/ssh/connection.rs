@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::{Duration, Instant};
 
-use dsg_core::address::{SshAddress, SshHost};
-use dsg_core::failure::Outcome;
+use dsg_core::address::SshHost;
+use dsg_core::failure::{Failure, Outcome};
 
 use super::agent;
 use super::ask::{self, Ask};
@@ -128,16 +128,55 @@ fn kept<T>(what: impl FnOnce(&mut Vec<Kept>) -> T) -> T {
 /// # Errors
 /// What stands in the way.
 pub(crate) fn connection(host: &SshHost) -> Outcome<Arc<Connection>> {
-    let living = kept(|all| {
+    if let Some(connection) = living(host) {
+        return Ok(connection);
+    }
+    let person = ask::person();
+    // Nobody is asked twice for one host: who comes second finds the login of the first.
+    let _turn = if person.is_there() { Some(Turn::wait_for(host, person.as_ref())?) } else { None };
+    if let Some(connection) = living(host) {
+        return Ok(connection);
+    }
+    Ok(keep(Plan::of(host)?.connect(host, person.as_ref())?))
+}
+
+fn living(host: &SshHost) -> Option<Arc<Connection>> {
+    kept(|all| {
         all.retain(|kept| kept.connection.is_alive());
         let found = all.iter_mut().find(|kept| kept.connection.host == *host)?;
         found.used = Instant::now();
         Some(found.connection.clone())
-    });
-    if let Some(connection) = living {
-        return Ok(connection);
+    })
+}
+
+/// Hosts at which somebody is being asked now.
+static ASKING: Mutex<Vec<SshHost>> = Mutex::new(Vec::new());
+
+/// The turn to ask about a host; ends when dropped.
+struct Turn(SshHost);
+
+impl Turn {
+    fn wait_for(host: &SshHost, person: &dyn Ask) -> Outcome<Self> {
+        loop {
+            let mut asking = ASKING.lock().unwrap_or_else(PoisonError::into_inner);
+            if !asking.contains(host) {
+                asking.push(host.clone());
+                return Ok(Self(host.clone()));
+            }
+            drop(asking);
+            if person.has_left() {
+                return Err(Failure::cancelled());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
-    Ok(keep(Plan::of(host)?.connect(host, ask::person().as_ref())?))
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut asking = ASKING.lock().unwrap_or_else(PoisonError::into_inner);
+        asking.retain(|host| *host != self.0);
+    }
 }
 
 /// Keeps a connection for the next use.
@@ -150,27 +189,26 @@ pub(super) fn keep(connection: Connection) -> Arc<Connection> {
     connection
 }
 
-/// A stream to an agent on the address's host.
+/// A stream to an agent on a host.
 ///
 /// # Errors
 /// What stands in the way.
-pub(crate) fn agent_at(address: &SshAddress) -> Outcome<Stream> {
+pub(crate) fn agent_on(host: &SshHost) -> Outcome<Stream> {
     let person = ask::person();
-    let found = connection(&address.host)?;
+    let found = connection(host)?;
     match found.agent(person.as_ref()) {
         // It was idle, and lost without a word: a new one.
-        Err(_) if !found.is_alive() => connection(&address.host)?.agent(person.as_ref()),
+        Err(_) if !found.is_alive() => connection(host)?.agent(person.as_ref()),
         other => other,
     }
 }
 
-/// Brings the agent anew to the address's host, where it is not of this build. Gives whether that can
-/// help.
+/// Brings the agent anew to a host, where it is not of this build. Gives whether that can help.
 ///
 /// # Errors
-/// As [`agent_at`].
-pub(crate) fn bring_agent(address: &SshAddress) -> Outcome<bool> {
-    agent::bring_anew(connection(&address.host)?.as_ref(), ask::person().as_ref())
+/// As [`agent_on`].
+pub(crate) fn bring_agent_on(host: &SshHost) -> Outcome<bool> {
+    agent::bring_anew(connection(host)?.as_ref(), ask::person().as_ref())
 }
 
 /// Ends connections that nobody has used for a while.
@@ -187,6 +225,17 @@ fn take_care() {
         });
         drop(gone);
     }
+}
+
+/// Ends the connection to a host that nobody uses any more.
+pub fn hang_up(host: &SshHost) {
+    let gone = kept(|all| {
+        let (gone, stay): (Vec<Kept>, Vec<Kept>) =
+            std::mem::take(all).into_iter().partition(|kept| kept.connection.host == *host);
+        *all = stay;
+        gone
+    });
+    drop(gone);
 }
 
 /// Ends every connection that is kept: before the process ends.

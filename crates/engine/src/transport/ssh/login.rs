@@ -261,6 +261,12 @@ impl Attempt<'_> {
         }
     }
 
+    /// Asks the person; who has left is asked no more.
+    fn secret(&self, question: &Secret) -> Outcome<Option<String>> {
+        let answer = self.ask.secret(question);
+        if answer.is_none() && self.ask.has_left() { Err(Failure::cancelled()) } else { Ok(answer) }
+    }
+
     fn agent(&mut self) -> Outcome<bool> {
         let Some(socket) = &self.route.agent else { return Ok(false) };
         let no_agent = |why: &str| format!("the ssh agent ({why})");
@@ -324,7 +330,7 @@ impl Attempt<'_> {
             for turn in 0..TRIES {
                 let passphrase = if facts.encrypted {
                     let question = Secret::Passphrase { key: path.clone(), again: turn > 0 };
-                    let Some(passphrase) = self.ask.secret(&question) else {
+                    let Some(passphrase) = self.secret(&question)? else {
                         answer =
                             Answer::Unreadable("it needs a passphrase, and nobody gave one".into());
                         break;
@@ -380,7 +386,7 @@ impl Attempt<'_> {
     fn password(&mut self) -> Outcome<bool> {
         for turn in 0..TRIES {
             let question = Secret::Password { login: self.login.to_owned(), again: turn > 0 };
-            let Some(password) = self.ask.secret(&question) else {
+            let Some(password) = self.secret(&question)? else {
                 self.tried.push("a password (nobody gave one)".to_owned());
                 return Ok(false);
             };

@@ -20,9 +20,9 @@ mod settings;
 mod tests;
 mod trust;
 
-pub use ask::{Ask, Nobody, Secret, UnknownHost, attend};
+pub use ask::{Ask, Nobody, Secret, UnknownHost, attend, attended};
 pub use choice::{Choice, Transport};
-pub use connection::hang_up_all;
-pub(crate) use connection::{agent_at, bring_agent};
+pub(crate) use connection::{agent_on, bring_agent_on};
+pub use connection::{hang_up, hang_up_all};
 pub use doctor::{Step, examine};
 pub use trust::{Shown, show};

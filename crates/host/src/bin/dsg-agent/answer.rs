@@ -31,6 +31,9 @@ impl Agent {
     pub(crate) fn answer(&mut self, request: Request, monitor: &Monitor) -> Outcome<Answer> {
         match request {
             Request::Open { path, create } => self.open(&path, create),
+            Request::ListFolders { path } => self.folders(path.as_deref(), monitor),
+            Request::ListRepositories { path } => self.repositories(path.as_deref(), monitor),
+            Request::Leases => self.leases(),
             Request::Head => Ok(Answer::Head { header: self.store()?.newest()?.map(Box::new) }),
             Request::Header { id } => self.store()?.header(id).map(header),
             Request::Headers { before, limit } => {
@@ -108,7 +111,7 @@ impl Agent {
         Ok(Answer::Opened { info })
     }
 
-    fn store(&self) -> Outcome<&TreeStore> {
+    pub(crate) fn store(&self) -> Outcome<&TreeStore> {
         let unopened = || WireError::Damaged("a question before a repository is opened".into());
         Ok(self.store.as_ref().ok_or_else(unopened)?)
     }

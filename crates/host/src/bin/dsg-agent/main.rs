@@ -5,10 +5,12 @@
 //! |---|---|
 //! | [`serve`] | from the first words to the last: reading, cancelling, ending |
 //! | [`answer`] | each request as one call of the store |
+//! | [`look`] | what stands on this host, and who is at work |
 //! | [`stage`] | content that comes in |
 //! | [`out`] | all that is written: answers, progress, signs of life |
 
 mod answer;
+mod look;
 mod out;
 mod serve;
 mod stage;

@@ -37,6 +37,7 @@ fn answers(endpoint: &dyn Endpoint) -> Vec<String> {
         seen(endpoint.verify_contents(None, &silent)),
         seen(endpoint.verify_contents(Some(s(77)), &silent)),
         seen(endpoint.check_drift(&silent)),
+        seen(endpoint.leases()),
         seen(endpoint.prepare_next(&silent)),
     ];
     for path in ["a/1", "a/link", "nothing"] {
