@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use dsg_core::failure::{Code, Outcome};
 use dsg_core::monitor::Monitor;
-use dsg_core::places::{Around, Folder, Listed, Work};
+use dsg_core::places::{Around, Folder, Lease, Listed, Work};
 use dsg_core::repository::Access;
 use dsg_host::tree::{self, Supply, TreeStore};
 
@@ -107,40 +107,43 @@ fn repositories_are_found_below_a_folder_and_the_broken_ones_say_so() {
     assert!(!repositories(f.temp.path()).unwrap().0.complete);
 }
 
+/// Content that looks at the leases when half of it is read.
+struct Looks<'a>(&'a TreeStore, &'a Mutex<Vec<Lease>>);
+struct Half<'a>(u8, &'a Looks<'a>);
+
+impl Read for Half<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.0 += 1;
+        if self.0 == 2 {
+            // Told at most once a second.
+            let begun = Instant::now();
+            while begun.elapsed() < Duration::from_millis(1100) {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+        if self.0 == 3 {
+            *self.1.1.lock().unwrap() = self.1.0.leases().unwrap();
+        }
+        if self.0 > 4 {
+            return Ok(0);
+        }
+        buffer[0] = b'x';
+        Ok(1)
+    }
+}
+
+impl Supply for Looks<'_> {
+    fn open(&self, _: usize) -> Outcome<Box<dyn Read + Send + '_>> {
+        Ok(Box::new(Half(0, self)))
+    }
+}
+
 #[test]
 fn who_is_at_work_is_seen_with_how_far_and_the_dead_are_not() {
     let f = fixture();
     let store = f.open();
     assert_eq!(store.leases().unwrap(), []);
 
-    /// Content that looks at the leases when half of it is read.
-    struct Looks<'a>(&'a TreeStore, &'a Mutex<Vec<dsg_core::places::Lease>>);
-    struct Half<'a>(u8, &'a Looks<'a>);
-    impl Read for Half<'_> {
-        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-            self.0 += 1;
-            if self.0 == 2 {
-                // Told at most once a second.
-                let begun = Instant::now();
-                while begun.elapsed() < Duration::from_millis(1100) {
-                    std::thread::sleep(Duration::from_millis(20));
-                }
-            }
-            if self.0 == 3 {
-                *self.1.1.lock().unwrap() = self.1.0.leases().unwrap();
-            }
-            if self.0 > 4 {
-                return Ok(0);
-            }
-            buffer[0] = b'x';
-            Ok(1)
-        }
-    }
-    impl Supply for Looks<'_> {
-        fn open(&self, _: usize) -> Outcome<Box<dyn Read + Send + '_>> {
-            Ok(Box::new(Half(0, self)))
-        }
-    }
     let seen = Mutex::default();
     let (transaction, wish) = (transaction(), wish().put("big", "xxxx"));
     let staging = store.begin(Some(id(1)), &transaction).unwrap();
