@@ -1,10 +1,10 @@
 //! A host of its own: an ssh server on this computer that ends with the run, and what every
 //! contender needs to reach it.
 
-use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+
+use dsg_testkit::sshd::{Kind, Sshd};
 
 use crate::Tried;
 
@@ -13,41 +13,21 @@ pub(crate) const NAME: &str = "bench-host";
 
 /// An ssh server on a free port of the loopback.
 pub(crate) struct Host {
-    server: Child,
+    _server: Sshd,
     dir: PathBuf,
 }
 
 impl Host {
-    /// Starts it; its keys and configuration are made in `dir`.
+    /// Starts it; what a client needs is made in `dir`.
     pub(crate) fn start(dir: &Path) -> Tried<Self> {
         let home = dir.join("home");
-        for folder in [home.join(".ssh"), dir.join("bin"), dir.join("builtin"), dir.join("system")]
-        {
+        for folder in [home.join(".ssh"), dir.join("bin")] {
             std::fs::create_dir_all(folder)?;
         }
-        for key in ["host_key", "home/.ssh/id_ed25519"] {
-            let made = Command::new("ssh-keygen")
-                .args(["-q", "-t", "ed25519", "-N", "", "-f"])
-                .arg(dir.join(key))
-                .status()?;
-            if !made.success() {
-                return Err(format!("ssh-keygen ended with {made}").into());
-            }
-        }
-        std::fs::copy(home.join(".ssh/id_ed25519.pub"), dir.join("authorized_keys"))?;
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let at = dir.display();
-        std::fs::write(
-            dir.join("sshd_config"),
-            format!(
-                "Port {port}\nListenAddress 127.0.0.1\nHostKey {at}/host_key\nPidFile none\n\
-                 AuthorizedKeysFile {at}/authorized_keys\nStrictModes no\nUsePAM no\n\
-                 PasswordAuthentication no\nPermitRootLogin yes\n"
-            ),
-        )?;
-        let key = std::fs::read_to_string(dir.join("host_key.pub"))?;
-        std::fs::write(home.join(".ssh/known_hosts"), format!("[127.0.0.1]:{port} {key}"))?;
-        let login = whoami::username()?;
+        let server = Sshd::start(&Kind::default());
+        server.admit(&home, "");
+        server.introduce(&home, server.port);
+        let (at, port, login) = (dir.display(), server.port, &server.user);
         std::fs::write(
             home.join(".ssh/config"),
             format!(
@@ -62,34 +42,15 @@ impl Host {
             &wrapper,
             format!("#!/bin/sh\nexec /usr/bin/ssh -F '{at}/home/.ssh/config' \"$@\"\n"),
         )?;
-        Command::new("chmod").arg("+x").arg(&wrapper).status()?;
+        std::fs::set_permissions(&wrapper, std::fs::Permissions::from_mode(0o755))?;
         for way in ["builtin", "system"] {
+            std::fs::create_dir_all(dir.join(way))?;
             std::fs::write(
                 dir.join(way).join("dsg.yml"),
                 format!("hosts: {{{NAME}: {{ssh: {way}}}}}\n"),
             )?;
         }
-        let server = Command::new("/usr/sbin/sshd")
-            .args(["-D", "-e", "-f"])
-            .arg(dir.join("sshd_config"))
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
-        let host = Self { server, dir: dir.to_owned() };
-        let begun = Instant::now();
-        while !host.answers()? {
-            if begun.elapsed() > Duration::from_secs(20) {
-                return Err("the ssh server does not answer".into());
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Ok(host)
-    }
-
-    fn answers(&self) -> Tried<bool> {
-        let mut command = Command::new("sh");
-        command.args(["-c", &self.line("ssh bench-host true")]).stderr(Stdio::null());
-        Ok(command.status()?.success())
+        Ok(Self { _server: server, dir: dir.to_owned() })
     }
 
     /// A shell's line in whose environment the host is known; `dsg` then takes its built-in ssh.
@@ -107,12 +68,5 @@ impl Host {
         format!(
             "export HOME='{at}/home' PATH='{at}/bin':\"$PATH\" DSG_CONFIG_HOME='{at}/{way}'; {line}"
         )
-    }
-}
-
-impl Drop for Host {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
     }
 }

@@ -13,6 +13,7 @@
 //! | [`address`] | where a repository is |
 //! | [`config`] | the shared configuration and the rules of tracking |
 //! | [`state`] | the three-way state of one path |
+//! | [`packed`] | long lists in little room |
 //! | [`plan`] | what a sync would do: states, resolutions, moves, clashes, selection |
 //! | [`safety`] | what halts a sync before it starts |
 
@@ -22,6 +23,7 @@ pub mod entry;
 pub mod failure;
 pub mod manifest;
 pub mod monitor;
+pub mod packed;
 pub mod path;
 pub mod places;
 pub mod plan;

@@ -91,6 +91,12 @@ impl RepoPath {
         Self::parse(std::str::from_utf8(path).map_err(|_| PathError::NotUtf8)?)
     }
 
+    /// A path that was parsed before, from its own text.
+    pub(crate) fn proved(path: &str) -> Self {
+        debug_assert!(Self::parse(path).is_ok(), "{path} was never parsed");
+        Self(path.into())
+    }
+
     /// Appends one component.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::SharedConfig;
 use crate::entry::{FileEntry, Hash};
 use crate::manifest::Change;
+use crate::packed::Packed;
 use crate::snapshot::{Authorship, SnapshotId};
 
 /// How a repository keeps its data.
@@ -58,8 +59,8 @@ pub struct Publication {
     pub authorship: Authorship,
     /// The shared configuration from now on.
     pub config: SharedConfig,
-    /// Sorted by path, once each.
-    pub changes: Vec<Change>,
+    /// Once each.
+    pub changes: Packed<Change>,
     /// Where a put's content stands already in the base (a move or a copy), instead of being
     /// staged: `(to, from)`, sorted by `to`.
     pub copies: Vec<(crate::path::RepoPath, crate::path::RepoPath)>,

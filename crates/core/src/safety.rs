@@ -117,7 +117,7 @@ pub fn check(plan: &Plan, facts: &Facts, allowed: &BTreeSet<Allow>) -> Result<()
 }
 
 fn count(plan: &Plan, wanted: impl Fn(&Action) -> bool) -> u64 {
-    plan.items.iter().filter(|i| wanted(&i.action)).count() as u64
+    plan.items().filter(|i| wanted(&i.action)).count() as u64
 }
 
 #[cfg(test)]

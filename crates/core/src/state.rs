@@ -1,5 +1,7 @@
 //! The three-way state of one path: local, cache (last sync), remote.
 
+use serde::{Deserialize, Serialize};
+
 use crate::entry::Entry;
 
 /// What is known of a path in the project's folder. Only [`Local::Absent`] may delete anything.
@@ -28,7 +30,7 @@ impl Local {
 /// The state of a path, named after who has it (`L`, `C`, `R`) and what equals what.
 ///
 /// Fifteen come from presence and equality; the sixteenth, a clash, from its neighbours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum State {
     /// 111, all equal: in sync.
     LcrAllEq,

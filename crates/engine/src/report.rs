@@ -287,7 +287,7 @@ impl SyncReport {
     /// The counts that a plan promises.
     pub fn promised(plan: &Plan) -> Self {
         let mut report = Self::default();
-        for item in &plan.items {
+        for item in plan.items() {
             match &item.action {
                 Action::Upload => report.uploaded += 1,
                 Action::Download => report.downloaded += 1,

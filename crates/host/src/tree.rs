@@ -7,6 +7,7 @@
 //! | [`history`] | records, headers, manifests, checkpoints |
 //! | [`patch`] | a manifest with changes applied |
 //! | [`stats`] | the recorded stats of the live tree |
+//! | [`edits`] | changes to them, gathered before they are written |
 //! | [`check`] | comparing the live tree with them |
 //! | [`drift`] | what a difference means |
 //! | [`copy`] | the hardlink copy of a tree |
@@ -36,6 +37,7 @@ mod contents;
 mod copy;
 mod create;
 mod drift;
+mod edits;
 mod history;
 mod lacking;
 mod late;

@@ -2,25 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Action, Item, Request};
+use super::draft::Items;
+use super::{Action, Request};
 use crate::path::{MAX_COMPONENT, RepoPath};
 
-/// Gives every `KeepBoth` of the sorted items its free name. In a clash the whole local folder moves under one name.
-pub(super) fn choose_names(items: &mut [Item], request: &Request) {
-    if !items.iter().any(|i| matches!(i.action, Action::KeepBoth { .. })) {
+/// Gives every `KeepBoth` its free name. In a clash the whole local folder moves under one name.
+pub(super) fn choose_names(items: &mut Items, request: &Request) {
+    if !items.has_asides {
         return;
     }
-    let known: Vec<RepoPath> = items.iter().map(|i| i.at.path.clone()).collect();
     let mut used: BTreeSet<RepoPath> = BTreeSet::new();
     let mut chosen: BTreeMap<RepoPath, Option<RepoPath>> = BTreeMap::new();
-    let taken = |path: &RepoPath| {
-        let from = known.partition_point(|k| k < path);
-        let below =
-            known[from..].iter().find(|k| !k.starts_with(path.as_str()) || k.is_within(path));
-        below.is_some_and(|k| k.is_within(path)) || request.taken.is_some_and(|taken| taken(path))
-    };
-    for item in items {
-        let Action::KeepBoth { aside } = &mut item.action else { continue };
+    let kept: Vec<_> =
+        items.iter().filter(|(_, item)| matches!(item.action, Action::KeepBoth { .. })).collect();
+    for (at, mut item) in kept {
+        let taken = |path: &RepoPath| {
+            let below =
+                items.paths_from(path).find(|k| !k.starts_with(path.as_str()) || k.is_within(path));
+            below.is_some_and(|k| k.is_within(path))
+                || request.taken.is_some_and(|taken| taken(path))
+        };
         let root = item.clash.clone().unwrap_or_else(|| item.at.path.clone());
         let free = chosen.entry(root.clone()).or_insert_with(|| {
             let free = (1..=9999)
@@ -30,14 +31,14 @@ pub(super) fn choose_names(items: &mut [Item], request: &Request) {
             free
         });
         let below = &item.at.path[root.len()..];
-        match free.as_ref().and_then(|name| RepoPath::parse(&format!("{name}{below}")).ok()) {
-            Some(name) => *aside = name,
-            None => {
-                item.action = Action::Blocked(
+        item.action =
+            match free.as_ref().and_then(|name| RepoPath::parse(&format!("{name}{below}")).ok()) {
+                Some(aside) => Action::KeepBoth { aside },
+                None => Action::Blocked(
                     "No name beside it is free and tracked: rename one of the two yourself.".into(),
-                );
-            }
-        }
+                ),
+            };
+        items.set(at, item);
     }
 }
 

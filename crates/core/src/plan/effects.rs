@@ -3,6 +3,7 @@
 use super::{Action, Item, Plan};
 use crate::entry::{Entry, FileEntry};
 use crate::manifest::Change;
+use crate::packed::Packed;
 use crate::path::RepoPath;
 use crate::snapshot::SnapshotId;
 
@@ -82,84 +83,110 @@ impl Step {
 }
 
 /// Content that has to reach the repository for a put.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Outgoing<'p> {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
     /// Where the content is read: a path of the project's folder, or, for a restored version, of
     /// the local staging.
-    pub from: &'p RepoPath,
+    pub from: RepoPath,
     /// What it is.
-    pub file: &'p FileEntry,
+    pub file: FileEntry,
     /// The content is the cached version, which has to be fetched first.
     pub restored: bool,
+}
+
+impl Outgoing {
+    /// What an item sends; links have no content.
+    pub fn of(item: &Item) -> Option<Self> {
+        let (_, entry) = item.put()?;
+        let restored = item.action == Action::Restore;
+        Some(Self { from: item.at.path.clone(), file: *entry.file()?, restored })
+    }
 }
 
 impl Plan {
     /// Whether anything changes in the repository.
     pub fn changes_remote(&self) -> bool {
         let changes = |a: &Action| matches!(a, Action::DeleteRemote | Action::MoveRemote { .. });
-        self.items.iter().any(|i| changes(&i.action) || i.put().is_some())
+        self.items().any(|i| changes(&i.action) || i.put().is_some())
     }
 
-    /// What changes in the repository, sorted by path, once each.
-    pub fn remote_changes(&self) -> Vec<Change> {
-        let mut changes = Vec::new();
-        let mut push = |path: &RepoPath, entry: Option<&Entry>| {
-            changes.push(Change { path: path.clone(), entry: entry.cloned() });
-        };
-        for item in &self.items {
-            match &item.action {
-                Action::DeleteRemote => push(&item.at.path, None),
-                Action::MoveRemote { from } => {
-                    push(from, None);
-                    push(&item.at.path, item.at.local.entry());
-                }
-                _ => {
-                    if let Some((to, entry)) = item.put() {
-                        push(to, Some(entry));
-                    }
-                }
-            }
-        }
+    /// What changes in the repository.
+    pub fn remote_changes(&self) -> Packed<Change> {
+        let mut changes = Packed::default();
+        // What is at another place than its item: few.
+        let mut elsewhere: Vec<Change> =
+            self.items().filter_map(|i| i.change_elsewhere()).collect();
         // What comes to a path counts, not what went from there.
-        changes.sort_unstable_by(|a, b| {
+        elsewhere.sort_unstable_by(|a, b| {
             a.path.cmp(&b.path).then(a.entry.is_none().cmp(&b.entry.is_none()))
         });
-        changes.dedup_by(|b, a| a.path == b.path);
+        let mut elsewhere = elsewhere.into_iter().peekable();
+        let mut put = |change: &Change| {
+            // Where a path comes twice, it came as a put before.
+            let _ = changes.push(change);
+        };
+        for change in self.items().filter_map(|item| item.change_here()) {
+            while let Some(other) = elsewhere.next_if(|other| other.path < change.path) {
+                put(&other);
+            }
+            match elsewhere.next_if(|other| other.path == change.path && other.entry.is_some()) {
+                Some(other) if change.entry.is_none() => put(&other),
+                _ => put(&change),
+            }
+        }
+        elsewhere.for_each(|other| put(&other));
         changes
     }
 
     /// Puts whose content the repository has already: `(to, from)`, sorted.
     pub fn remote_copies(&self) -> Vec<(RepoPath, RepoPath)> {
-        let moved = |item: &Item| match &item.action {
-            Action::MoveRemote { from } => Some((item.at.path.clone(), from.clone())),
+        let moved = |item: Item| match item.action {
+            Action::MoveRemote { from } => Some((item.at.path, from)),
             _ => None,
         };
-        self.items.iter().filter_map(moved).collect()
+        self.items().filter_map(moved).collect()
     }
 
-    /// Content that has to travel to the repository; links have none.
-    pub fn outgoing(&self) -> impl Iterator<Item = Outgoing<'_>> {
-        self.items.iter().filter_map(|item| {
-            let (_, entry) = item.put()?;
-            let restored = item.action == Action::Restore;
-            Some(Outgoing { from: &item.at.path, file: entry.file()?, restored })
-        })
+    /// Content that has to travel to the repository.
+    pub fn outgoing(&self) -> impl Iterator<Item = Outgoing> {
+        self.items().filter_map(|item| Outgoing::of(&item))
     }
 
     /// What is done here after the publish: what leaves a place first, deepest first, then what
     /// comes. Asked again, the same comes in the same order.
     pub fn deeds(&self) -> impl Iterator<Item = Step> {
-        let leave = self.items.iter().rev().filter_map(Item::leave);
-        leave.chain(self.items.iter().filter_map(Item::come))
+        let leave = self.items().rev().filter_map(|item| item.leave());
+        leave.chain(self.items().filter_map(|item| item.come()))
     }
 
     /// What the cache learns after the publish, without anything being done here.
     pub fn agreements(&self) -> impl Iterator<Item = Step> {
-        self.items.iter().flat_map(Item::agree)
+        self.items().flat_map(|item| item.agree())
     }
 }
 
 impl Item {
+    /// What changes in the repository at its own path.
+    fn change_here(&self) -> Option<Change> {
+        let entry = match &self.action {
+            Action::DeleteRemote => None,
+            Action::MoveRemote { .. } => self.at.local.entry(),
+            _ => Some(self.put().filter(|(to, _)| **to == self.at.path)?.1),
+        };
+        Some(Change { path: self.at.path.clone(), entry: entry.cloned() })
+    }
+
+    /// What changes in the repository at another path.
+    fn change_elsewhere(&self) -> Option<Change> {
+        match &self.action {
+            Action::MoveRemote { from } => Some(Change { path: from.clone(), entry: None }),
+            Action::KeepBoth { aside } => {
+                Some(Change { path: aside.clone(), entry: Some(self.at.local.entry()?.clone()) })
+            }
+            _ => None,
+        }
+    }
+
     /// What it puts into the repository, and where.
     fn put(&self) -> Option<(&RepoPath, &Entry)> {
         match &self.action {

@@ -120,7 +120,7 @@ fn apply(world: &World, plan: &Plan) -> World {
     let mut after = world.clone();
     let changes = plan.remote_changes();
     for (to, from) in plan.remote_copies() {
-        let put = changes.iter().find(|c| c.path == to).and_then(|c| c.entry.clone()).unwrap();
+        let put = changes.find(&to).and_then(|c| c.entry).unwrap();
         assert!(
             world.remote[&from].same(&put),
             "a copy of {from} would not be what {to} should be"
@@ -203,7 +203,7 @@ proptest! {
         let plan = plan(&world, &request);
         let after = apply(&world, &plan);
         prop_assert!(legal(&after.local) && legal(&after.remote));
-        let open: BTreeSet<&RepoPath> = plan.items.iter().filter(|i| i.action.is_inert()).map(|i| &i.at.path).collect();
+        let open: BTreeSet<RepoPath> = plan.items().filter(|i| i.action.is_inert()).map(|i| i.at.path).collect();
         for s in states(&after) {
             if open.contains(&s.path) {
                 prop_assert!(same(after.local.get(&s.path), world.local.get(&s.path)), "{} was touched", s.path);
@@ -257,7 +257,7 @@ proptest! {
         let rest = Plan::make(states(&after), &Request::default());
         let whole = Plan::make(states(&world), &Request::default());
         if choices == [None] {
-            let names = |p: &Plan| p.conflicts().map(|i| i.at.path.clone()).collect::<BTreeSet<_>>();
+            let names = |p: &Plan| p.conflicts().map(|i| i.at.path).collect::<BTreeSet<_>>();
             prop_assert!(names(&rest).is_superset(&names(&whole)));
         }
     }
@@ -271,8 +271,8 @@ proptest! {
             Action::MoveLocal { .. } => "move_remote", Action::MoveRemote { .. } => "move_local",
             other => other.as_str(),
         };
-        let here: Vec<_> = plan(&world, &Request::default()).items.iter().map(|i| (i.at.path.clone(), mirror(&i.action))).collect();
-        let there: Vec<_> = plan(&mirrored, &Request::default()).items.iter().map(|i| (i.at.path.clone(), i.action.as_str())).collect();
+        let here: Vec<_> = plan(&world, &Request::default()).items().map(|i| (i.at.path.clone(), mirror(&i.action))).collect();
+        let there: Vec<_> = plan(&mirrored, &Request::default()).items().map(|i| (i.at.path.clone(), i.action.as_str())).collect();
         prop_assert_eq!(here, there);
     }
 
@@ -309,14 +309,14 @@ proptest! {
         let plan = Plan::make(alone, &Request { decisions, ..Request::default() });
         prop_assert!(plan.remote_changes().is_empty() && plan.deeds().next().is_none());
         if asked {
-            prop_assert_eq!(plan.items[0].resolution, Some(Resolution::Remote));
+            prop_assert_eq!(plan.item(0).unwrap().resolution, Some(Resolution::Remote));
             let learned: Vec<Step> = plan.agreements().collect();
             prop_assert_eq!(learned, vec![Step::Forget { path: path.clone() }]);
         }
         // Once that is forgotten, nobody is asked again.
         states[at].cache = None;
         let after = Plan::make(vec![states[at].clone()], &Request::default());
-        prop_assert!(after.items.is_empty());
+        prop_assert!(after.is_empty());
     }
 }
 
@@ -355,8 +355,8 @@ fn a_rename_is_one_move_and_sends_nothing() {
     let new: Tree = [("b/a".parse().unwrap(), entry(3))].into();
     let world = World { local: new, cache: old.clone(), remote: old, ..World::default() };
     let plan = plan(&world, &Request::default());
-    assert_eq!(plan.items.len(), 1);
-    assert_eq!(plan.items[0].action, Action::MoveRemote { from: "a/a".parse().unwrap() });
+    assert_eq!(plan.len(), 1);
+    assert_eq!(plan.item(0).unwrap().action, Action::MoveRemote { from: "a/a".parse().unwrap() });
     assert_eq!(plan.outgoing().count(), 0);
 }
 
@@ -382,7 +382,7 @@ fn a_decision_for_other_content_does_not_count() {
     let decisions = decide(&seen, &[Some(Resolution::Local)]);
     let newer = World { remote: at(4), ..seen };
     let plan = plan(&newer, &Request { decisions, ..Request::default() });
-    assert_eq!(plan.items[0].action, Action::Conflict);
+    assert_eq!(plan.item(0).unwrap().action, Action::Conflict);
 }
 
 #[test]

@@ -12,17 +12,22 @@
 //! [`effects`] says what a plan does to each side.
 
 mod aside;
+mod draft;
 pub mod effects;
 #[cfg(test)]
 mod laws;
 mod moves;
 mod occupancy;
+mod pack;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use draft::Draft;
+
 use crate::entry::{Entry, Hash};
+use crate::packed::Packed;
 use crate::path::RepoPath;
 use crate::snapshot::SnapshotId;
 use crate::state::{Local, State};
@@ -92,7 +97,7 @@ pub struct Decision {
 }
 
 /// What a sync does at a path.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Action {
     /// Nothing, and nothing to say.
     None,
@@ -186,11 +191,10 @@ pub struct Request<'a> {
     pub taken: Option<&'a dyn Fn(&RepoPath) -> bool>,
 }
 
-/// What a sync would do, sorted by path.
+/// What a sync would do, sorted by path. Its items are packed: reading them makes each anew.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// Every path that is not in sync.
-    pub items: Vec<Item>,
+    items: Packed<Item>,
 }
 
 impl Plan {
@@ -203,59 +207,50 @@ impl Plan {
         draft.finish()
     }
 
+    /// Every path that is not in sync, in the order of the paths.
+    pub fn items(&self) -> impl DoubleEndedIterator<Item = Item> {
+        self.items.iter()
+    }
+
+    /// The item at a place.
+    pub fn item(&self, at: usize) -> Option<Item> {
+        self.items.get(at)
+    }
+
+    /// How many items.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether there is nothing that is not in sync.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Without the items for which `keep` is not true.
+    #[must_use]
+    pub fn keeping(self, keep: impl FnMut(&Item) -> bool + 'static) -> Self {
+        Self { items: self.items.into_iter().filter(keep).collect() }
+    }
+
     /// The paths that wait for a decision.
-    pub fn conflicts(&self) -> impl Iterator<Item = &Item> {
-        self.items.iter().filter(|i| i.action == Action::Conflict)
+    pub fn conflicts(&self) -> impl Iterator<Item = Item> {
+        self.items().filter(|i| i.action == Action::Conflict)
     }
 
     /// Whether applying it would leave everything as it is.
     pub fn is_inert(&self) -> bool {
-        self.items.iter().all(|i| i.action.is_inert())
+        self.items().all(|i| i.action.is_inert())
     }
 }
 
-/// A plan in the making. It takes one path at a time: of a first sync, nothing is held twice.
-pub struct Draft<'r> {
-    request: &'r Request<'r>,
-    items: Vec<Item>,
-}
+impl IntoIterator for Plan {
+    type Item = Item;
+    type IntoIter = <Packed<Item> as IntoIterator>::IntoIter;
 
-impl<'r> Draft<'r> {
-    /// Nothing is in it yet.
-    pub fn new(request: &'r Request<'r>) -> Self {
-        Self { request, items: Vec::new() }
+    fn into_iter(self) -> Self::IntoIter {
+        self.items.into_iter()
     }
-
-    /// Adds a path; in any order, but once.
-    pub fn add(&mut self, at: PathState) {
-        self.items.push(Item::new(at, self.request));
-    }
-
-    /// The plan for all that was added.
-    pub fn finish(self) -> Plan {
-        let Self { request, mut items } = self;
-        items.sort_unstable_by(|a, b| a.at.path.cmp(&b.at.path));
-        settle_clashes(&mut items, request);
-        let only: Option<BTreeSet<&str>> =
-            request.only.as_ref().map(|only| only.iter().map(RepoPath::as_str).collect());
-        for item in &mut items {
-            let selected = only.as_ref().is_none_or(|only| is_named(item.at.path.as_str(), only));
-            if !selected && !matches!(item.action, Action::None) {
-                item.action = Action::Skipped;
-            }
-        }
-        hold_back_dependents(&mut items);
-        aside::choose_names(&mut items, request);
-        moves::pair(&mut items);
-        items.retain(|item| item.action != Action::None);
-        Plan { items }
-    }
-}
-
-/// Whether a path, or a folder that it lies in, is among these; they may be as many as there are
-/// paths.
-fn is_named(path: &str, only: &BTreeSet<&str>) -> bool {
-    only.contains(path) || path.match_indices('/').any(|(at, _)| only.contains(&path[..at]))
 }
 
 impl Item {
@@ -309,6 +304,12 @@ impl Item {
         }
     }
 
+    /// It waits for a decision; one that was there does not count.
+    fn reopen(&mut self) {
+        self.action = Action::Conflict;
+        self.resolution = None;
+    }
+
     fn decision(&mut self, request: &Request) -> Option<Resolution> {
         let decision = request.decisions.get(&self.at.path)?;
         if decision.seen != self.at.fingerprint() {
@@ -336,69 +337,6 @@ impl Item {
                 self.resolution = None;
                 Action::Conflict
             }
-        }
-    }
-}
-
-/// Paths that would be both file and folder become clashes; a decision that does not end the
-/// clash does not count.
-fn settle_clashes(items: &mut [Item], request: &Request) {
-    loop {
-        let mut progressed = false;
-        for (index, root) in occupancy::offenders(items) {
-            let item = &mut items[index];
-            if item.clash.is_none() {
-                item.clash = Some(root);
-                item.state = State::Clash;
-                if !matches!(item.action, Action::Blocked(_)) {
-                    item.action = item.decided(request);
-                    progressed = true;
-                }
-            } else if !item.action.is_inert() {
-                item.action = Action::Conflict;
-                item.resolution = None;
-                progressed = true;
-            }
-        }
-        progressed |= reopen_half_decided(items);
-        if !progressed {
-            return;
-        }
-    }
-}
-
-/// A clash is decided as a whole: while one of its paths waits, all of them do.
-fn reopen_half_decided(items: &mut [Item]) -> bool {
-    let waits = |i: &&Item| i.action == Action::Conflict;
-    let open: BTreeSet<RepoPath> =
-        items.iter().filter(waits).filter_map(|i| i.clash.clone()).collect();
-    let mut progressed = false;
-    for item in
-        items.iter_mut().filter(|i| i.clash.as_ref().is_some_and(|root| open.contains(root)))
-    {
-        if !item.action.is_inert() {
-            item.action = Action::Conflict;
-            item.resolution = None;
-            progressed = true;
-        }
-    }
-    progressed
-}
-
-/// What could only be done together with something that stays as it is stays too.
-fn hold_back_dependents(items: &mut [Item]) {
-    loop {
-        let held: Vec<(usize, RepoPath)> = occupancy::offenders(items)
-            .into_iter()
-            .filter(|(i, _)| !items[*i].action.is_inert())
-            .collect();
-        if held.is_empty() {
-            return;
-        }
-        for (index, root) in held {
-            items[index].action = Action::Blocked(format!(
-                "{root} is a file on one side and a folder on the other, and not all of it is part of this sync."
-            ));
         }
     }
 }

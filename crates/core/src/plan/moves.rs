@@ -1,37 +1,49 @@
 //! A deletion and an addition of one content are one move.
 
-use std::collections::{HashMap, VecDeque};
-use std::hash::Hash;
+use std::collections::HashSet;
+use std::hash::{BuildHasher as _, RandomState};
 
+use super::draft::Items;
 use super::{Action, Item};
 use crate::entry::{self, Entry, FileEntry};
 use crate::state::State;
 
-/// Joins each addition with a deletion of the same content on the same side: first those that
-/// kept their file name, then in path order. Empty files say nothing and are left apart.
-pub(super) fn pair(items: &mut Vec<Item>) {
-    let mut gone = vec![false; items.len()];
-    for (addition, deletion) in
-        [(Action::Upload, Action::DeleteRemote), (Action::Download, Action::DeleteLocal)]
-    {
-        for (to, from) in pairs(items, &addition, &deletion) {
-            gone[from] = true;
-            let moved = items[from].at.clone();
-            let from = moved.path.clone();
-            items[to].action = if addition == Action::Upload {
-                Action::MoveRemote { from }
-            } else {
-                Action::MoveLocal { from }
-            };
-            items[to].moved = Some(Box::new(moved));
-        }
-    }
-    let mut gone = gone.into_iter();
-    items.retain(|_| !gone.next().unwrap_or(false));
+/// Content, and whether it may be executed.
+type Key = (entry::Hash, bool);
+
+/// A deletion or an addition: its content, what stands for its file name, its place.
+type Half = (Key, u64, usize);
+
+/// Two places that become one.
+pub(super) struct Move {
+    to: usize,
+    from: usize,
 }
 
-/// Additions (by index) with the deletion that each belongs to.
-fn pairs(items: &[Item], addition: &Action, deletion: &Action) -> Vec<(usize, usize)> {
+/// Joins each addition with a deletion of the same content on the same side: first those that
+/// kept their file name, then in path order. Empty files say nothing and are left apart. Sorted by
+/// where they go.
+pub(super) fn pair(items: &Items) -> Vec<Move> {
+    let mut found = Vec::new();
+    if items.has_deletions {
+        let names = RandomState::new();
+        for (addition, deletion) in
+            [(Action::Upload, Action::DeleteRemote), (Action::Download, Action::DeleteLocal)]
+        {
+            pairs(items, &addition, &deletion, &names, &mut found);
+        }
+        found.sort_unstable_by_key(|found| found.to);
+    }
+    found
+}
+
+fn pairs(
+    items: &Items,
+    addition: &Action,
+    deletion: &Action,
+    names: &RandomState,
+    found: &mut Vec<Move>,
+) {
     let gone = |item: &Item| {
         let may = item.action == *deletion && matches!(item.state, State::CrEq | State::LcEq);
         key(item.at.cached()).filter(|_| may)
@@ -41,42 +53,67 @@ fn pairs(items: &[Item], addition: &Action, deletion: &Action) -> Vec<(usize, us
         (true, State::R) => key(item.at.remote.as_ref()),
         _ => None,
     };
-    let kept = pairs_by(
-        items.iter().map(|i| Some((gone(i)?, i.at.path.name()))),
-        items.iter().map(|i| Some((new(i)?, i.at.path.name()))),
-    );
-    let mut paired = vec![false; items.len()];
-    for &(to, from) in &kept {
-        (paired[to], paired[from]) = (true, true);
+    let half = |key: Key, item: &Item, at| (key, names.hash_one(item.at.path.name()), at);
+    let mut gone: Vec<Half> =
+        items.iter().filter_map(|(at, i)| Some(half(gone(&i)?, &i, at))).collect();
+    if gone.is_empty() {
+        return;
     }
-    let free = |(at, item): (usize, _)| Some(item).filter(|_| !paired[at]);
-    let renamed = pairs_by(
-        items.iter().enumerate().map(|i| gone(free(i)?)),
-        items.iter().enumerate().map(|i| new(free(i)?)),
-    );
-    [kept, renamed].concat()
+    let contents: HashSet<Key> = gone.iter().map(|(key, ..)| *key).collect();
+    let wanted = |item: &Item| new(item).filter(|key| contents.contains(key));
+    let mut new: Vec<Half> =
+        items.iter().filter_map(|(at, i)| Some(half(wanted(&i)?, &i, at))).collect();
+    join_equal(&mut gone, &mut new, |(key, name, _)| (*key, *name), found);
+    join_equal(&mut gone, &mut new, |(key, ..)| *key, found);
 }
 
-/// Joins equal keys, first with first; each index counts once on each side.
-fn pairs_by<K: Hash + Eq>(
-    from: impl Iterator<Item = Option<K>>,
-    to: impl Iterator<Item = Option<K>>,
-) -> Vec<(usize, usize)> {
-    let mut waiting: HashMap<K, VecDeque<usize>> = HashMap::new();
-    for (at, key) in from.enumerate() {
-        if let Some(key) = key {
-            waiting.entry(key).or_default().push_back(at);
+/// Takes out what is equal on both sides, first with first.
+fn join_equal<K: Ord>(
+    gone: &mut Vec<Half>,
+    new: &mut Vec<Half>,
+    key: impl Fn(&Half) -> K,
+    found: &mut Vec<Move>,
+) {
+    for side in [&mut *gone, &mut *new] {
+        side.sort_unstable_by_key(|half| (key(half), half.2));
+    }
+    let mut from = std::mem::take(gone).into_iter().peekable();
+    for to in std::mem::take(new) {
+        while let Some(other) = from.next_if(|from| key(from) < key(&to)) {
+            gone.push(other);
+        }
+        match from.next_if(|from| key(from) == key(&to)) {
+            Some(from) => found.push(Move { to: to.2, from: from.2 }),
+            None => new.push(to),
         }
     }
-    let mut found = Vec::new();
-    for (at, key) in to.enumerate() {
-        let source = key.and_then(|key| waiting.get_mut(&key)).and_then(VecDeque::pop_front);
-        found.extend(source.map(|source| (at, source)));
-    }
-    found
+    gone.extend(from);
 }
 
-fn key(entry: Option<&Entry>) -> Option<(entry::Hash, bool)> {
+/// All items, those that are moves as one.
+pub(super) fn join(items: &Items, moves: &[Move]) -> impl Iterator<Item = Item> {
+    let mut gone = vec![false; items.len()];
+    for one in moves {
+        gone[one.from] = true;
+    }
+    let mut moves = moves.iter().peekable();
+    let mut former = items.reader();
+    items.iter().filter(move |(at, _)| !gone[*at]).map(move |(at, mut item)| {
+        let from = moves.next_if(|one| one.to == at).and_then(|one| former(one.from));
+        if let Some(Item { at: moved, .. }) = from {
+            let from = moved.path.clone();
+            item.action = if item.action == Action::Upload {
+                Action::MoveRemote { from }
+            } else {
+                Action::MoveLocal { from }
+            };
+            item.moved = Some(Box::new(moved));
+        }
+        item
+    })
+}
+
+fn key(entry: Option<&Entry>) -> Option<Key> {
     match entry? {
         Entry::File(FileEntry { size: 1.., hash, exec, .. }) => Some((*hash, *exec)),
         _ => None,

@@ -1,5 +1,8 @@
 //! No path can be a file and hold other paths: which items would make one so, on either side.
 
+use std::collections::BTreeMap;
+
+use super::draft::Items;
 use super::{Action, Item};
 use crate::path::RepoPath;
 use crate::state::Local;
@@ -10,27 +13,42 @@ enum Side {
     Remote,
 }
 
-/// Items (by index, once each) that would stand at, above or below each other, with the topmost
+/// Items (by place, once each) that would stand at, above or below each other, with the topmost
 /// path of their clash.
-pub(super) fn offenders(items: &[Item]) -> Vec<(usize, RepoPath)> {
-    let mut found: Vec<Option<RepoPath>> = vec![None; items.len()];
-    for side in [Side::Local, Side::Remote] {
-        // The present items whose paths are textual prefixes of the current one.
-        let mut above: Vec<usize> = Vec::new();
-        for (index, item) in items.iter().enumerate().filter(|(_, i)| stands(i, side)) {
-            let path = &item.at.path;
-            while above.last().is_some_and(|&a| !path.starts_with(items[a].at.path.as_str())) {
-                above.pop();
+pub(super) fn offenders(items: &Items) -> BTreeMap<usize, RepoPath> {
+    let mut local = Standing::default();
+    let mut remote = Standing::default();
+    for (at, item) in items.iter() {
+        for (side, standing) in [(Side::Local, &mut local), (Side::Remote, &mut remote)] {
+            if stands(&item, side) {
+                standing.add(at, &item.at.path);
             }
-            if let Some(&top) = above.iter().find(|&&a| path.is_within(&items[a].at.path)) {
-                let root = items[top].at.path.clone();
-                found[top].get_or_insert_with(|| root.clone());
-                found[index].get_or_insert(root);
-            }
-            above.push(index);
         }
     }
-    found.into_iter().enumerate().filter_map(|(i, root)| Some((i, root?))).collect()
+    let mut found = remote.found;
+    found.extend(local.found);
+    found
+}
+
+/// What stands on one side.
+#[derive(Default)]
+struct Standing {
+    /// Items whose paths are textual prefixes of the current one.
+    above: Vec<(usize, RepoPath)>,
+    found: BTreeMap<usize, RepoPath>,
+}
+
+impl Standing {
+    fn add(&mut self, at: usize, path: &RepoPath) {
+        while self.above.last().is_some_and(|(_, above)| !path.starts_with(above.as_str())) {
+            self.above.pop();
+        }
+        if let Some((top, root)) = self.above.iter().find(|(_, above)| path.is_within(above)) {
+            self.found.entry(*top).or_insert_with(|| root.clone());
+            self.found.insert(at, root.clone());
+        }
+        self.above.push((at, path.clone()));
+    }
 }
 
 /// Whether something stands at the item's path on that side once the plan is applied. What is not

@@ -19,11 +19,11 @@ impl Project {
         found.extend(self.look_alikes(plan)?);
         found.extend(self.half_renamed(plan)?);
         if self.known_repository()?.is_some_and(|r| r.access == Access::Team) {
-            let goes = |i: &&Item| matches!(i.action, Action::Upload | Action::KeepBoth { .. });
-            for item in plan.items.iter().filter(goes) {
+            let goes = |i: &Item| matches!(i.action, Action::Upload | Action::KeepBoth { .. });
+            for item in plan.items().filter(goes) {
                 let stat = self.dir.stat(item.at.path.as_str())?;
                 if stat.is_some_and(|s| s.kind == Kind::File && s.private()) {
-                    found.insert(item.at.path.clone(), PRIVATE.to_owned());
+                    found.insert(item.at.path, PRIVATE.to_owned());
                 }
             }
         }
@@ -33,16 +33,15 @@ impl Project {
     /// Downloads whose place is a folder that would still hold something.
     fn obstructed(&self, plan: &Plan) -> Outcome<BTreeMap<RepoPath, String>> {
         let mut found = BTreeMap::new();
-        let leaving: BTreeSet<&str> = plan
-            .items
-            .iter()
-            .filter_map(|i| match &i.action {
-                Action::DeleteLocal | Action::KeepBoth { .. } => Some(i.at.path.as_str()),
-                Action::MoveLocal { from } => Some(from.as_str()),
+        let leaving: BTreeSet<RepoPath> = plan
+            .items()
+            .filter_map(|i| match i.action {
+                Action::DeleteLocal | Action::KeepBoth { .. } => Some(i.at.path),
+                Action::MoveLocal { from } => Some(from),
                 _ => None,
             })
             .collect();
-        for item in &plan.items {
+        for item in plan.items() {
             if !matches!(item.action, Action::Download | Action::Restore | Action::MoveLocal { .. })
             {
                 continue;
@@ -62,25 +61,28 @@ impl Project {
     /// New names, or names of new folders, that differ by case only from one that the repository
     /// has and this folder has not: of names that are both here the scan takes care.
     fn look_alikes(&self, plan: &Plan) -> Outcome<BTreeMap<RepoPath, String>> {
-        let is_new = |i: &&Item| {
+        let is_new = |i: &Item| {
             i.at.remote.is_none() && matches!(i.action, Action::Upload | Action::MoveRemote { .. })
         };
-        let is_there_only = |i: &&Item| {
+        let is_there_only = |i: &Item| {
             i.at.remote.is_some()
                 && i.at.local.entry().is_none()
                 && i.action != Action::DeleteRemote
         };
-        let mut theirs: HashMap<String, &str> = HashMap::new();
-        if plan.items.iter().any(|i| is_new(&i)) {
-            for item in plan.items.iter().filter(is_there_only) {
+        let mut theirs: HashMap<String, String> = HashMap::new();
+        if plan.items().any(|i| is_new(&i)) {
+            for item in plan.items().filter(is_there_only) {
                 for name in names(&item.at.path) {
-                    theirs.entry(folded(name)).or_insert(name);
+                    theirs.entry(folded(name)).or_insert_with(|| name.to_owned());
                 }
             }
         }
-        let mut judged: HashMap<&str, Option<String>> = HashMap::new();
+        if theirs.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let mut judged: HashMap<String, Option<String>> = HashMap::new();
         let mut found = BTreeMap::new();
-        for item in plan.items.iter().filter(|i| !theirs.is_empty() && is_new(i)) {
+        for item in plan.items().filter(is_new) {
             for name in names(&item.at.path) {
                 if !judged.contains_key(name) {
                     let other = theirs.get(&folded(name)).filter(|other| **other != name);
@@ -90,7 +92,7 @@ impl Project {
                         }
                         _ => None,
                     };
-                    judged.insert(name, reason);
+                    judged.insert(name.to_owned(), reason);
                 }
                 if let Some(Some(reason)) = judged.get(name) {
                     found.insert(item.at.path.clone(), reason.clone());
@@ -100,7 +102,7 @@ impl Project {
         Ok(found)
     }
 
-    fn first_staying(&self, dir: &str, leaving: &BTreeSet<&str>) -> Outcome<Option<String>> {
+    fn first_staying(&self, dir: &str, leaving: &BTreeSet<RepoPath>) -> Outcome<Option<String>> {
         for name in self.dir.open_beneath(dir)?.list()? {
             let Some(name) = name.name.to_str() else { return Ok(Some(format!("{dir}/…"))) };
             let path = format!("{dir}/{name}");

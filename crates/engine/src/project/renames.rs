@@ -27,16 +27,16 @@ impl Project {
     pub(super) fn half_renamed(&self, plan: &Plan) -> Outcome<BTreeMap<RepoPath, String>> {
         let mut found = BTreeMap::new();
         // What a person decided does not wait.
-        let deletes = |i: &&Item| i.action == Action::DeleteRemote && i.resolution.is_none();
-        if !plan.items.iter().any(|i| deletes(&i)) {
+        let deletes = |i: &Item| i.action == Action::DeleteRemote && i.resolution.is_none();
+        if !plan.items().any(|i| deletes(&i)) {
             return Ok(found);
         }
         let mut doubts = Doubts::default();
-        for item in plan.items.iter().filter(deletes) {
-            doubts.names.insert(item.at.path.name().as_bytes());
+        for item in plan.items().filter(deletes) {
+            doubts.names.insert(item.at.path.name().as_bytes().to_owned());
         }
-        for item in plan.items.iter().filter(|i| matches!(i.action, Action::Blocked(_))) {
-            doubts.known(item);
+        for item in plan.items().filter(|i| matches!(i.action, Action::Blocked(_))) {
+            doubts.known(&item);
         }
         for problem in self.index.problems()? {
             if !matches!(problem.kind, ProblemKind::Special | ProblemKind::Unmounted) {
@@ -47,7 +47,7 @@ impl Project {
             return Ok(found);
         }
         let mut gone = Gone { root: &self.dir, seen: HashMap::new() };
-        for item in plan.items.iter().filter(deletes) {
+        for item in plan.items().filter(deletes) {
             let path = &item.at.path;
             if let Some(name) =
                 item.at.remote.as_ref().and_then(|e| doubts.about(path, e, &mut gone))
@@ -59,7 +59,7 @@ impl Project {
     }
 
     /// Notes what stands at and below a blocked path.
-    fn gather(&self, problem: &Problem, doubts: &mut Doubts<'_>) -> Outcome<()> {
+    fn gather(&self, problem: &Problem, doubts: &mut Doubts) -> Outcome<()> {
         // A folder that was synced before was not made by a rename.
         let is_old =
             problem.kind == ProblemKind::Unreadable && self.index.is_shared(&problem.path)?;
@@ -96,9 +96,9 @@ impl Project {
 
 /// What is here and cannot be synced, each with the blocked path at or above it.
 #[derive(Default)]
-struct Doubts<'p> {
+struct Doubts {
     /// Names of the files that would be deleted.
-    names: HashSet<&'p [u8]>,
+    names: HashSet<Vec<u8>>,
     /// Contents of paths that only the plan blocks.
     contents: HashMap<(Hash, bool), String>,
     sizes: HashMap<u64, String>,
@@ -109,7 +109,7 @@ struct Doubts<'p> {
     unseen: BTreeSet<String>,
 }
 
-impl Doubts<'_> {
+impl Doubts {
     fn is_empty(&self) -> bool {
         self.contents.is_empty()
             && self.sizes.is_empty()

@@ -34,10 +34,10 @@ impl Project {
         let plan = self.plan(&configs.merged, None, BTreeMap::new())?;
         let wanted: BTreeSet<&str> = named.iter().map(RepoPath::as_str).collect();
         let mut unmet = wanted.clone();
-        let mut meant: BTreeSet<&RepoPath> = BTreeSet::new();
-        let mut clashes: BTreeSet<&RepoPath> = BTreeSet::new();
-        for item in plan.items.iter().filter(|i| is_open(i)) {
-            let mut by = naming(item).filter(|name| wanted.contains(name)).peekable();
+        let mut meant: BTreeSet<RepoPath> = BTreeSet::new();
+        let mut clashes: BTreeSet<RepoPath> = BTreeSet::new();
+        for item in plan.items().filter(is_open) {
+            let mut by = naming(&item).filter(|name| wanted.contains(name)).peekable();
             if by.peek().is_none() {
                 continue;
             }
@@ -52,17 +52,16 @@ impl Project {
                 )
                 .hint("Choose --local, --remote or --both."));
             }
-            meant.insert(at);
-            clashes.extend(&item.clash);
+            meant.insert(at.clone());
+            clashes.extend(item.clash);
         }
         if let Some(path) = unmet.first() {
             return Err(Failure::new(Code::NotFound, format!("{path} is not in conflict."))
                 .hint("dsg status lists the conflicts."));
         }
         // A clash is decided as a whole.
-        let decided: Vec<&Item> = plan
-            .items
-            .iter()
+        let decided: Vec<Item> = plan
+            .into_iter()
             .filter(|i| {
                 meant.contains(&i.at.path) || i.clash.as_ref().is_some_and(|c| clashes.contains(c))
             })

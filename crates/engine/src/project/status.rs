@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use dsg_core::failure::{Code, Outcome};
 use dsg_core::monitor::{Monitor, Phase};
-use dsg_core::plan::Item;
+use dsg_core::plan::Plan;
 
 use super::Project;
 use super::head::Configs;
@@ -118,11 +118,11 @@ impl Project {
         let plan = self.plan(&configs.merged, None, BTreeMap::new())?;
         let mut counts = Counts::default();
         let mut changes = C::default();
+        let many = plan.len() > MANY;
         let all = Merged {
-            items: plan.items.into_iter().peekable(),
+            items: plan.into_iter().peekable(),
             problems: self.index.problems()?.into_iter().peekable(),
         };
-        let many = all.items.len() > MANY;
         changes.extend(all.inspect(|change| counts.add(change.action)));
         if many {
             self.index.rest();
@@ -146,7 +146,7 @@ impl Project {
 /// What is planned and what cannot be, in the order of their paths; where both tell of a path, the
 /// plan does, and the problem only offers a name.
 struct Merged {
-    items: Peekable<std::vec::IntoIter<Item>>,
+    items: Peekable<<Plan as IntoIterator>::IntoIter>,
     problems: Peekable<std::vec::IntoIter<Problem>>,
 }
 
@@ -164,10 +164,5 @@ impl Iterator for Merged {
             change.legal_name = problem.offer;
         }
         Some(change)
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let (items, problems) = (self.items.len(), self.problems.len());
-        (items.max(problems), items.checked_add(problems))
     }
 }

@@ -144,7 +144,7 @@ impl Project {
             let plan = self.plan(rules, None, BTreeMap::new())?;
             let deletes =
                 |a: &Action| matches!(a, Action::DeleteRemote | Action::MoveRemote { .. });
-            if !plan.items.iter().any(|i| deletes(&i.action)) {
+            if !plan.items().any(|i| deletes(&i.action)) {
                 return Ok(summary);
             }
         }
@@ -167,7 +167,7 @@ impl Project {
             let planned = i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX);
             let mut plan = self.plan(&configs.merged, only.as_deref(), blocked.clone())?;
             if receives {
-                plan.items.retain(|i| i.action != Action::Upload);
+                plan = plan.keeping(|i| i.action != Action::Upload);
             }
             refuse_conflicts(&plan, options)?;
             self.check_safety(&plan, &summary, options)?;
@@ -184,7 +184,7 @@ impl Project {
                 && !configs.remote_differs
                 && configs.seen.as_ref() == Some(&configs.merged)
             {
-                if plan.items.is_empty() {
+                if plan.is_empty() {
                     let id = head.as_ref().map(|h| h.id.to_string());
                     self.index.batch(|batch| batch.set_meta("last_sync", id.as_deref()))?;
                 }
@@ -253,10 +253,8 @@ impl Project {
     ) -> Outcome<()> {
         let incoming: u64 = plan.deeds().map(|step| step.incoming()).sum();
         let shown = |dir: &str| if dir.is_empty() { ".".to_owned() } else { dir.to_owned() };
-        let deletes = plan
-            .items
-            .iter()
-            .any(|i| matches!(i.action, Action::DeleteLocal | Action::DeleteRemote));
+        let deletes =
+            plan.items().any(|i| matches!(i.action, Action::DeleteLocal | Action::DeleteRemote));
         let facts = Facts {
             // Counting reads every row; only deletions are measured against it.
             cached: if deletes { self.index.counts()?.cached } else { 0 },

@@ -116,7 +116,7 @@ impl Planned {
         }
         crash::STAGED.pass();
         incoming::harden(areas, steps.deeds())?;
-        let decided = |i: &&Item| i.resolution.is_some() && !i.action.is_inert();
+        let decided = |i: &Item| i.resolution.is_some() && !i.action.is_inert();
         let record = Record {
             transaction: context.authorship.transaction,
             base: context.base,
@@ -127,7 +127,7 @@ impl Planned {
             grounds: areas.all().map(|a| a.ground.clone()).collect(),
             repository: endpoint.info().id.clone(),
             deeds: steps.deeds().count() as u64,
-            decided: steps.plan().items.iter().filter(decided).map(|i| i.at.path.clone()).collect(),
+            decided: steps.plan().items().filter(decided).map(|i| i.at.path).collect(),
             place: Place::of(areas.root())?,
         };
         let planned = context.planned;

@@ -14,12 +14,13 @@ use dsg_fs::dir::Dir;
 use super::apply::fresh;
 use super::copy::link_tree;
 use super::drift::Drift;
+use super::edits::Patch;
 use super::layout::{JOURNAL, Journal, STAGING, Swap};
 use super::prepared::{compare_live, write_record, write_stats};
 use super::publish::live_or_drift;
 use super::repo::Repo;
 use super::staging::{TREE, check_transaction};
-use super::stats::{Patch, Seen};
+use super::stats::Seen;
 use crate::crash;
 
 impl Repo {
@@ -82,14 +83,14 @@ impl Repo {
             base: Some(head.id),
             authorship,
             config: head.config.clone(),
-            changes,
+            changes: changes.into_iter().collect(),
             copies: Vec::new(),
         };
         let header = write_record(self, dir, &publication, Some(head))?;
         self.keep_former(dir, live, head, &publication, monitor)?;
         self.tick()?;
         let mut patch = Patch::default();
-        for change in &publication.changes {
+        for change in publication.changes.iter() {
             match (&change.entry, live.stat(change.path.as_str())?) {
                 (Some(_), Some(stat)) => {
                     let mut seen = Seen::of(&stat);
@@ -138,7 +139,7 @@ impl Repo {
             link_tree(live, &tree, monitor, &|| Ok(()))?;
         }
         let tree = dir.open_beneath(TREE)?;
-        for change in &publication.changes {
+        for change in publication.changes.iter() {
             // A file that the live tree shares is the changed one.
             let path = change.path.as_str();
             let (Some(kept), Some(now)) = (tree.stat(path)?, live.stat(path)?) else { continue };

@@ -21,9 +21,10 @@ use rustix::io::Errno;
 
 use super::check::beneath;
 use super::copy::copy_file;
+use super::edits::Patch;
 use super::layout::Modes;
 use super::staging::{MOVED, OBJECTS, Staging, beginning, repeated};
-use super::stats::{Patch, Seen};
+use super::stats::Seen;
 use crate::crash;
 
 /// What was touched, to be made durable and recorded.
@@ -47,10 +48,10 @@ fn sources(publication: &Publication) -> BTreeMap<&RepoPath, Source<'_>> {
     let mut taken = BTreeSet::new();
     let mut sources = BTreeMap::new();
     for (to, from) in &publication.copies {
-        if put(publication, to).and_then(Entry::file).is_none() {
+        if !matches!(put(publication, to), Some(Entry::File(_))) {
             continue;
         }
-        let gone = change(publication, from).is_some_and(|c| c.entry.is_none());
+        let gone = publication.changes.find(from).is_some_and(|c| c.entry.is_none());
         let source =
             if gone && taken.insert(from) { Source::Move(from) } else { Source::Copy(from) };
         sources.insert(to, source);
@@ -58,14 +59,9 @@ fn sources(publication: &Publication) -> BTreeMap<&RepoPath, Source<'_>> {
     sources
 }
 
-fn change<'p>(publication: &'p Publication, path: &RepoPath) -> Option<&'p Change> {
-    let at = publication.changes.binary_search_by(|c| c.path.cmp(path)).ok()?;
-    publication.changes.get(at)
-}
-
 /// What comes to a path, if anything does.
-fn put<'p>(publication: &'p Publication, path: &RepoPath) -> Option<&'p Entry> {
-    change(publication, path)?.entry.as_ref()
+fn put(publication: &Publication, path: &RepoPath) -> Option<Entry> {
+    publication.changes.find(path)?.entry
 }
 
 /// Proves that a publication makes sense with what the base holds. That content was staged is found
@@ -77,8 +73,8 @@ pub(super) fn check(
     let wrong =
         |why: String| Failure::new(Code::Usage, format!("The publication makes no sense: {why}."));
     let mut order = dsg_core::manifest::OrderCheck::for_delta();
-    for change in &publication.changes {
-        order.next(change).map_err(wrong)?;
+    for change in publication.changes.iter() {
+        order.next(&change).map_err(wrong)?;
     }
     if !publication.copies.is_sorted_by(|a, b| a.0 < b.0) {
         return Err(wrong("copies are out of order".into()));
@@ -195,7 +191,7 @@ pub(super) fn apply(staging: &Staging, tree: &Dir, publication: &Publication) ->
 }
 
 /// What a publication puts, sorted by path.
-pub(super) fn puts(publication: &Publication) -> impl Iterator<Item = &Change> {
+pub(super) fn puts(publication: &Publication) -> impl Iterator<Item = Change> {
     publication.changes.iter().filter(|c| c.entry.is_some())
 }
 
@@ -220,8 +216,8 @@ fn bring(
     modes: Modes,
 ) -> Outcome<()> {
     let (Source::Move(from) | Source::Copy(from)) = source;
-    let wanted = put(publication, path).and_then(Entry::file);
-    let (Some(wanted), Some(stat)) = (wanted, tree.stat(from.as_str())?) else {
+    let wanted = put(publication, path);
+    let (Some(Entry::File(wanted)), Some(stat)) = (wanted, tree.stat(from.as_str())?) else {
         return Err(Failure::new(
             Code::Drift,
             format!("{from} is not there any more on the host."),
@@ -272,26 +268,26 @@ fn clear(tree: &Dir, gone: bool, path: &RepoPath, applied: &mut Applied) -> Outc
 }
 
 /// Content that several puts share: staged once, it is where the first of them was put.
-struct Twins<'p> {
+struct Twins {
     repeated: HashSet<u64>,
-    placed: HashMap<Hash, &'p RepoPath>,
+    placed: HashMap<Hash, RepoPath>,
 }
 
-impl<'p> Twins<'p> {
-    fn of(publication: &'p Publication) -> Self {
-        let files = puts(publication).filter_map(|c| c.entry.as_ref()?.file());
-        Self { repeated: repeated(files.map(|file| &file.hash)), placed: HashMap::new() }
+impl Twins {
+    fn of(publication: &Publication) -> Self {
+        let hashes = puts(publication).filter_map(|c| Some(c.entry?.file()?.hash));
+        Self { repeated: repeated(hashes), placed: HashMap::new() }
     }
 }
 
 /// Puts a staged object in its place: by a rename the first time, as a copy of that after.
-fn place_staged<'p>(
+fn place_staged(
     staging: &Staging,
     tree: &Dir,
     (dir, at): (&Dir, &str),
-    path: &'p RepoPath,
+    path: &RepoPath,
     file: &dsg_core::entry::FileEntry,
-    twins: &mut Twins<'p>,
+    twins: &mut Twins,
 ) -> Outcome<FsResult<()>> {
     let modes = staging.repo.modes();
     let name = file.hash.to_string();
@@ -301,7 +297,7 @@ fn place_staged<'p>(
                 return Ok(Err(e));
             }
             if twins.repeated.contains(&beginning(&file.hash)) {
-                twins.placed.insert(file.hash, path);
+                twins.placed.insert(file.hash, path.clone());
             }
             if stat.mtime != file.mtime {
                 dir.set_times(at, file.mtime)?;

@@ -19,11 +19,12 @@ use sha2::{Digest as _, Sha256};
 
 use super::check::{Difference, compare};
 use super::drift::{Drift, judge};
+use super::edits::Patch;
 use super::layout::{MANIFEST, STATS};
 use super::patch::{self, Patched, Strictness};
 use super::repo::Repo;
 use super::staging::{CHECKED, NEW_MANIFEST, NEW_STATS, RECORD, REPLACED};
-use super::stats::{self, Patch, StatsWriter};
+use super::stats::{self, StatsWriter};
 
 const BUFFER: usize = 256 * 1024;
 
@@ -129,7 +130,7 @@ fn write_manifest(
     mut totals: Totals,
     base: impl BufRead,
 ) -> Outcome<(Patched, Totals)> {
-    for entry in publication.changes.iter().filter_map(|c| c.entry.as_ref()) {
+    for entry in publication.changes.iter().filter_map(|c| c.entry) {
         totals.entries += 1;
         totals.bytes = totals.bytes.saturating_add(entry.size());
     }
@@ -138,7 +139,7 @@ fn write_manifest(
         totals.bytes = totals.bytes.saturating_sub(entry.size());
     };
     let output = BufWriter::with_capacity(BUFFER, replace(dir, NEW_MANIFEST, repo)?);
-    let changes = publication.changes.iter().cloned().map(Ok);
+    let changes = publication.changes.iter().map(Ok);
     let patched = patch::apply(base, changes, output, Strictness::Exact, former)
         .map_err(|e| e.into_failure(&repo.layout.side.at(MANIFEST)))?;
     Ok((patched, totals))

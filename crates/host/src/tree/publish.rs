@@ -249,8 +249,8 @@ impl Staging {
         applied: &Applied,
         built: bool,
     ) -> Outcome<()> {
-        let files: Vec<&RepoPath> =
-            apply::puts(publication).map(|put| &put.path).take(FEW + 1).collect();
+        let files: Vec<RepoPath> =
+            apply::puts(publication).map(|put| put.path).take(FEW + 1).collect();
         let dirs =
             if built { few_dirs(tree)? } else { Some(applied.dirs.iter().cloned().collect()) };
         match dirs {
@@ -258,7 +258,7 @@ impl Staging {
                 for path in files {
                     if let Ok(file) = tree.open_file(path.as_str()) {
                         file.sync_all()
-                            .map_err(|e| Failure::io("make durable", tree.at(path), e))?;
+                            .map_err(|e| Failure::io("make durable", tree.at(&path), e))?;
                     }
                 }
                 for dir in dirs {

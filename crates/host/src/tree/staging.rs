@@ -112,8 +112,8 @@ pub(super) struct Twins {
 
 /// Beginnings of hashes that come more than once, and perhaps a few more: the others need no
 /// remembering.
-pub(super) fn repeated<'h>(hashes: impl Iterator<Item = &'h Hash>) -> HashSet<u64> {
-    let mut all: Vec<u64> = hashes.map(beginning).collect();
+pub(super) fn repeated(hashes: impl Iterator<Item = Hash>) -> HashSet<u64> {
+    let mut all: Vec<u64> = hashes.map(|hash| beginning(&hash)).collect();
     all.sort_unstable();
     all.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect()
 }
@@ -265,7 +265,7 @@ impl Staging {
 
     /// Uploads of one content together. Checks the space.
     pub(super) fn twins(&self, uploads: &[Upload]) -> Outcome<Twins> {
-        let repeated = repeated(uploads.iter().map(|u| &u.file.hash));
+        let repeated = repeated(uploads.iter().map(|u| u.file.hash));
         let mut firsts: HashMap<Hash, usize> = HashMap::new();
         let mut twins = Twins { groups: HashMap::new(), later: HashSet::new() };
         let mut bytes = 0_u64;

@@ -5,7 +5,6 @@
 //! manifest holds is recorded. Streams: memory is one directory's names.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashSet};
 use std::io::{self, BufRead, Read as _, Write};
 use std::path::Path;
 
@@ -103,7 +102,7 @@ pub(super) fn order(a: &[u8], b: &[u8]) -> Ordering {
 
 /// A directory as the key of a map in [`order`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct DirKey(Vec<u8>);
+pub(super) struct DirKey(pub(super) Vec<u8>);
 impl PartialOrd for DirKey {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
@@ -141,15 +140,7 @@ impl<W: Write> StatsWriter<W> {
         out.extend(&block.dir);
         out.extend(block.mtime.to_le_bytes());
         for (name, seen) in &block.names {
-            out.push(u8::try_from(name.len()).map_err(|_| io::Error::other("too long"))?);
-            out.extend(name);
-            out.push(code(seen.kind) | u8::from(seen.exec) << 4);
-            if seen.kind != Kind::Dir {
-                out.extend(seen.ino.to_le_bytes());
-                out.extend(seen.size.to_le_bytes());
-                out.extend(seen.mtime.to_le_bytes());
-                out.extend(seen.ctime.to_le_bytes());
-            }
+            put_name(&mut out, name, seen)?;
         }
         let length = size(out.len() - 4)?.to_le_bytes();
         out[..4].copy_from_slice(&length);
@@ -177,6 +168,24 @@ impl<W: Write> StatsWriter<W> {
         self.output.write_all(&self.hash.finalize())?;
         self.output.flush()?;
         Ok(self.output)
+    }
+}
+
+fn put_name(out: &mut Vec<u8>, name: &[u8], seen: &Seen) -> io::Result<()> {
+    out.push(u8::try_from(name.len()).map_err(|_| io::Error::other("too long"))?);
+    out.extend(name);
+    put_seen(out, seen);
+    Ok(())
+}
+
+/// As it stands behind its name.
+pub(super) fn put_seen(out: &mut Vec<u8>, seen: &Seen) {
+    out.push(code(seen.kind) | u8::from(seen.exec) << 4);
+    if seen.kind != Kind::Dir {
+        out.extend(seen.ino.to_le_bytes());
+        out.extend(seen.size.to_le_bytes());
+        out.extend(seen.mtime.to_le_bytes());
+        out.extend(seen.ctime.to_le_bytes());
     }
 }
 
@@ -291,39 +300,51 @@ impl Frame {
     }
 }
 
+fn bytes<'b>(body: &mut &'b [u8], length: usize) -> io::Result<&'b [u8]> {
+    let (taken, rest) = body.split_at_checked(length).ok_or_else(|| torn("it is cut off"))?;
+    *body = rest;
+    Ok(taken)
+}
+
+fn number(body: &mut &[u8]) -> io::Result<u64> {
+    let taken = bytes(body, 8)?;
+    Ok(u64::from_le_bytes(taken.try_into().map_err(|_| torn("it is cut off"))?))
+}
+
+fn take_name<'b>(body: &mut &'b [u8]) -> io::Result<(&'b [u8], Seen)> {
+    let length = bytes(body, 1)?[0];
+    let name = bytes(body, length.into())?;
+    Ok((name, take_seen(body)?))
+}
+
+/// The reverse of [`put_seen`].
+pub(super) fn take_seen(body: &mut &[u8]) -> io::Result<Seen> {
+    let flags = bytes(body, 1)?[0];
+    let mut seen = Seen::unknown(match flags & 15 {
+        0 => Kind::File,
+        1 => Kind::Dir,
+        2 => Kind::Link,
+        _ => return Err(torn("unknown kind")),
+    });
+    seen.exec = flags & 16 != 0;
+    if seen.kind != Kind::Dir {
+        seen.ino = number(body)?;
+        seen.size = number(body)?;
+        seen.mtime = number(body)?.cast_signed();
+        seen.ctime = number(body)?.cast_signed();
+    }
+    Ok(seen)
+}
+
 fn parse(body: &mut &[u8]) -> io::Result<Block> {
-    fn bytes<'b>(body: &mut &'b [u8], length: usize) -> io::Result<&'b [u8]> {
-        let (taken, rest) = body.split_at_checked(length).ok_or_else(|| torn("it is cut off"))?;
-        *body = rest;
-        Ok(taken)
-    }
-    fn number(body: &mut &[u8]) -> io::Result<u64> {
-        let taken = bytes(body, 8)?;
-        Ok(u64::from_le_bytes(taken.try_into().map_err(|_| torn("it is cut off"))?))
-    }
     let length = bytes(body, 4)?.try_into().map_err(|_| torn("it is cut off"))?;
     let dir = bytes(body, u32::from_le_bytes(length) as usize)?.to_vec();
     let mtime = number(body)?.cast_signed();
     let mut names: Vec<(Vec<u8>, Seen)> = Vec::with_capacity(body.len() / 40);
     while !body.is_empty() {
-        let length = bytes(body, 1)?[0];
-        let name = bytes(body, length.into())?;
+        let (name, seen) = take_name(body)?;
         if names.last().is_some_and(|(last, _)| last[..] >= *name) {
             return Err(torn("names are out of order"));
-        }
-        let flags = bytes(body, 1)?[0];
-        let mut seen = Seen::unknown(match flags & 15 {
-            0 => Kind::File,
-            1 => Kind::Dir,
-            2 => Kind::Link,
-            _ => return Err(torn("unknown kind")),
-        });
-        seen.exec = flags & 16 != 0;
-        if seen.kind != Kind::Dir {
-            seen.ino = number(body)?;
-            seen.size = number(body)?;
-            seen.mtime = number(body)?.cast_signed();
-            seen.ctime = number(body)?.cast_signed();
         }
         names.push((name.to_vec(), seen));
     }
@@ -388,127 +409,6 @@ fn close_until(
         }
     }
     Ok(())
-}
-
-/// A change of one recorded name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Edit {
-    Put(Seen),
-    Remove,
-    /// The same content, but another inode or time; nothing if it is not recorded.
-    Refresh(Seen),
-}
-
-/// Changes to recorded stats.
-#[derive(Debug, Default)]
-pub(super) struct Patch {
-    dirs: BTreeMap<DirKey, BTreeMap<Box<[u8]>, Edit>>,
-    /// Where something was put last: the folders above it are known.
-    last: Option<Box<[u8]>>,
-}
-
-impl Patch {
-    /// A path came, or has other content.
-    pub(super) fn put(&mut self, path: &[u8], seen: Seen) {
-        self.edit(path, Edit::Put(seen));
-        let (mut at, _) = split(path);
-        if self.last.as_deref() == Some(at) {
-            return;
-        }
-        self.last = Some(at.into());
-        while !at.is_empty() {
-            self.edit(at, Edit::Put(Seen::dir()));
-            (at, _) = split(at);
-        }
-    }
-
-    /// A path went.
-    pub(super) fn remove(&mut self, path: &[u8]) {
-        self.last = None;
-        self.edit(path, Edit::Remove);
-    }
-
-    /// A path has the same content in another inode.
-    pub(super) fn refresh(&mut self, path: &[u8], seen: Seen) {
-        self.edit(path, Edit::Refresh(seen));
-    }
-
-    fn edit(&mut self, path: &[u8], edit: Edit) {
-        let (dir, name) = split(path);
-        self.dirs.entry(DirKey(dir.to_vec())).or_default().insert(name.into(), edit);
-    }
-
-    /// Writes `recorded` with the changes; `replaced` gets the former names that were touched.
-    pub(super) fn apply<R: BufRead, W: Write>(
-        mut self,
-        mut recorded: Option<StatsReader<R>>,
-        output: &mut StatsWriter<W>,
-        mut replaced: impl FnMut(&Block) -> io::Result<()>,
-    ) -> io::Result<()> {
-        let mut frames = std::iter::from_fn(|| recorded.as_mut()?.frame().transpose()).peekable();
-        // Directories that are empty now: their parents come later.
-        let mut emptied: HashSet<Vec<u8>> = HashSet::new();
-        loop {
-            if let Some(Err(_)) = frames.peek() {
-                return frames.next().map_or(Ok(()), |frame| frame.map(|_| ()));
-            }
-            let next = frames.peek().and_then(|f| f.as_ref().ok()?.dir());
-            let new = self.dirs.first_key_value().map(|(key, _)| &key.0[..]);
-            let comes_first = match (next, new) {
-                (None, None) => return Ok(()),
-                (Some(next), Some(new)) => order(new, next),
-                (None, Some(_)) => Ordering::Less,
-                (Some(_), None) => Ordering::Greater,
-            };
-            let frame = if comes_first.is_lt() { None } else { frames.next().transpose()? };
-            let edits = if comes_first.is_le() { self.dirs.pop_first() } else { None };
-            let mut block = match (&frame, &edits) {
-                (Some(frame), None) if emptied.is_empty() => {
-                    output.put_frame(frame)?;
-                    continue;
-                }
-                (Some(frame), _) => frame.parse()?,
-                (None, Some((dir, _))) => Block { dir: dir.0.clone(), ..Block::default() },
-                (None, None) => continue,
-            };
-            if let Some((_, edits)) = edits {
-                let former = edit(&mut block, edits);
-                if !former.names.is_empty() {
-                    replaced(&former)?;
-                }
-            }
-            let dir = std::mem::take(&mut block.dir);
-            block.names.retain(|(n, s)| s.kind != Kind::Dir || !emptied.remove(&join(&dir, n)));
-            block.dir = dir;
-            if block.names.is_empty() && !block.dir.is_empty() {
-                emptied.insert(block.dir);
-            } else {
-                output.put(&block)?;
-            }
-        }
-    }
-}
-
-/// Edits one directory; gives what was replaced or removed.
-fn edit(block: &mut Block, edits: BTreeMap<Box<[u8]>, Edit>) -> Block {
-    let mut names: BTreeMap<_, _> = std::mem::take(&mut block.names).into_iter().collect();
-    let mut former = Block { dir: block.dir.clone(), mtime: block.mtime, names: Vec::new() };
-    for (name, edit) in edits {
-        let name = name.into_vec();
-        let was = match edit {
-            Edit::Put(seen) => names.insert(name.clone(), seen),
-            Edit::Remove => names.remove(&name),
-            Edit::Refresh(seen) => {
-                names.entry(name.clone()).and_modify(|s| *s = seen);
-                None
-            }
-        };
-        if let Some(was) = was.filter(|w| w.kind != Kind::Dir) {
-            former.names.push((name, was));
-        }
-    }
-    block.names = names.into_iter().collect();
-    former
 }
 
 /// Opens a stats file if it is there and of `snapshot`. Whether it is whole shows at its end.

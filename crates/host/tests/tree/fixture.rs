@@ -110,6 +110,7 @@ impl Wish {
             .chain(self.gone.iter().map(|p| Change { path: path(p), entry: None }))
             .collect();
         changes.sort_by(|a, b| a.path.cmp(&b.path));
+        let changes = changes.into_iter().collect();
         let mut copies: Vec<_> = self.copies.iter().map(|(t, f)| (path(t), path(f))).collect();
         copies.sort();
         Publication { base, authorship: authorship(transaction), config: config(), changes, copies }

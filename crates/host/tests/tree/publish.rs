@@ -162,12 +162,6 @@ fn a_publication_that_makes_no_sense_changes_nothing() {
         assert!(refused.is_err(), "{wrong:?}");
         assert_eq!(f.is_consistent(), first_tree());
     }
-    let mut unsorted = wish().put("x", "1").put("y", "2").publication(Some(id(1)), &transaction());
-    unsorted.changes.reverse();
-    let tx = unsorted.authorship.transaction.clone();
-    let staging = staged(&store, Some(id(1)), &tx, &wish().put("x", "1").put("y", "2")).unwrap();
-    assert_eq!(staging.publish(&unsorted, &Monitor::silent()).unwrap_err().code, Code::Usage);
-    assert_eq!(f.is_consistent(), first_tree());
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub(super) fn fetch(
     receiver: &dyn Receive,
     monitor: &Monitor,
 ) -> Outcome<()> {
-    line.list(paths)?;
+    line.list::<RepoPath>(paths)?;
     let count = paths.len();
     let intake = Intake::new(0..u32::try_from(count).unwrap_or(u32::MAX));
     let next = AtomicUsize::new(0);

@@ -5,6 +5,7 @@
 //! the agent was last heard. Another one hangs up when it was not heard for too long, and a third
 //! lets the agent hear that somebody is there.
 
+use std::borrow::Borrow;
 use std::io::{BufReader, BufWriter, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -255,13 +256,13 @@ impl Line {
     }
 
     /// Sends lines.
-    pub(super) fn list<'i, T: Item + 'i>(
+    pub(super) fn list<T: Item>(
         &mut self,
-        items: impl IntoIterator<Item = &'i T>,
+        items: impl IntoIterator<Item = impl Borrow<T>>,
     ) -> Outcome<()> {
         let mut lines = Lines::new(Kind::Lines);
         for item in items {
-            if let Some(frame) = lines.put(item).transpose() {
+            if let Some(frame) = lines.put(item.borrow()).transpose() {
                 self.send(frame)?;
             }
         }

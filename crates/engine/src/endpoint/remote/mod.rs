@@ -356,7 +356,7 @@ impl Endpoint for RemoteEndpoint {
         let mut at: Option<SnapshotHeader> = None;
         let mut enough: Option<SnapshotId> = None;
         self.ask(&request, None, |line| {
-            line.list(paths)?;
+            line.list::<RepoPath>(paths)?;
             let answer = each_item(line, MOST_ITEMS, &mut |line, item| match (item, &at) {
                 (list::Traced::Snapshot(header), at_now) => {
                     if at_now.as_ref().is_some_and(|now| now.id <= header.id) {

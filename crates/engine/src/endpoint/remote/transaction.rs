@@ -5,12 +5,13 @@ use std::io::Read as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dsg_core::failure::{Failure, Outcome};
+use dsg_core::manifest::Change;
 use dsg_core::monitor::Monitor;
 use dsg_core::repository::{ContentChanged, Publication, Upload};
 use dsg_core::snapshot::SnapshotHeader;
 use dsg_host::tree::{Refusal, Supply};
 use dsg_wire::frame::{Kind, packed};
-use dsg_wire::list::{self, Refused, RefusedText, Run};
+use dsg_wire::list::{self, Copy, Refused, RefusedText, Run};
 use dsg_wire::message::{Answer, Request};
 use dsg_wire::pump::{Cargo, Opened, pump};
 
@@ -58,7 +59,7 @@ impl RemoteTransaction for Transaction {
             Request::Stage { transaction: self.id.clone(), uploads: uploads.len() as u64 };
         let connection = &self.connection;
         self.ask(&request, Some(monitor), |line| {
-            line.list(uploads)?;
+            line.list::<Upload>(uploads)?;
             let failures = Mutex::default();
             let mut asked = vec![false; uploads.len()];
             loop {
@@ -93,8 +94,8 @@ impl RemoteTransaction for Transaction {
             copies: copies.len() as u64,
         };
         let published = self.ask(&request, Some(monitor), |line| {
-            line.list(changes)?;
-            line.list(copies)?;
+            line.list::<Change>(changes.iter())?;
+            line.list::<Copy>(copies)?;
             match line.only_answer()? {
                 Answer::Header { header } => Ok(*header),
                 other => unexpected(line, &other),

@@ -6,6 +6,7 @@ use dsg_core::entry::Mtime;
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::manifest::{Change, OrderCheck};
 use dsg_core::monitor::Monitor;
+use dsg_core::packed::Packed;
 use dsg_core::path::RepoPath;
 use dsg_core::repository::Publication;
 use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
@@ -73,13 +74,16 @@ impl Agent {
             Request::Begin { base, transaction } => self.begin(base, transaction),
             Request::Stage { transaction, uploads } => self.stage(&transaction, uploads, monitor),
             Request::Publish { base, authorship, config, changes, copies } => {
-                let changes = self.list::<Change>(changes)?;
                 let mut order = OrderCheck::for_delta();
-                let sorted = changes.iter().try_for_each(|change| order.next(change));
-                sorted.map_err(WireError::Damaged)?;
+                let mut sorted = Packed::default();
+                self.each(changes, &mut |change: Change| {
+                    order.next(&change).map_err(WireError::Damaged)?;
+                    if sorted.push(&change) { Ok(()) } else { Err(out_of_order().into()) }
+                })?;
+                let changes = sorted;
                 let copies = self.list::<Copy>(copies)?;
                 if !copies.is_sorted_by(|a, b| a.0 < b.0) {
-                    return Err(WireError::Damaged("copies out of order".into()).into());
+                    return Err(out_of_order().into());
                 }
                 let staging = self.taken(&authorship.transaction)?;
                 let config = *config;
@@ -118,20 +122,29 @@ impl Agent {
 
     /// A list that was announced.
     pub(crate) fn list<T: Line>(&self, count: u64) -> Outcome<Vec<T>> {
-        let count = usize::try_from(count).unwrap_or(usize::MAX);
         let mut items = Vec::new();
-        while items.len() < count {
+        self.each(count, &mut |item| {
+            items.push(item);
+            Ok(())
+        })?;
+        Ok(items)
+    }
+
+    /// The items of a list that was announced, as they come.
+    fn each<T: Line>(&self, count: u64, take: &mut dyn FnMut(T) -> Outcome<()>) -> Outcome<()> {
+        let mut missing = usize::try_from(count).unwrap_or(usize::MAX);
+        while missing > 0 {
             let frame = Self::next_frame(&self.incoming)?;
             if frame.kind != Kind::Lines {
                 let found = frame.kind;
                 return Err(WireError::Damaged(format!("{found:?} where a list goes on")).into());
             }
-            items.extend(list::items::<T>(&frame.payload)?);
+            let items = list::items::<T>(&frame.payload)?;
+            let too_long = || WireError::Damaged("a list that is longer than announced".into());
+            missing = missing.checked_sub(items.len()).ok_or_else(too_long)?;
+            items.into_iter().try_for_each(&mut *take)?;
         }
-        if items.len() > count {
-            return Err(WireError::Damaged("a list that is longer than announced".into()).into());
-        }
-        Ok(items)
+        Ok(())
     }
 
     /// Changes as lines.
@@ -254,4 +267,8 @@ impl Cargo for Files<'_> {
     fn refused(&self, _place: usize, why: Failure) -> Outcome<()> {
         Err(why)
     }
+}
+
+fn out_of_order() -> WireError {
+    WireError::Damaged("a list out of order".into())
 }

@@ -242,6 +242,7 @@ fn authorship(message: &str) -> Authorship {
 
 fn publication(base: Option<SnapshotId>, changes: Vec<Change>) -> Publication {
     let config = SharedConfig::new("p");
+    let changes = changes.into_iter().collect();
     Publication { base, authorship: authorship("m"), config, changes, copies: Vec::new() }
 }
 
