@@ -3,6 +3,7 @@
 //! - `contract`: every command, declared once
 //! - [`api`]: the data that crosses the bridge
 //! - `commands`: the contract as Tauri knows it
+//! - [`drawing`]: by the graphics card or by the processor
 //! - [`workbench`]: what the commands do
 //! - `bindings`: the contract as TypeScript, checked for drift
 //!
@@ -14,8 +15,8 @@ use std::sync::Arc;
 
 use tauri::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use tauri::http::{Response, StatusCode};
-use tauri::webview::PageLoadEvent;
-use tauri::{App, AppHandle, Emitter, Manager, RunEvent, Runtime, WebviewWindowBuilder};
+use tauri::window::Color;
+use tauri::{App, AppHandle, Emitter, Manager, RunEvent, Runtime, Theme, WebviewWindowBuilder};
 
 #[macro_use]
 mod contract;
@@ -23,6 +24,7 @@ pub mod api;
 #[cfg(test)]
 mod bindings;
 mod commands;
+pub mod drawing;
 pub mod workbench;
 
 use workbench::Workbench;
@@ -53,7 +55,7 @@ pub fn run() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Size and place of the window come back; whether it is shown is decided when its page is there.
+/// Size and place of the window come back before it is shown.
 fn remembered_window<R: Runtime>() -> tauri::plugin::TauriPlugin<R> {
     use tauri_plugin_window_state::{Builder, StateFlags};
     let kept = StateFlags::SIZE | StateFlags::POSITION | StateFlags::MAXIMIZED;
@@ -96,17 +98,24 @@ fn set_up<R: Runtime>(app: &mut App<R>, data: PathBuf) -> tauri::Result<()> {
     app.manage(Arc::new(Workbench::new(data, events)));
 
     for window in &app.config().app.windows {
-        WebviewWindowBuilder::from_config(app.handle(), window)?
+        let window = WebviewWindowBuilder::from_config(app.handle(), window)?
             .data_directory(web_data.clone())
-            .on_page_load(|window, load| {
-                // Shown only now: no white flash on a dark desktop.
-                if load.event() == PageLoadEvent::Finished {
-                    drop(window.show());
-                }
-            })
             .build()?;
+        // Shown while the page still comes, in the page's own ground: no white flash on a dark
+        // desktop, and nobody waits for an empty screen.
+        let ground = ground(window.theme().unwrap_or(Theme::Light));
+        drop(window.set_background_color(Some(ground)));
+        window.show()?;
     }
     Ok(())
+}
+
+/// The ground of the page, as `ui/src/lib/design/tokens.css` has it.
+fn ground(theme: Theme) -> Color {
+    match theme {
+        Theme::Dark => Color(0x1b, 0x1d, 0x1f, 0xff),
+        _ => Color(0xff, 0xff, 0xff, 0xff),
+    }
 }
 
 /// Brings the window to the front, for whoever starts the application a second time.
@@ -115,5 +124,20 @@ fn show<R: Runtime>(app: &AppHandle<R>) {
         drop(window.unminimize());
         drop(window.show());
         drop(window.set_focus());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_opens_in_the_ground_of_its_page() {
+        let tokens = include_str!("../../ui/src/lib/design/tokens.css");
+        let [light, dark] = [Theme::Light, Theme::Dark].map(|theme| {
+            let Color(red, green, blue, _) = ground(theme);
+            format!("#{red:02x}{green:02x}{blue:02x}")
+        });
+        assert!(tokens.contains(&format!("--ground: light-dark({light}, {dark});")));
     }
 }

@@ -9,6 +9,8 @@ use std::process::ExitCode;
 static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    #[cfg(target_os = "linux")]
+    dsg_desktop::drawing::without_compositing();
     match dsg_desktop::run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
