@@ -67,6 +67,11 @@ impl Areas {
         }
     }
 
+    /// Which transaction.
+    pub fn transaction(&self) -> &str {
+        &self.transaction
+    }
+
     /// The project's folder.
     pub fn root(&self) -> &Arc<Dir> {
         &self.root
@@ -203,12 +208,26 @@ impl Areas {
     /// # Errors
     /// Something cannot be removed; it does no harm there.
     pub fn clean(&self) -> Outcome<()> {
+        self.end(false)
+    }
+
+    /// As [`Areas::clean`], but what came into the project's own staging stays for the next try.
+    ///
+    /// # Errors
+    /// As [`Areas::clean`].
+    pub fn leave(&self) -> Outcome<()> {
+        self.end(true)
+    }
+
+    fn end(&self, stays: bool) -> Outcome<()> {
         for area in self.by_top.values() {
             let top = &area.ground.top;
             let base = self.base(top)?;
-            match base.open_beneath(STAGING).and_then(|s| s.remove_tree(&self.transaction)) {
-                Err(error) if !error.is_absent() => return Err(error.into()),
-                _ => {}
+            if !stays || !top.is_empty() || area.staging.list()?.is_empty() {
+                match base.open_beneath(STAGING).and_then(|s| s.remove_tree(&self.transaction)) {
+                    Err(error) if !error.is_absent() => return Err(error.into()),
+                    _ => {}
+                }
             }
             let trash = format!("{TRASH}/{}", self.transaction);
             let own = (!top.is_empty()).then_some(DOT_DSG);

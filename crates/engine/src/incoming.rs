@@ -3,22 +3,25 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Write as _};
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use dsg_core::entry::{Entry, FileEntry, Hash};
-use dsg_core::failure::{Failure, Outcome};
+use dsg_core::entry::{Entry, FileEntry};
+use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::monitor::Monitor;
 use dsg_core::path::RepoPath;
 use dsg_core::plan::effects::{Source, Step};
 use dsg_core::snapshot::SnapshotId;
 use dsg_fs::dir::{Dir, set_file_time};
 use dsg_fs::stat::Kind;
-use sha2::{Digest as _, Sha256};
+use dsg_host::assembly::{Assembly, AssemblyError};
+use dsg_wire::chunks::{Chunks, MOST_CHUNKS, WORTH, estimate};
+use dsg_wire::delta::{Basis, Content};
 
 use crate::areas::{Area, Areas};
 use crate::crash;
 use crate::endpoint::{Endpoint, Receive, mismatch};
+use crate::left::{Left, coming};
 
 /// Files that are asked for at a time: of a large clone, no more are held, and each time is a round
 /// trip.
@@ -30,15 +33,40 @@ struct Wanted {
     file: FileEntry,
     number: u64,
     staging: Arc<Dir>,
+    /// Whether that is the project's own.
+    own: bool,
     /// Mode of the file that it replaces, if any.
     mode: Option<u32>,
+    /// What is here of it. The older version is the file that it replaces.
+    basis: Basis,
+    /// The size of that.
+    older: u64,
+}
+
+/// Files that are asked for together.
+#[derive(Default)]
+struct Batch {
+    wanted: Vec<Wanted>,
+    /// About how many chunks their older versions have.
+    chunks: u64,
+}
+
+impl Batch {
+    fn push(&mut self, wanted: Wanted) {
+        self.chunks += if wanted.basis.older { estimate(wanted.older) } else { 0 };
+        self.wanted.push(wanted);
+    }
+
+    fn is_full(&self) -> bool {
+        self.wanted.len() >= AT_ONCE || self.chunks >= MOST_CHUNKS as u64
+    }
 }
 
 /// Stages the entries of all `Place` steps under the number of their step. Gives the bytes read.
 ///
 /// # Errors
 /// Content that is not what the manifest says, no space, no connection; what was staged is left
-/// for [`Areas::clean`].
+/// for [`Areas::clean`], or for the next try.
 pub(crate) fn stage(
     endpoint: &dyn Endpoint,
     areas: &mut Areas,
@@ -46,49 +74,47 @@ pub(crate) fn stage(
     steps: impl Iterator<Item = (u64, Step)>,
     monitor: &Monitor,
 ) -> Outcome<u64> {
-    let mut wanted: BTreeMap<SnapshotId, Vec<Wanted>> = BTreeMap::new();
+    let mut batches: BTreeMap<SnapshotId, Batch> = BTreeMap::new();
+    let mut fetch = Fetch { endpoint, root: Arc::clone(areas.root()), left: None, monitor };
     let mut bytes = 0;
     for (number, step) in steps {
         let Step::Place { path, entry, expected, source, .. } = step else { continue };
-        let staging = &areas.at(&path)?.staging;
+        let area = areas.at(&path)?;
         match (entry, snapshot(source, head)) {
-            (Entry::Link(target), _) => staging.symlink(target.as_str(), number.to_string())?,
+            (Entry::Link(target), _) => {
+                area.staging.symlink(target.as_str(), number.to_string())?
+            }
             (Entry::File(file), Some(snapshot)) => {
-                let staging = Arc::clone(staging);
+                let (staging, own) = (Arc::clone(&area.staging), area.ground.top.is_empty());
                 let replaced = match expected {
                     Some(_) => areas.root().stat(path.as_str()).ok().flatten(),
                     None => None,
                 };
-                let mode = replaced.filter(|s| s.kind == Kind::File).map(|s| s.mode);
-                let batch = wanted.entry(snapshot).or_default();
-                batch.push(Wanted { path, file, number, staging, mode });
-                if batch.len() == AT_ONCE {
-                    bytes += fetch(endpoint, snapshot, &std::mem::take(batch), monitor)?;
+                let replaced = replaced.filter(|s| s.kind == Kind::File);
+                let older = replaced.as_ref().map_or(0, |s| s.size);
+                let basis = Basis { kept: 0, older: older.min(file.size) >= WORTH };
+                let mode = replaced.map(|s| s.mode);
+                let batch = batches.entry(snapshot).or_default();
+                batch.push(Wanted { path, file, number, staging, own, mode, basis, older });
+                if batch.is_full() {
+                    bytes += fetch.all(areas, snapshot, std::mem::take(batch))?;
                 }
             }
             (Entry::File(_), None) => {
                 return Err(Failure::new(
-                    dsg_core::failure::Code::NotFound,
+                    Code::NotFound,
                     format!("{path} would come from a repository without snapshots."),
                 ));
             }
         }
     }
-    for (snapshot, batch) in wanted.iter().filter(|(_, batch)| !batch.is_empty()) {
-        bytes += fetch(endpoint, *snapshot, batch, monitor)?;
+    for (snapshot, batch) in batches {
+        bytes += fetch.all(areas, snapshot, batch)?;
+    }
+    if let Some(left) = fetch.left {
+        left.remove(areas.root())?;
     }
     Ok(bytes)
-}
-
-fn fetch(
-    endpoint: &dyn Endpoint,
-    snapshot: SnapshotId,
-    wanted: &[Wanted],
-    monitor: &Monitor,
-) -> Outcome<u64> {
-    let paths: Vec<RepoPath> = wanted.iter().map(|w| w.path.clone()).collect();
-    endpoint.fetch(snapshot, &paths, &Receiver { snapshot, wanted, monitor }, monitor)?;
-    Ok(wanted.iter().map(|w| w.file.size).sum())
 }
 
 fn snapshot(source: Source, head: Option<SnapshotId>) -> Option<SnapshotId> {
@@ -98,14 +124,90 @@ fn snapshot(source: Source, head: Option<SnapshotId>) -> Option<SnapshotId> {
     }
 }
 
+/// Brings files here.
+struct Fetch<'a> {
+    endpoint: &'a dyn Endpoint,
+    root: Arc<Dir>,
+    /// What an earlier try left; looked for when the first file is wanted.
+    left: Option<Left>,
+    monitor: &'a Monitor,
+}
+
+impl Fetch<'_> {
+    fn all(&mut self, areas: &Areas, snapshot: SnapshotId, batch: Batch) -> Outcome<u64> {
+        let mut wanted = batch.wanted;
+        let bytes = wanted.iter().map(|w| w.file.size).sum();
+        if !wanted.is_empty() && self.left.is_none() {
+            self.left = Some(Left::look(areas)?);
+        }
+        if let Some(left) = &mut self.left {
+            let mut lacking = Vec::with_capacity(wanted.len());
+            for mut wanted in wanted {
+                if !wanted.own || !wanted.take_over(left, &self.root, self.monitor)? {
+                    lacking.push(wanted);
+                }
+            }
+            wanted = lacking;
+        }
+        // What did not prove itself, built on what was here, comes once more.
+        while !wanted.is_empty() {
+            wanted = self.once(snapshot, wanted)?;
+        }
+        Ok(bytes)
+    }
+
+    /// Gives those that have to come once more.
+    fn once(&self, snapshot: SnapshotId, wanted: Vec<Wanted>) -> Outcome<Vec<Wanted>> {
+        let paths: Vec<RepoPath> = wanted.iter().map(|w| w.path.clone()).collect();
+        let (root, monitor) = (&*self.root, self.monitor);
+        let receiver =
+            Receiver { snapshot, wanted: &wanted, root, distrusted: Mutex::default(), monitor };
+        self.endpoint.fetch(snapshot, &paths, &receiver, monitor)?;
+        let mut again = receiver.distrusted.into_inner().unwrap_or_else(PoisonError::into_inner);
+        again.sort_unstable();
+        let whole = |(_, wanted)| Wanted { basis: Basis::NOTHING, ..wanted };
+        let is_again = |(place, _): &(usize, Wanted)| again.binary_search(place).is_ok();
+        Ok(wanted.into_iter().enumerate().filter(is_again).map(whole).collect())
+    }
+}
+
+impl Wanted {
+    /// Takes over what an earlier try left of it. Whether that is all.
+    fn take_over(&mut self, left: &mut Left, root: &Dir, monitor: &Monitor) -> Outcome<bool> {
+        let Self { file, number, staging, .. } = self;
+        let name = number.to_string();
+        if let Some(mode) = left.take_whole(root, file, staging, &name, monitor)? {
+            let mode = self.mode.unwrap_or(mode);
+            self.staging.set_mode(&name, with_exec(mode, self.file.exec))?;
+            monitor.advanced(1, 0);
+            return Ok(true);
+        }
+        self.basis.kept = left.take_part(root, file, staging, &coming(file, *number))?;
+        Ok(false)
+    }
+}
+
 struct Receiver<'a> {
     snapshot: SnapshotId,
     wanted: &'a [Wanted],
+    root: &'a Dir,
+    /// What did not prove itself when it was built on what was here, by its place.
+    distrusted: Mutex<Vec<usize>>,
     monitor: &'a Monitor,
 }
 
 impl Receive for Receiver<'_> {
-    fn receive(&self, index: usize, content: &mut dyn Read, private: bool) -> Outcome<()> {
+    fn basis(&self, index: usize) -> Basis {
+        self.wanted.get(index).map_or(Basis::NOTHING, |wanted| wanted.basis)
+    }
+
+    fn chunks(&self, index: usize) -> Outcome<Chunks> {
+        let path = &self.wanted[index].path;
+        let file = self.root.open_file(path.as_str())?;
+        Chunks::read(file, self.wanted[index].older).map_err(|e| Failure::io("read", path, e))
+    }
+
+    fn receive(&self, index: usize, content: Content<'_>, private: bool) -> Outcome<()> {
         let Some(wanted) = self.wanted.get(index) else {
             return Err(mismatch(&self.wanted[0].path, self.snapshot));
         };
@@ -117,20 +219,73 @@ impl Receive for Receiver<'_> {
             (false, false) => 0o666,
             (false, true) => 0o777,
         };
-        let name = wanted.number.to_string();
-        let at = wanted.staging.at(&name);
-        let mut file = wanted.staging.create_new(&name, fresh)?;
-        let (size, hash) = copy(content, &mut file, wanted.file.size, self.monitor)
-            .map_err(|e| e.failure(&wanted.path, &at))?;
-        if (size, hash) != (wanted.file.size, wanted.file.hash) {
-            return Err(mismatch(&wanted.path, self.snapshot));
+        let (name, coming) = (wanted.number.to_string(), coming(&wanted.file, wanted.number));
+        let at = wanted.staging.at(&coming);
+        let file = if wanted.basis.kept > 0 {
+            wanted.staging.open_to_write(&coming)?
+        } else {
+            wanted.staging.create_new(&coming, fresh)?
+        };
+        if !wanted.put_together(content, &file, self.root, &at, self.monitor)? {
+            if wanted.basis == Basis::NOTHING {
+                return Err(mismatch(&wanted.path, self.snapshot));
+            }
+            wanted.staging.remove_file(&coming)?;
+            self.distrusted.lock().unwrap_or_else(PoisonError::into_inner).push(index);
+            return Ok(());
         }
-        if let Some(mode) = wanted.mode {
-            wanted.staging.set_mode(&name, with_exec(mode, wanted.file.exec))?;
+        let began_otherwise = wanted.basis.kept > 0 && private;
+        let mode = wanted.mode.or(began_otherwise.then_some(fresh));
+        if let Some(mode) = mode {
+            wanted.staging.set_mode(&coming, with_exec(mode, wanted.file.exec))?;
         }
         set_file_time(&file, &at, wanted.file.mtime)?;
+        if coming != name {
+            wanted.staging.rename_noreplace(&coming, &wanted.staging, &name)?;
+        }
         self.monitor.advanced(1, 0);
         Ok(())
+    }
+}
+
+impl Wanted {
+    /// Puts the content together in `file`. Whether it is what the manifest says.
+    fn put_together(
+        &self,
+        mut content: Content<'_>,
+        file: &File,
+        root: &Dir,
+        at: &Path,
+        monitor: &Monitor,
+    ) -> Outcome<bool> {
+        thread_local! {
+            static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; 256 * 1024]);
+        }
+        let older = match self.basis.older {
+            true => root.open_file(self.path.as_str()).ok(),
+            false => None,
+        };
+        let mut assembly = Assembly::new(file, older.as_ref());
+        assembly.keep(self.basis.kept).map_err(|e| Failure::io("read", at, e))?;
+        monitor.advanced(0, self.basis.kept);
+        BUFFER.with_borrow_mut(|buffer| {
+            loop {
+                let unread = |e| Failure::io("read from the repository", &self.path, e);
+                let Some(part) = content.part(buffer).map_err(unread)? else { break };
+                let bytes = part.len();
+                if bytes > self.file.size - assembly.size() {
+                    return Ok(false);
+                }
+                match assembly.append(part) {
+                    Ok(()) => {}
+                    Err(AssemblyError::Older(_)) => return Ok(false),
+                    Err(AssemblyError::Write(e)) => return Err(Failure::io("write", at, e)),
+                }
+                monitor.advanced(0, bytes);
+                monitor.check()?;
+            }
+            Ok(assembly.size() == self.file.size && assembly.end() == self.file.hash)
+        })
     }
 }
 
@@ -138,52 +293,6 @@ impl Receive for Receiver<'_> {
 fn with_exec(mode: u32, exec: bool) -> u32 {
     let mode = mode & 0o777;
     if exec { mode | (mode & 0o444) >> 2 } else { mode & !0o111 }
-}
-
-pub(crate) enum CopyError {
-    Read(std::io::Error),
-    Write(std::io::Error),
-    Stopped(Failure),
-}
-
-impl CopyError {
-    fn failure(self, from: &RepoPath, to: &std::path::Path) -> Failure {
-        match self {
-            Self::Read(e) => Failure::io("read from the repository", from, e),
-            Self::Write(e) => Failure::io("write", to, e),
-            Self::Stopped(failure) => failure,
-        }
-    }
-}
-
-/// Copies at most `limit` bytes and one more, hashing them.
-fn copy(
-    from: &mut dyn Read,
-    to: &mut File,
-    limit: u64,
-    monitor: &Monitor,
-) -> Result<(u64, Hash), CopyError> {
-    thread_local! {
-        static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; 256 * 1024]);
-    }
-    BUFFER.with_borrow_mut(|buffer| {
-        let mut hash = Sha256::new();
-        let mut size = 0;
-        while size <= limit {
-            let read = match from.read(buffer) {
-                Ok(0) => break,
-                Ok(read) => read,
-                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
-                Err(e) => return Err(CopyError::Read(e)),
-            };
-            hash.update(&buffer[..read]);
-            to.write_all(&buffer[..read]).map_err(CopyError::Write)?;
-            size += read as u64;
-            monitor.advanced(0, read as u64);
-            monitor.check().map_err(CopyError::Stopped)?;
-        }
-        Ok((size, Hash(hash.finalize().into())))
-    })
 }
 
 /// Few enough files are made durable one by one; many, with their whole file system.

@@ -26,6 +26,7 @@ mod decisions;
 pub mod endpoint;
 mod incoming;
 pub mod index;
+mod left;
 pub mod project;
 mod record;
 pub mod report;

@@ -210,6 +210,21 @@ impl Dir {
         }
     }
 
+    /// Opens a regular file for writing and reading as it stands: for DSG's own files only.
+    ///
+    /// # Errors
+    /// It is not there, is a link or no regular file, or may not be written.
+    pub fn open_to_write(&self, rel: impl AsRef<Path>) -> FsResult<File> {
+        let rel = rel.as_ref();
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let file = self.open_at(rel, "open", flags, 0)?;
+        let stat = sys::fstat(&file).map_err(|e| self.error("open", rel, e))?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => Ok(file),
+            _ => Err(self.error("open", rel, Errno::NXIO)),
+        }
+    }
+
     /// A link's target, as it stands.
     ///
     /// # Errors

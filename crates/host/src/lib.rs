@@ -3,7 +3,9 @@
 //! | module | owns |
 //! |---|---|
 //! | [`tree`] | repositories on any POSIX file system |
+//! | [`assembly`] | a file that grows from parts |
 //! | [`crash`] | named places between durable steps |
 
+pub mod assembly;
 pub mod crash;
 pub mod tree;

@@ -13,6 +13,7 @@
 //! | [`copy`] | the hardlink copy of a tree |
 //! | [`staging`] | content that waits |
 //! | [`lacking`] | what of it has not come yet |
+//! | [`receive`] | one content as it comes |
 //! | [`apply`] | changes to the staging tree |
 //! | [`prepared`] | record, manifest and stats before they take their places |
 //! | [`publish`] | the deciding step, and all before it |
@@ -49,6 +50,7 @@ mod prepared;
 mod prestage;
 mod publish;
 mod reader;
+mod receive;
 mod recover;
 mod repo;
 mod staging;
@@ -60,7 +62,7 @@ mod verify;
 pub use browse::{folders, repositories};
 pub use contents::Contents;
 pub use reader::{Glimpse, SnapshotReader};
-pub use staging::{Refusal, Staging, Supply};
+pub use staging::{OlderFile, Refusal, Staging, Supply};
 pub use store::TreeStore;
 pub use trace::Traced;
 pub use verify::Fault;

@@ -15,6 +15,8 @@ pub struct Weather {
     pub rate: u64,
     /// The connection is cut after so many bytes to the host; 0: never. Once only.
     pub cut_after_up: u64,
+    /// The same for bytes from the host.
+    pub cut_after_down: u64,
     /// Nothing comes through any more after so many bytes to the host; 0: never.
     pub stall_after_up: u64,
 }
@@ -151,17 +153,17 @@ fn pump(shared: Arc<Shared>, mut from: TcpStream, mut to: TcpStream, up: bool) {
             }
             let counter = if up { &shared.up } else { &shared.down };
             let sum = counter.fetch_add(bytes.len() as u64, Ordering::AcqRel) + bytes.len() as u64;
-            if up {
-                let mut weather = shared.weather.lock().unwrap();
-                if weather.stall_after_up > 0 && sum >= weather.stall_after_up {
-                    weather.stall_after_up = 0;
-                    shared.stalled.store(true, Ordering::Release);
-                }
-                if weather.cut_after_up > 0 && sum >= weather.cut_after_up {
-                    weather.cut_after_up = 0;
-                    drop(weather);
-                    shared.cut();
-                }
+            let mut weather = shared.weather.lock().unwrap();
+            if up && weather.stall_after_up > 0 && sum >= weather.stall_after_up {
+                weather.stall_after_up = 0;
+                shared.stalled.store(true, Ordering::Release);
+            }
+            let cut_after =
+                if up { &mut weather.cut_after_up } else { &mut weather.cut_after_down };
+            if *cut_after > 0 && sum >= *cut_after {
+                *cut_after = 0;
+                drop(weather);
+                shared.cut();
             }
         }
         let _ = to.shutdown(Shutdown::Write);

@@ -1,15 +1,18 @@
 //! Content frames: pieces of files, one after the other. A piece is the file's number (u32, little
-//! endian), its marks (u8), its length (u32), its bytes. Small files stand many to a frame; a large
-//! one goes on over many frames.
+//! endian), its marks (u8), its length (u32), its bytes; or instead of them the place (u64, u64) where
+//! bytes stand in an older version. Small files stand many to a frame; a large one goes on over many
+//! frames.
 
 use std::ops::Range;
 
+use crate::delta::Place;
 use crate::frame::{Builder, Frame, Kind, Packed, TARGET, WireError};
 
 const HEADER: usize = 9;
 const LAST: u8 = 1;
 const REFUSED: u8 = 2;
 const PRIVATE: u8 = 4;
+const COPY: u8 = 8;
 
 /// One piece of a file, within the payload of its frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub struct Piece {
     pub private: bool,
     /// Where its bytes stand in the payload.
     pub bytes: Range<usize>,
+    /// Instead of bytes: where they stand in the older version.
+    pub copy: Option<Place>,
 }
 
 /// The pieces of a frame.
@@ -46,7 +51,9 @@ pub fn pieces(payload: &[u8]) -> Result<Vec<Piece>, WireError> {
         let end = end.filter(|end| *end <= payload.len()).ok_or_else(damaged)?;
         let (last, refused) = (marks & LAST != 0, marks & REFUSED != 0);
         let odd = if refused { !last || length > 0 } else { !last && length == 0 };
-        if marks > 7 || odd {
+        let copy = if marks & COPY == 0 { None } else { place(&payload[begin..end]) };
+        let odd_copy = marks & COPY != 0 && (last || copy.is_none());
+        if marks > 15 || odd || odd_copy {
             return Err(damaged());
         }
         pieces.push(Piece {
@@ -54,11 +61,20 @@ pub fn pieces(payload: &[u8]) -> Result<Vec<Piece>, WireError> {
             last,
             refused,
             private: marks & PRIVATE != 0,
-            bytes: begin..end,
+            bytes: if copy.is_some() { end..end } else { begin..end },
+            copy,
         });
         at = end;
     }
     Ok(pieces)
+}
+
+fn place(bytes: &[u8]) -> Option<Place> {
+    let (offset, length) = bytes.split_first_chunk()?;
+    let (length, rest) = length.split_first_chunk()?;
+    let place = Place { offset: u64::from_le_bytes(*offset), length: u64::from_le_bytes(*length) };
+    let real = place.length > 0 && place.offset.checked_add(place.length).is_some();
+    (real && rest.is_empty()).then_some(place)
 }
 
 /// Fills content frames.
@@ -94,11 +110,24 @@ impl Pieces {
         self.close(marks);
     }
 
-    /// Ends the piece without its bytes: the file is refused.
-    pub(crate) fn refuse(&mut self) {
-        if let Some(at) = self.open {
-            self.frame.bytes().truncate(at + HEADER);
+    /// A piece that is copied there.
+    pub(crate) fn copy(&mut self, index: u32, place: Place, private: bool) {
+        let bytes = self.begin(index);
+        bytes.extend(place.offset.to_le_bytes());
+        bytes.extend(place.length.to_le_bytes());
+        self.close(COPY | if private { PRIVATE } else { 0 });
+    }
+
+    /// Drops the open piece.
+    pub(crate) fn drop_open(&mut self) {
+        if let Some(at) = self.open.take() {
+            self.frame.bytes().truncate(at);
         }
+    }
+
+    /// A piece that says that the file is refused.
+    pub(crate) fn refuse(&mut self, index: u32) {
+        self.begin(index);
         self.close(LAST | REFUSED);
     }
 

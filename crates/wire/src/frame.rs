@@ -62,6 +62,8 @@ kinds! {
     /// From the engine: the request that is being answered shall end. From the agent: no more
     /// content is taken.
     Cancel = 10 / 0,
+    /// Lists of chunks that were announced.
+    Chunks = 11 / MOST,
 }
 
 /// What is wrong with a stream.

@@ -5,22 +5,37 @@
 //! that has not come, more is taken in, so that nothing waits for itself.
 
 use std::collections::{HashMap, VecDeque};
-use std::io::{self, Read};
+use std::io;
 use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::content;
+use crate::delta::{Part, Parts, Place};
 use crate::frame::{Frame, WireError};
 
 /// Bytes that wait.
 const BUDGET: usize = 16 * 1024 * 1024;
 
-type Chunk = (Arc<Vec<u8>>, Range<usize>);
+/// A part of a file that waits.
+enum Waiting {
+    Bytes(Arc<Vec<u8>>, Range<usize>),
+    Copy(Place),
+}
+
+impl Waiting {
+    /// What it holds of the budget: a copy holds little, and not nothing.
+    fn weight(&self) -> usize {
+        match self {
+            Self::Bytes(_, range) => range.len(),
+            Self::Copy(_) => 64,
+        }
+    }
+}
 
 /// A file that is coming.
 #[derive(Default)]
 struct Slot {
-    chunks: VecDeque<Chunk>,
+    parts: VecDeque<Waiting>,
     private: bool,
     end: Option<End>,
     /// Whoever read it has gone: what still comes is dropped.
@@ -59,7 +74,7 @@ pub struct Arrival<'a> {
     intake: &'a Intake,
     index: u32,
     private: bool,
-    chunk: Option<Chunk>,
+    part: Option<Waiting>,
     done: bool,
 }
 
@@ -113,7 +128,11 @@ impl Intake {
             if piece.last {
                 state.current = state.expected.next();
             }
-            let length = piece.bytes.len();
+            let part = match piece.copy {
+                Some(place) => Some(Waiting::Copy(place)),
+                None if piece.bytes.is_empty() => None,
+                None => Some(Waiting::Bytes(Arc::clone(&bytes), piece.bytes)),
+            };
             let discards = state.discards;
             let slot = state.slots.entry(piece.index).or_default();
             slot.private |= piece.private;
@@ -123,9 +142,10 @@ impl Intake {
             let left = slot.left || discards;
             if left && piece.last {
                 state.slots.remove(&piece.index);
-            } else if !left && length > 0 {
-                slot.chunks.push_back((Arc::clone(&bytes), piece.bytes));
-                state.waiting += length;
+            } else if let Some(part) = part.filter(|_| !left) {
+                let weight = part.weight();
+                slot.parts.push_back(part);
+                state.waiting += weight;
             }
         }
         drop(state);
@@ -163,11 +183,11 @@ impl Intake {
         loop {
             if let Some(slot) = state.slots.get(&index) {
                 let private = slot.private;
-                if slot.end == Some(End::Refused) && slot.chunks.is_empty() {
+                if slot.end == Some(End::Refused) && slot.parts.is_empty() {
                     state.slots.remove(&index);
                     return Err(Missing::Refused);
                 }
-                return Ok(Arrival { intake: self, index, private, chunk: None, done: false });
+                return Ok(Arrival { intake: self, index, private, part: None, done: false });
             }
             if state.closed {
                 return Err(Missing::Closed);
@@ -192,17 +212,17 @@ impl Arrival<'_> {
         self.private
     }
 
-    fn next(&mut self) -> io::Result<Option<Chunk>> {
+    fn next(&mut self) -> io::Result<Option<Waiting>> {
         let mut state = self.intake.held();
         loop {
             let closed = state.closed || state.discards;
             let slot = state.slots.get_mut(&self.index);
             let Some(slot) = slot else { return Err(io::Error::other(Missing::Closed)) };
-            if let Some(chunk) = slot.chunks.pop_front() {
-                state.waiting -= chunk.1.len();
+            if let Some(part) = slot.parts.pop_front() {
+                state.waiting -= part.weight();
                 drop(state);
                 self.intake.taken.notify_all();
-                return Ok(Some(chunk));
+                return Ok(Some(part));
             }
             if let Some(end) = slot.end {
                 state.slots.remove(&self.index);
@@ -220,20 +240,13 @@ impl Arrival<'_> {
     }
 }
 
-impl Read for Arrival<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while !self.done {
-            if let Some((bytes, range)) = &mut self.chunk
-                && range.start < range.end
-            {
-                let count = range.len().min(buffer.len());
-                buffer[..count].copy_from_slice(&bytes[range.start..range.start + count]);
-                range.start += count;
-                return Ok(count);
-            }
-            self.chunk = self.next()?;
-        }
-        Ok(0)
+impl Parts for Arrival<'_> {
+    fn part(&mut self) -> io::Result<Option<Part<'_>>> {
+        self.part = if self.done { None } else { self.next()? };
+        Ok(self.part.as_ref().map(|part| match part {
+            Waiting::Bytes(bytes, range) => Part::Bytes(&bytes[range.clone()]),
+            Waiting::Copy(place) => Part::Copy(*place),
+        }))
     }
 }
 
@@ -244,8 +257,8 @@ impl Drop for Arrival<'_> {
         }
         let mut state = self.intake.held();
         let Some(slot) = state.slots.get_mut(&self.index) else { return };
-        let waiting: usize = slot.chunks.iter().map(|(_, range)| range.len()).sum();
-        slot.chunks.clear();
+        let waiting: usize = slot.parts.iter().map(Waiting::weight).sum();
+        slot.parts.clear();
         slot.left = true;
         if slot.end.is_some() {
             state.slots.remove(&self.index);

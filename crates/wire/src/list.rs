@@ -143,6 +143,65 @@ impl Line for Upload {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run(pub u32, pub u32);
 
+/// What the receiver of a file has of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Have {
+    /// The file's number.
+    pub file: u32,
+    /// So many of its first bytes.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub kept: u64,
+    /// An older version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub older: Option<OlderChunks>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// Where the chunks of an older version are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum OlderChunks {
+    /// The sender said that it knows them.
+    Known,
+    /// They come, after all lines.
+    Told {
+        /// How long they are on average.
+        average: u32,
+        /// How many.
+        count: u32,
+    },
+}
+
+/// What is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Want {
+    /// Files in a row, of which nothing is there.
+    Run(Run),
+    /// What is missing of one file.
+    Rest(Have),
+}
+
+/// An older version of an upload, in the head that the transaction builds on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Older {
+    /// The upload's place.
+    pub upload: u32,
+    /// Where it stands there.
+    pub path: RepoPath,
+    /// Its bytes.
+    pub size: u64,
+    /// Whether the sender knows its chunks.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub known: bool,
+}
+
 /// Why an upload is left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -194,7 +253,7 @@ macro_rules! json_lines {
     )*};
 }
 
-json_lines!(Run, Refused, Found, SnapshotId, Lease);
+json_lines!(Have, Older, Want, Refused, Found, SnapshotId, Lease);
 
 impl Line for Folder {
     fn write(&self, text: &mut Vec<u8>) {

@@ -119,12 +119,15 @@ pub enum Request {
         /// Which.
         transaction: String,
     },
-    /// Files. → content, in the order of the paths that follow, [`Answer::Done`]
+    /// Files. → content, in the order of the paths that follow, told against what is had of them,
+    /// [`Answer::Done`]
     Fetch {
         /// Of which snapshot.
         snapshot: SnapshotId,
         /// How many paths follow.
         paths: u64,
+        /// How many [`Have`](crate::list::Have)s follow those, and then the chunks that they tell.
+        have: u64,
     },
     /// Begins a transaction. → [`Answer::Done`]
     Begin {
@@ -133,13 +136,16 @@ pub enum Request {
         /// Its id.
         transaction: String,
     },
-    /// Stages content. → any number of times: wants, [`Answer::Wanted`], to which the engine sends
-    /// that content and a [`Kind::ContentEnd`]; then refusals, [`Answer::Staged`]
+    /// Stages content. → any number of times: wants, the chunks that they tell, [`Answer::Wanted`], to
+    /// which the engine sends that content and a [`Kind::ContentEnd`]; then refusals,
+    /// [`Answer::Staged`]
     Stage {
         /// In which transaction.
         transaction: String,
         /// How many uploads follow.
         uploads: u64,
+        /// How many [`Older`](crate::list::Older)s follow those.
+        older: u64,
     },
     /// Publishes. → [`Answer::Header`]
     Publish {
@@ -421,8 +427,9 @@ impl Request {
     pub fn read(frame: &Frame) -> Result<Self, WireError> {
         let request: Self = read(frame, Kind::Request)?;
         let announced = match &request {
-            Self::Trace { paths, .. } | Self::Fetch { paths, .. } => *paths,
-            Self::Stage { uploads, .. } => *uploads,
+            Self::Trace { paths, .. } => *paths,
+            Self::Fetch { paths, have, .. } => *paths.max(have),
+            Self::Stage { uploads, older, .. } => *uploads.max(older),
             Self::Publish { changes, copies, .. } => *changes.max(copies),
             _ => 0,
         };

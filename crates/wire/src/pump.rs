@@ -8,15 +8,18 @@ use crossbeam_channel::{Receiver, Sender, bounded, select};
 use dsg_core::failure::{Failure, Outcome};
 
 use crate::content::Pieces;
+use crate::delta::{Content, Part, Parts};
 use crate::frame::{Packed, TARGET};
 
 /// Frames of one load that wait.
 const FRAMES: usize = 4;
+/// So much that is only told to be copied is worth a frame: the other side has work with it.
+const TOLD: u64 = 8 * 1024 * 1024;
 /// Files of a load, at most.
 const FILES: usize = 64;
 
 /// A file that is open: its content, and whether neither group nor others may read it.
-pub type Opened<'a> = (Box<dyn Read + Send + 'a>, bool);
+pub type Opened<'a> = (Content<'a>, bool);
 
 /// What is sent.
 pub trait Cargo: Sync {
@@ -118,38 +121,103 @@ fn pack(
     out: &Sender<Outcome<Packed>>,
     over: &Receiver<()>,
 ) -> Result<(), Option<Failure>> {
-    let mut pieces = Pieces::new();
-    let pass_on = |pieces: &mut Pieces| {
-        let frame = pieces.take().map_err(|e| Some(e.into()))?;
-        hand_on(out, over, Ok(frame))
-    };
+    let mut packer = Packer { pieces: Pieces::new(), told: 0, out, over };
     for place in load {
         let number = cargo.number(place);
-        let refused = match cargo.open(place) {
-            Ok((mut content, private)) => loop {
-                if pieces.room() < 4096 {
-                    pass_on(&mut pieces)?;
-                }
-                let room = pieces.room();
-                match content.by_ref().take(room as u64).read_to_end(pieces.begin(number)) {
-                    Ok(read) => {
-                        pieces.end(read < room, private);
-                        if read < room {
-                            break None;
-                        }
-                    }
-                    Err(e) => break Some(Failure::io("read", "the content to send", e)),
-                }
-            },
-            Err(failure) => {
-                pieces.begin(number);
-                Some(failure)
-            }
+        let packed = match cargo.open(place) {
+            Ok((Content::Bytes(content), private)) => packer.bytes(number, content, private)?,
+            Ok((Content::Parts(parts), private)) => packer.parts(number, parts, private)?,
+            Err(failure) => Err(failure),
         };
-        if let Some(failure) = refused {
+        if let Err(failure) = packed {
             cargo.refused(place, failure).map_err(Some)?;
-            pieces.refuse();
+            packer.pieces.refuse(number);
         }
     }
-    if pieces.is_empty() { Ok(()) } else { pass_on(&mut pieces) }
+    if packer.pieces.is_empty() { Ok(()) } else { packer.pass_on() }
+}
+
+/// Fills frames and hands them on.
+struct Packer<'a> {
+    pieces: Pieces,
+    /// Bytes that the open frame tells to copy.
+    told: u64,
+    out: &'a Sender<Outcome<Packed>>,
+    over: &'a Receiver<()>,
+}
+
+/// Whether a file was packed to its end, or why it was not.
+type Packing = Result<Outcome<()>, Option<Failure>>;
+
+fn unread(e: std::io::Error) -> Failure {
+    Failure::io("read", "the content to send", e)
+}
+
+impl Packer<'_> {
+    fn pass_on(&mut self) -> Result<(), Option<Failure>> {
+        self.told = 0;
+        let frame = self.pieces.take().map_err(|e| Some(e.into()))?;
+        hand_on(self.out, self.over, Ok(frame))
+    }
+
+    /// Room for some bytes.
+    fn room(&mut self) -> Result<usize, Option<Failure>> {
+        if self.pieces.room() < 4096 {
+            self.pass_on()?;
+        }
+        Ok(self.pieces.room())
+    }
+
+    fn bytes(&mut self, number: u32, mut content: impl Read, private: bool) -> Packing {
+        loop {
+            let room = self.room()?;
+            match content.by_ref().take(room as u64).read_to_end(self.pieces.begin(number)) {
+                Ok(read) => {
+                    self.pieces.end(read < room, private);
+                    if read < room {
+                        return Ok(Ok(()));
+                    }
+                }
+                Err(e) => {
+                    self.pieces.drop_open();
+                    return Ok(Err(unread(e)));
+                }
+            }
+        }
+    }
+
+    fn parts(
+        &mut self,
+        number: u32,
+        mut parts: Box<dyn Parts + Send + '_>,
+        private: bool,
+    ) -> Packing {
+        loop {
+            match parts.part() {
+                Ok(Some(Part::Bytes(mut bytes))) => {
+                    while !bytes.is_empty() {
+                        let room = self.room()?;
+                        let (now, later) = bytes.split_at(bytes.len().min(room));
+                        self.pieces.begin(number).extend_from_slice(now);
+                        self.pieces.end(false, private);
+                        bytes = later;
+                    }
+                }
+                Ok(Some(Part::Copy(place))) => {
+                    self.room()?;
+                    self.pieces.copy(number, place, private);
+                    self.told += place.length;
+                    if self.told >= TOLD {
+                        self.pass_on()?;
+                    }
+                }
+                Ok(None) => {
+                    self.pieces.begin(number);
+                    self.pieces.end(true, private);
+                    return Ok(Ok(()));
+                }
+                Err(e) => return Ok(Err(unread(e))),
+            }
+        }
+    }
 }

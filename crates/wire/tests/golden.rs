@@ -7,18 +7,24 @@ use std::path::PathBuf;
 
 use dsg_core::config::SharedConfig;
 use dsg_core::entry::{Entry, FileEntry, Hash, LinkTarget, Mtime};
-use dsg_core::failure::{Code, Failure};
+use dsg_core::failure::{self, Code, Failure};
 use dsg_core::manifest::{Change, Totals};
 use dsg_core::monitor::{Event, Phase};
 use dsg_core::path::RepoPath;
 use dsg_core::places::{Around, Folder, Lease, Listed, Trouble, Work};
 use dsg_core::repository::{Access, Capabilities, Outcome, RepositoryInfo, StoreKind, Upload};
 use dsg_core::snapshot::{Authorship, DeltaCounts, FORMAT, SnapshotHeader, SnapshotId};
+use dsg_wire::chunks::Chunks;
 use dsg_wire::content;
+use dsg_wire::delta::{Against, Content};
 use dsg_wire::frame::{self, Frame, Kind, Packed, packed};
 use dsg_wire::hello::Hello;
-use dsg_wire::list::{self, Found, Line, Lines, Refused, RefusedText, Run, Traced};
+use dsg_wire::list::{
+    self, Found, Have, Line, Lines, Older, OlderChunks, Refused, RefusedText, Run, Traced, Want,
+};
 use dsg_wire::message::{Answer, EventText, FailureText, GlimpseText, Request, pack};
+use dsg_wire::pump::{Cargo, Opened, pump};
+use dsg_wire::told::{self, Lists};
 
 const TRANSACTION: &str = "01890000-0000-7000-8000-000000000001";
 
@@ -88,9 +94,9 @@ fn requests() -> Vec<Request> {
         Request::VerifyHistory { deep: true },
         Request::VerifyContents { only: Some(id) },
         Request::Outcome { transaction: transaction.clone() },
-        Request::Fetch { snapshot: id, paths: 7 },
+        Request::Fetch { snapshot: id, paths: 7, have: 2 },
         Request::Begin { base: None, transaction: transaction.clone() },
-        Request::Stage { transaction: transaction.clone(), uploads: 8 },
+        Request::Stage { transaction: transaction.clone(), uploads: 8, older: 1 },
         Request::Publish {
             base: Some(id),
             authorship: authorship(),
@@ -257,7 +263,8 @@ fn lists_are_as_they_were() {
     let history: Vec<Traced> = std::iter::once(Traced::Snapshot(Box::new(header())))
         .chain(changes().into_iter().map(Traced::Change))
         .collect();
-    let (runs, ids) = (vec![Run(0, 7), Run(9, 1)], vec![SnapshotId::FIRST]);
+    let (wants, ids) = (wants(), vec![SnapshotId::FIRST]);
+    let older = vec![Older { upload: 3, path: path("a"), size: 1 << 20, known: true }];
     let headers = vec![header()];
     let written = bytes([
         list(&changes()),
@@ -265,7 +272,7 @@ fn lists_are_as_they_were() {
         list(&copies),
         list(&uploads),
         list(&history),
-        list(&runs),
+        list(&wants),
         list(&ids),
         list(&headers),
         list(&refusals()),
@@ -273,6 +280,7 @@ fn lists_are_as_they_were() {
         list(&folders()),
         list(&[listed()]),
         list(&leases()),
+        list(&older),
     ]);
     let kept = frames(&golden("lists", &written));
     assert_eq!(list::items::<Change>(&kept[0].payload).unwrap(), changes());
@@ -280,7 +288,7 @@ fn lists_are_as_they_were() {
     assert_eq!(list::items::<list::Copy>(&kept[2].payload).unwrap(), copies);
     assert_eq!(list::items::<Upload>(&kept[3].payload).unwrap(), uploads);
     assert_eq!(list::items::<Traced>(&kept[4].payload).unwrap(), history);
-    assert_eq!(list::items::<Run>(&kept[5].payload).unwrap(), runs);
+    assert_eq!(list::items::<Want>(&kept[5].payload).unwrap(), wants);
     assert_eq!(list::items::<SnapshotId>(&kept[6].payload).unwrap(), ids);
     assert_eq!(list::items::<SnapshotHeader>(&kept[7].payload).unwrap(), headers);
     assert_eq!(list::items::<Refused>(&kept[8].payload).unwrap(), refusals());
@@ -288,6 +296,97 @@ fn lists_are_as_they_were() {
     assert_eq!(list::items::<Folder>(&kept[10].payload).unwrap(), folders());
     assert_eq!(list::items::<Listed>(&kept[11].payload).unwrap(), [listed()]);
     assert_eq!(list::items::<Lease>(&kept[12].payload).unwrap(), leases());
+    assert_eq!(list::items::<Older>(&kept[13].payload).unwrap(), older);
+}
+
+fn wants() -> Vec<Want> {
+    let rest = |file, kept, older| Want::Rest(Have { file, kept, older });
+    let told = OlderChunks::Told { average: 65536, count: 16 };
+    vec![
+        Want::Run(Run(0, 7)),
+        rest(9, 1234, None),
+        rest(10, 0, Some(OlderChunks::Known)),
+        rest(11, 5, Some(told)),
+    ]
+}
+
+/// A content with an older version of which it has most.
+fn changed() -> (Vec<u8>, Vec<u8>) {
+    let mut noise = 1_u32;
+    let mut roll = || {
+        noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (noise >> 24) as u8
+    };
+    let old: Vec<u8> = (0..600_000).map(|_| roll()).collect();
+    let mut new = old.clone();
+    new[300_000..300_010].fill(0);
+    (old, new)
+}
+
+/// Where a content is cut says which of it is found again: both sides have to cut alike, and a list
+/// that was kept has to hold for a program that comes later.
+#[test]
+fn chunks_are_as_they_were() {
+    let (old, _) = changed();
+    let chunks = Chunks::read(&old[..], old.len() as u64).unwrap();
+    assert_eq!(chunks.bytes(), old.len() as u64);
+    let kept = frames(&golden("chunks", &bytes(told::frames(&chunks).unwrap())));
+    let have = Have { file: 4, kept: 0, older: Some(told::announced(&chunks)) };
+    let mut lists = Lists::announced([&have]).unwrap();
+    kept.iter().for_each(|frame| lists.take(frame).unwrap());
+    assert!(lists.is_whole());
+    assert_eq!(lists.into_map()[&4], chunks);
+}
+
+/// One content against its older version.
+struct One(Vec<u8>, Chunks);
+
+impl Cargo for One {
+    fn count(&self) -> usize {
+        1
+    }
+
+    fn number(&self, _: usize) -> u32 {
+        4
+    }
+
+    fn weight(&self, _: usize) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn open(&self, _: usize) -> failure::Outcome<Opened<'_>> {
+        Ok((Content::Parts(Box::new(Against::new(&self.0[..], 0, &self.1))), false))
+    }
+
+    fn refused(&self, _: usize, why: Failure) -> failure::Outcome<()> {
+        Err(why)
+    }
+}
+
+#[test]
+fn content_against_an_older_version_is_as_it_was() {
+    let (old, new) = changed();
+    let one = One(new.clone(), Chunks::read(&old[..], old.len() as u64).unwrap());
+    let mut sent = Vec::new();
+    pump(&one, &mut |frame| {
+        sent.push(frame);
+        Ok(())
+    })
+    .unwrap();
+    let kept = golden("content-against", &bytes(sent));
+    assert!(kept.len() < 200_000, "{}", kept.len());
+    let mut rebuilt = Vec::new();
+    for frame in frames(&kept) {
+        for piece in content::of(&frame).unwrap() {
+            assert_eq!(piece.index, 4);
+            rebuilt.extend_from_slice(&frame.payload[piece.bytes]);
+            if let Some(place) = piece.copy {
+                let at = usize::try_from(place.offset).unwrap();
+                rebuilt.extend_from_slice(&old[at..at + usize::try_from(place.length).unwrap()]);
+            }
+        }
+    }
+    assert!(rebuilt == new);
 }
 
 #[test]

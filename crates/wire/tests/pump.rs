@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crossbeam_channel::bounded;
 use dsg_core::failure::{Failure, Outcome};
+use dsg_wire::delta::Content;
 use dsg_wire::pump::{Cargo, Opened, pump};
 
 /// Files of which each fills a load.
@@ -25,7 +26,8 @@ impl Cargo for Tiles {
     }
 
     fn open(&self, _: usize) -> Outcome<Opened<'_>> {
-        Ok((Box::new(std::io::Read::take(std::io::repeat(7), SIZE as u64)), false))
+        let content = std::io::Read::take(std::io::repeat(7), SIZE as u64);
+        Ok((Content::Bytes(Box::new(content)), false))
     }
 
     fn refused(&self, _: usize, why: Failure) -> Outcome<()> {

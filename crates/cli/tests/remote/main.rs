@@ -6,6 +6,7 @@
 mod agents;
 mod keys;
 mod network;
+mod resume;
 mod ways;
 
 use dsg_testkit::lab::Lab;

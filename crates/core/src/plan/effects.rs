@@ -92,6 +92,8 @@ pub struct Outgoing {
     pub file: FileEntry,
     /// The content is the cached version, which has to be fetched first.
     pub restored: bool,
+    /// What stands at that path in the repository.
+    pub older: Option<FileEntry>,
 }
 
 impl Outgoing {
@@ -99,7 +101,8 @@ impl Outgoing {
     pub fn of(item: &Item) -> Option<Self> {
         let (_, entry) = item.put()?;
         let restored = item.action == Action::Restore;
-        Some(Self { from: item.at.path.clone(), file: *entry.file()?, restored })
+        let older = item.at.remote.as_ref().and_then(Entry::file).copied();
+        Some(Self { from: item.at.path.clone(), file: *entry.file()?, restored, older })
     }
 }
 

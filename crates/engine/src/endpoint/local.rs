@@ -1,5 +1,6 @@
 //! A repository in a folder of this computer: the host's code, in this process.
 
+use std::io::{Seek as _, SeekFrom};
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -12,6 +13,7 @@ use dsg_core::places::Lease;
 use dsg_core::repository::{self, Publication, RepositoryInfo, Upload};
 use dsg_core::snapshot::{Authorship, SnapshotHeader, SnapshotId};
 use dsg_host::tree::{Glimpse, Refusal, Staging, Supply, Traced, TreeStore};
+use dsg_wire::delta::{Basis, Content};
 
 use super::{Contents, Endpoint, Receive, RemoteTransaction};
 
@@ -100,7 +102,11 @@ impl Endpoint for LocalEndpoint {
         let one = |index: usize, path: &RepoPath| -> Outcome<()> {
             monitor.check()?;
             let (mut file, stat) = reader.read(path)?;
-            receiver.receive(index, &mut file, stat.private())
+            let Basis { kept, .. } = receiver.basis(index);
+            if kept > 0 {
+                file.seek(SeekFrom::Start(kept)).map_err(|e| Failure::io("read", path, e))?;
+            }
+            receiver.receive(index, Content::Bytes(Box::new(file)), stat.private())
         };
         let work = || {
             loop {

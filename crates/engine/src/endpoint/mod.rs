@@ -7,8 +7,6 @@ mod local;
 mod places;
 mod remote;
 
-use std::io::Read;
-
 use dsg_core::address::{Address, SshAddress};
 use dsg_core::entry::FileEntry;
 use dsg_core::failure::{Code, Failure, Outcome};
@@ -18,12 +16,14 @@ use dsg_core::path::RepoPath;
 use dsg_core::places::Lease;
 use dsg_core::repository::{self, Publication, RepositoryInfo, Upload};
 use dsg_core::snapshot::{Authorship, SnapshotHeader, SnapshotId};
+use dsg_wire::chunks::Chunks;
+use dsg_wire::delta::{Basis, Content};
 
 use self::remote::{Opening, RemoteEndpoint};
 use crate::transport::ssh::{agent_on, bring_agent_on};
 
 pub use self::places::{folders, repositories};
-pub use dsg_host::tree::{Contents, Glimpse, Refusal, Supply, Traced};
+pub use dsg_host::tree::{Contents, Glimpse, OlderFile, Refusal, Supply, Traced};
 
 /// A repository, wherever it is.
 pub trait Endpoint: Send + Sync {
@@ -209,12 +209,25 @@ pub trait RemoteTransaction: Send {
 
 /// Takes fetched content; called from several threads.
 pub trait Receive: Sync {
-    /// Takes the content of the `index`-th path asked for. `private`: neither group nor others
-    /// may read it there.
+    /// What is here of the content of the `index`-th path asked for.
+    fn basis(&self, _index: usize) -> Basis {
+        Basis::NOTHING
+    }
+
+    /// The chunks of its older version that is here.
+    ///
+    /// # Errors
+    /// They cannot be had; the content comes all the same.
+    fn chunks(&self, index: usize) -> Outcome<Chunks> {
+        Err(Failure::new(Code::NotFound, format!("There is no older version of file {index}.")))
+    }
+
+    /// Takes the content of the `index`-th path asked for, told against what is here of it.
+    /// `private`: neither group nor others may read it there.
     ///
     /// # Errors
     /// It could not be kept, or is not what the manifest says.
-    fn receive(&self, index: usize, content: &mut dyn Read, private: bool) -> Outcome<()>;
+    fn receive(&self, index: usize, content: Content<'_>, private: bool) -> Outcome<()>;
 }
 
 /// Reaches an existing repository.

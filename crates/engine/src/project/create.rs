@@ -18,6 +18,7 @@ use crate::config_file;
 use crate::crash;
 use crate::endpoint;
 use crate::index::{ADDRESS, Index};
+use crate::left;
 use crate::report::{Signature, SyncOptions, SyncReport};
 use crate::scan::{ScanSummary, Scope, scan};
 
@@ -90,7 +91,8 @@ impl Project {
     /// Makes the folder `dir`, new or empty, from a repository.
     ///
     /// # Errors
-    /// Nothing is made, unless it is [`Code::Unsettled`].
+    /// Nothing is made, unless it is [`Code::Unsettled`], or [`Code::Unreachable`] with something
+    /// that came already: then trying again in that folder goes on with it.
     pub fn clone_from(
         address: &Address,
         dir: &Path,
@@ -150,7 +152,7 @@ impl Project {
         project.concluded(made, begun)
     }
 
-    /// What was not decided leaves no trace.
+    /// What was not decided leaves no trace, but for what came before a connection was lost.
     fn concluded(self, made: Outcome<SyncReport>, begun: Instant) -> Outcome<(Self, SyncReport)> {
         match made {
             Ok(mut report) => {
@@ -158,6 +160,13 @@ impl Project {
                 Ok((self, report))
             }
             Err(failure) if self.is_sealed() => Err(failure),
+            // It is left as if it had been cut off: the next try goes on with what came.
+            Err(failure)
+                if failure.code == Code::Unreachable
+                    && left::bytes(&self.dir).is_ok_and(|b| b > 0) =>
+            {
+                Err(failure)
+            }
             Err(failure) => Err(self.unmade(failure)),
         }
     }
@@ -207,7 +216,8 @@ impl Project {
                         let lock = project.lock("recovery", PATIENCE, monitor)?;
                         let dir = project.dir.try_clone()?;
                         drop((project, lock));
-                        remove_state(&dir)?;
+                        // What came is taken over.
+                        remove_state(&dir, &[])?;
                         return Self::create(root, address, phase);
                     }
                     return Err(Failure::new(
@@ -222,7 +232,7 @@ impl Project {
                 Err(_) => {}
             }
             keep_staged(&dir)?;
-            remove_state(&dir)?;
+            remove_state(&dir, &["staging"])?;
         }
         keep_staged(&dir)?;
         Self::create(root, address, phase)
@@ -267,7 +277,7 @@ impl Project {
     fn unmade(self, failure: Failure) -> Failure {
         let Self { dir, index, .. } = self;
         drop(index);
-        match remove_state(&dir) {
+        match remove_state(&dir, &["staging"]) {
             Ok(()) => failure,
             Err(left) => {
                 Failure::new(failure.code, format!("{} And {}", failure.message, left.message))
@@ -283,11 +293,10 @@ fn is_unborn(state: &Path) -> bool {
 }
 
 /// Removes `.dsg` of a project that never came to be. A trash in it stays.
-fn remove_state(dir: &Dir) -> Outcome<()> {
+fn remove_state(dir: &Dir, more: &[&str]) -> Outcome<()> {
     let dot = dir.open_beneath(DOT_DSG)?;
-    for name in
-        [STATE, "state.db-wal", "state.db-shm", "state.db-journal", ADDRESS, "staging", "lock"]
-    {
+    let state = [STATE, "state.db-wal", "state.db-shm", "state.db-journal", ADDRESS, "lock"];
+    for name in state.iter().chain(more) {
         dot.remove_tree(name)?;
     }
     match dir.remove_dir(DOT_DSG) {

@@ -1,18 +1,18 @@
 //! Files of a snapshot in a folder outside the project.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write as _};
 use std::path::Path;
 use std::sync::Mutex;
 
 use dsg_core::address::Address;
-use dsg_core::entry::{Entry, FileEntry, Hash};
+use dsg_core::entry::{Entry, FileEntry};
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::monitor::{Monitor, Phase};
 use dsg_core::path::RepoPath;
 use dsg_core::snapshot::SnapshotId;
 use dsg_fs::dir::{Dir, set_file_time};
-use sha2::{Digest as _, Sha256};
+use dsg_host::assembly::{Assembly, AssemblyError};
+use dsg_wire::delta::Content;
 
 use crate::endpoint::{Endpoint, Receive, mismatch};
 use crate::report::RestoreReport;
@@ -104,7 +104,7 @@ struct Writer<'a> {
 }
 
 impl Receive for Writer<'_> {
-    fn receive(&self, index: usize, content: &mut dyn Read, private: bool) -> Outcome<()> {
+    fn receive(&self, index: usize, content: Content<'_>, private: bool) -> Outcome<()> {
         let Some((path, file)) = self.files.get(index) else { return Ok(()) };
         let folder = path.parent();
         let temporary = self.dir.temporary_name("dsg");
@@ -135,31 +135,30 @@ impl Writer<'_> {
         name: &str,
         path: &RepoPath,
         file: &FileEntry,
-        content: &mut dyn Read,
+        mut content: Content<'_>,
         private: bool,
     ) -> Outcome<()> {
         let mode = if private { 0o600 } else { 0o666 } | if file.exec { 0o100 } else { 0 };
         let mode = if file.exec && !private { 0o777 } else { mode };
-        let mut out = self.dir.create_new(name, mode)?;
+        let out = self.dir.create_new(name, mode)?;
         let at = self.dir.at(path.as_str());
-        let mut hash = Sha256::new();
-        let mut size = 0;
+        let mut assembly = Assembly::new(&out, None);
         let mut buffer = vec![0; 256 * 1024];
-        // One byte more than promised is enough to know that it is not what was promised.
-        while size <= file.size {
+        let unread = |e| Failure::io("read from the repository", path, e);
+        while let Some(part) = content.part(&mut buffer).map_err(unread)? {
             self.monitor.check()?;
-            let read = match content.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(read) => read,
-                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
-                Err(e) => return Err(Failure::io("read from the repository", path, e)),
-            };
-            hash.update(&buffer[..read]);
-            out.write_all(&buffer[..read]).map_err(|e| Failure::io("write", &at, e))?;
-            size += read as u64;
-            self.monitor.advanced(0, read as u64);
+            let bytes = part.len();
+            if bytes > file.size - assembly.size() {
+                return Err(mismatch(path, self.snapshot));
+            }
+            match assembly.append(part) {
+                Ok(()) => {}
+                Err(AssemblyError::Older(_)) => return Err(mismatch(path, self.snapshot)),
+                Err(AssemblyError::Write(e)) => return Err(Failure::io("write", &at, e)),
+            }
+            self.monitor.advanced(0, bytes);
         }
-        if (size, Hash(hash.finalize().into())) != (file.size, file.hash) {
+        if assembly.size() != file.size || assembly.end() != file.hash {
             return Err(mismatch(path, self.snapshot));
         }
         set_file_time(&out, &at, file.mtime)?;

@@ -1,6 +1,5 @@
 //! Snapshots and their lists, and whether files and history are what they should be.
 
-use std::io::Read;
 use std::sync::Mutex;
 
 use dsg_core::entry::{Entry, Hash};
@@ -8,6 +7,7 @@ use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::monitor::Monitor;
 use dsg_core::path::RepoPath;
 use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
+use dsg_wire::delta::{Content, Part};
 use sha2::{Digest as _, Sha256};
 
 use super::Project;
@@ -104,8 +104,8 @@ impl Project {
                 })
             }
             (dsg_fs::stat::Kind::File, Entry::File(file)) => {
-                let mut content = self.dir.open_file(path.as_str())?;
-                let hash = digest(&mut content)
+                let content = Content::Bytes(Box::new(self.dir.open_file(path.as_str())?));
+                let hash = digest(content)
                     .map_err(|e| Failure::io("read", self.dir.at(path.as_str()), e))?;
                 Ok(match hash == file.hash {
                     true if found.exec() == file.exec => CopyState::Same,
@@ -191,7 +191,7 @@ fn snapshot_or_head(
 struct Digest(Mutex<Option<Hash>>);
 
 impl Receive for Digest {
-    fn receive(&self, _: usize, content: &mut dyn Read, _: bool) -> Outcome<()> {
+    fn receive(&self, _: usize, content: Content<'_>, _: bool) -> Outcome<()> {
         let hash = digest(content).map_err(|e| Failure::io("read from", "the repository", e))?;
         if let Ok(mut slot) = self.0.lock() {
             *slot = Some(hash);
@@ -200,15 +200,14 @@ impl Receive for Digest {
     }
 }
 
-fn digest(content: &mut dyn Read) -> std::io::Result<Hash> {
+fn digest(mut content: Content<'_>) -> std::io::Result<Hash> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 256 * 1024];
-    loop {
-        match content.read(&mut buffer) {
-            Ok(0) => return Ok(Hash(hash.finalize().into())),
-            Ok(read) => hash.update(&buffer[..read]),
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
+    while let Some(part) = content.part(&mut buffer)? {
+        let Part::Bytes(bytes) = part else {
+            return Err(std::io::Error::other("a copy of what is not here"));
+        };
+        hash.update(bytes);
     }
+    Ok(Hash(hash.finalize().into()))
 }

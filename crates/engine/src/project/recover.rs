@@ -15,6 +15,7 @@ use dsg_fs::lock::Lock;
 use super::{PATIENCE, Project};
 use crate::areas::{Areas, STAGING, leftovers};
 use crate::endpoint::{self, Endpoint};
+use crate::left;
 use crate::record::{self, Place, Record};
 use crate::settle;
 use crate::transaction::Published;
@@ -163,8 +164,8 @@ impl Project {
         areas.clean()
     }
 
-    /// Removes staging that belongs to no record: whoever made it is gone, for we hold the lock. On
-    /// a file system that was away meanwhile, something of a person's may wait in it: there it goes
+    /// Removes staging that belongs to no record: whoever made it is gone, for we hold the lock. What
+    /// it fetched stays for a while, so that the next try need not fetch it again. On a file system that was away meanwhile, something of a person's may wait in it: there it goes
     /// to the trash.
     pub(super) fn clean_staging(&self) -> Outcome<()> {
         let tops = self.index.mounts()?;
@@ -176,7 +177,9 @@ impl Project {
             }
             let staging = self.dir.open_beneath(parent)?;
             if parent == Path::new(STAGING) {
-                staging.remove_tree(name)?;
+                if !left::is_worth_keeping(&staging, name)? {
+                    staging.remove_tree(name)?;
+                }
             } else {
                 let trash = parent.with_file_name("trash");
                 self.dir.ensure_dirs(&trash, Some(0o700))?;

@@ -18,6 +18,7 @@ use dsg_core::state::Local;
 
 use super::Project;
 use super::fetched;
+use super::sync::give_up;
 use crate::areas::Areas;
 use crate::crash;
 use crate::endpoint::{self, Endpoint};
@@ -222,7 +223,7 @@ impl Project {
         let record = match staged {
             Ok(record) => record,
             Err(failure) => {
-                let _ = areas.clean();
+                let _ = give_up(&areas, &failure);
                 return Err(failure);
             }
         };

@@ -17,6 +17,7 @@ use crate::areas::Areas;
 use crate::author;
 use crate::crash;
 use crate::endpoint::{self, Endpoint};
+use crate::left;
 use crate::report::{Signature, SyncOptions, SyncReport};
 use crate::scan::{ScanSummary, Scope, scan};
 use crate::transaction::{Context, Planned, Staging};
@@ -203,7 +204,7 @@ impl Project {
             let staged = match (Planned { context, plan }).stage(endpoint, &mut areas, monitor) {
                 Ok(Staging::Complete(staged)) => staged,
                 Ok(Staging::Rejected(rejected)) => {
-                    areas.clean()?;
+                    areas.leave()?;
                     let paths: Vec<String> = rejected.iter().map(|r| r.path.to_string()).collect();
                     let scope = Scope::Paths(&paths);
                     scan(&self.root, &configs.merged, &mut self.index, scope, monitor)?;
@@ -212,7 +213,7 @@ impl Project {
                     continue;
                 }
                 Err(failure) => {
-                    let _ = areas.clean();
+                    let _ = give_up(&areas, &failure);
                     return Err(failure);
                 }
             };
@@ -221,7 +222,7 @@ impl Project {
                 Err(failure) => {
                     // What an open record needs stays for the next run.
                     if matches!(crate::record::load(&self.index), Ok(None)) {
-                        let _ = areas.clean();
+                        let _ = give_up(&areas, &failure);
                     }
                     return Err(failure);
                 }
@@ -259,7 +260,12 @@ impl Project {
             // Counting reads every row; only deletions are measured against it.
             cached: if deletes { self.index.counts()?.cached } else { 0 },
             emptied: summary.empty_data_dirs.iter().map(|d| shown(&d.path)).collect(),
-            local_space: if incoming > 0 { Some((incoming, self.dir.space()?.free)) } else { None },
+            local_space: if incoming > 0 {
+                // What an earlier try left is taken over, or goes.
+                Some((incoming, self.dir.space()?.free.saturating_add(left::bytes(&self.dir)?)))
+            } else {
+                None
+            },
         };
         safety::check(plan, &facts, &options.allow)
     }
@@ -303,6 +309,14 @@ impl Project {
             }
         }
         Ok(None)
+    }
+}
+
+/// Ends a transaction that came to nothing. What was fetched stays where the next try may end better.
+pub(super) fn give_up(areas: &Areas, why: &Failure) -> Outcome<()> {
+    match why.code {
+        Code::Unreachable | Code::Cancelled | Code::HeadMoved | Code::Locked => areas.leave(),
+        _ => areas.clean(),
     }
 }
 

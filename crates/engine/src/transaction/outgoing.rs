@@ -1,6 +1,7 @@
 //! Content that goes: read where it lies, refused if it is no longer what the plan saw.
 
 use std::collections::HashMap;
+use std::io::{Seek as _, SeekFrom};
 use std::sync::Arc;
 
 use dsg_core::failure::{Code, Failure, Outcome};
@@ -9,10 +10,12 @@ use dsg_core::path::RepoPath;
 use dsg_core::plan::Plan;
 use dsg_core::plan::effects::Outgoing;
 use dsg_fs::dir::Dir;
+use dsg_wire::chunks::WORTH;
+use dsg_wire::delta::{Basis, Content};
 
 use super::steps::Steps;
 use crate::areas::Areas;
-use crate::endpoint::{Refusal, RemoteTransaction, Supply, upload};
+use crate::endpoint::{OlderFile, Refusal, RemoteTransaction, Supply, upload};
 
 /// A file that cannot go as the plan saw it.
 pub(crate) struct Rejected {
@@ -41,6 +44,8 @@ struct Local<'p> {
     places: Vec<usize>,
     /// By their place in the plan.
     fetched: HashMap<usize, (Arc<Dir>, String)>,
+    /// How large a version stands in the repository that is worth building on, by the upload.
+    older: HashMap<usize, u64>,
 }
 
 impl Local<'_> {
@@ -53,13 +58,20 @@ impl Local<'_> {
 }
 
 impl Supply for Local<'_> {
-    fn open(&self, index: usize) -> Outcome<Box<dyn std::io::Read + Send + '_>> {
+    fn open(&self, index: usize, basis: Basis) -> Outcome<Content<'_>> {
         let fetched = self.places.get(index).and_then(|place| self.fetched.get(place));
-        let file = match fetched {
+        let mut file = match fetched {
             Some((staging, name)) => staging.open_file(name)?,
             None => self.root.open_file(self.path(index)?.as_str())?,
         };
-        Ok(Box::new(file))
+        let skipped = file.seek(SeekFrom::Start(basis.kept));
+        skipped.map_err(|e| Failure::io("read", "the content to upload", e))?;
+        Ok(Content::Bytes(Box::new(file)))
+    }
+
+    fn older(&self, index: usize) -> Option<OlderFile> {
+        let &size = self.older.get(&index)?;
+        Some(OlderFile { path: self.path(index).ok()?, size })
     }
 }
 
@@ -74,8 +86,13 @@ pub(super) fn send(
     let mut rejected = Vec::new();
     let mut uploads = Vec::new();
     let plan = steps.plan();
-    let mut supply =
-        Local { root: areas.root(), plan, places: Vec::new(), fetched: HashMap::new() };
+    let mut supply = Local {
+        root: areas.root(),
+        plan,
+        places: Vec::new(),
+        fetched: HashMap::new(),
+        older: HashMap::new(),
+    };
     let numbers = steps.fetched();
     let outgoing = plan.items().enumerate().filter_map(|(at, i)| Some((at, Outgoing::of(&i)?)));
     for (place, out) in outgoing {
@@ -95,6 +112,8 @@ pub(super) fn send(
             rejected.push(Rejected::new(&out.from, PRIVATE, true));
             continue;
         }
+        let older = out.older.filter(|older| older.size.min(out.file.size) >= WORTH);
+        supply.older.extend(older.map(|older| (uploads.len(), older.size)));
         uploads.push(upload(out.file, stat.private()));
         supply.places.push(place);
         supply.fetched.extend(fetched.map(|fetched| (place, fetched)));

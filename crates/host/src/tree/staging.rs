@@ -5,29 +5,26 @@
 //! over by its content's hash, and proved again before it is used.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
-use std::io::{Read, Write as _};
-use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use dsg_core::entry::Hash;
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::monitor::Monitor;
+use dsg_core::path::RepoPath;
 use dsg_core::repository::{ContentChanged, Upload};
 use dsg_core::snapshot::SnapshotId;
-use dsg_fs::dir::{Dir, set_file_time};
-use dsg_fs::error::FsError;
+use dsg_fs::dir::Dir;
 use dsg_fs::lock::{Lock, Tried};
 use dsg_fs::stat::Stat;
-use rustix::fs::{self as sys, Mode};
-use sha2::{Digest as _, Sha256};
+use dsg_wire::chunks::Chunks;
+use dsg_wire::delta::{Basis, Content};
 
 use super::check::workers;
-use super::drift::hash_stably;
 use super::layout::{LOCK, STAGING};
 use super::lease::Voice;
+use super::reader::SnapshotReader;
 use super::repo::{Repo, holder, locked};
 use crate::crash;
 
@@ -60,11 +57,34 @@ const RESERVE: u64 = 16 * 1024 * 1024;
 
 /// Where the content to be staged comes from.
 pub trait Supply: Sync {
-    /// Opens the content of the upload at `index`; may be asked again.
+    /// Opens the content of the upload at `index`, told against what is there of it; may be asked
+    /// again.
     ///
     /// # Errors
     /// It cannot be had: that one upload is refused, the others go on.
-    fn open(&self, index: usize) -> Outcome<Box<dyn Read + Send + '_>>;
+    fn open(&self, index: usize, basis: Basis) -> Outcome<Content<'_>>;
+
+    /// Where an older version of it stands in the head that the transaction builds on.
+    fn older(&self, _index: usize) -> Option<OlderFile> {
+        None
+    }
+
+    /// The chunks of that older version, where they are known.
+    fn chunks(&self, _index: usize) -> Option<&Chunks> {
+        None
+    }
+
+    /// Told what chunks the content has, where that became known on its way.
+    fn learn(&self, _index: usize, _chunks: Chunks) {}
+}
+
+/// An older version of an upload, in the head that the transaction builds on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OlderFile {
+    /// Where.
+    pub path: RepoPath,
+    /// Its bytes.
+    pub size: u64,
 }
 
 /// Why one upload was not staged; the others may be.
@@ -89,18 +109,24 @@ pub struct Staging {
     /// Something that was not proved could not be removed from there.
     pub(super) spoiled: AtomicBool,
     one_call: Mutex<()>,
-    /// Whether dead transactions left anything.
-    pub(super) inherited: bool,
+    /// What dead transactions staged, and what did not come to its end here.
+    pub(super) adopted: Dir,
+    /// Whether anything is there.
+    pub(super) inherited: AtomicBool,
+    /// Content that did not prove itself when it was built on what was there of it.
+    pub(super) distrusted: Mutex<HashSet<Hash>>,
+    /// The files of the head that it builds on.
+    pub(super) before: OnceLock<Option<SnapshotReader>>,
     /// Held while the transaction lives; says how far it is.
     pub(super) voice: Arc<Voice>,
 }
 
-fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a worker made of one upload; `Err` ends the whole call.
-type Item = Outcome<Result<(), Refusal>>;
+pub(super) type Item = Outcome<Result<(), Refusal>>;
 
 /// Uploads of which another one has the same content: each is staged once.
 pub(super) struct Twins {
@@ -174,6 +200,7 @@ impl Staging {
         })?;
         let dir = folder.open_beneath(transaction)?;
         let objects = dir.open_beneath(OBJECTS)?;
+        let adopted = dir.open_beneath(ADOPTED)?;
         Ok(Self {
             repo: Arc::clone(repo),
             transaction: transaction.to_owned(),
@@ -182,7 +209,10 @@ impl Staging {
             objects,
             spoiled: AtomicBool::default(),
             one_call: Mutex::default(),
-            inherited,
+            adopted,
+            inherited: AtomicBool::new(inherited),
+            distrusted: Mutex::default(),
+            before: OnceLock::new(),
             voice: Voice::new(alive),
         })
     }
@@ -328,108 +358,6 @@ impl Staging {
         }
         Ok(refused)
     }
-
-    fn stage_one(
-        &self,
-        upload: &Upload,
-        private: bool,
-        index: usize,
-        supply: &dyn Supply,
-        buffer: &mut [u8],
-        monitor: &Monitor,
-    ) -> Item {
-        let name = upload.file.hash.to_string();
-        let mode = self.repo.modes().file(upload.file.exec, private);
-        if self.inherited && self.adopt(&name, upload)? {
-            self.objects.set_mode(&name, mode)?;
-            self.objects.set_times(&name, upload.file.mtime)?;
-            monitor.advanced(0, upload.file.size);
-            return Ok(Ok(()));
-        }
-        let output = match self.objects.create_new(&name, 0o600) {
-            Err(e) if e.is_present() => {
-                // An earlier call staged it.
-                if private {
-                    self.objects.set_mode(&name, mode)?;
-                }
-                monitor.advanced(0, upload.file.size);
-                return Ok(Ok(()));
-            }
-            other => other?,
-        };
-        let received = match supply.open(index) {
-            Ok(mut input) => self.receive(&mut input, output, upload, mode, buffer, monitor),
-            Err(e) if e.code == Code::Cancelled => Err(e),
-            Err(e) => Ok(Err(Refusal::Supply(e))),
-        };
-        if !matches!(received, Ok(Ok(())))
-            && let Err(e) = self.objects.remove_file(&name)
-        {
-            self.spoiled.store(true, Ordering::Relaxed);
-            return Err(e.into());
-        }
-        received
-    }
-
-    fn receive(
-        &self,
-        input: &mut dyn Read,
-        mut output: File,
-        upload: &Upload,
-        mode: u32,
-        buffer: &mut [u8],
-        monitor: &Monitor,
-    ) -> Item {
-        let path = self.objects.at(upload.file.hash.to_string());
-        let expected = upload.file.hash;
-        let mut hash = Sha256::new();
-        let mut size = 0_u64;
-        loop {
-            let read = match input.read(buffer) {
-                Ok(0) => break,
-                Ok(read) => read,
-                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
-                Err(e) => {
-                    let failure = Failure::io("read", "the content to upload", e);
-                    return Ok(Err(Refusal::Supply(failure)));
-                }
-            };
-            size += read as u64;
-            hash.update(&buffer[..read]);
-            if size > upload.file.size {
-                // Whatever still comes, it is not what was promised: do not fill the disk with it.
-                break;
-            }
-            output.write_all(&buffer[..read]).map_err(|e| Failure::io("write", &path, e))?;
-            monitor.advanced(0, read as u64);
-            monitor.check()?;
-        }
-        let found = Hash(hash.finalize().into());
-        if size != upload.file.size || found != expected {
-            return Ok(Err(Refusal::Changed(ContentChanged { expected, found })));
-        }
-        sys::fchmod(output.as_fd(), Mode::from_raw_mode(mode))
-            .map_err(|e| FsError::new("set the permissions of", &path, e))?;
-        set_file_time(&output, &path, upload.file.mtime)?;
-        Ok(Ok(()))
-    }
-
-    /// Takes over what a dead transaction staged, if it is whole.
-    fn adopt(&self, name: &str, upload: &Upload) -> Outcome<bool> {
-        let adopted = self.dir.open_beneath(ADOPTED)?;
-        let Some(stat) = adopted.stat(name)? else { return Ok(false) };
-        let whole = stat.kind == dsg_fs::stat::Kind::File
-            && stat.nlink == 1
-            && stat.uid == rustix::process::geteuid().as_raw()
-            && stat.size == upload.file.size
-            && hash_stably(&adopted, name.as_ref())?.is_some_and(|f| f.hash == upload.file.hash);
-        if !whole {
-            adopted.remove_tree(name)?;
-            return Ok(false);
-        }
-        adopted.rename_noreplace(name, &self.objects, name)?;
-        Ok(true)
-    }
 }
 
 /// A transaction's id becomes a file name: it must be a UUID, as this program writes them.
@@ -443,11 +371,17 @@ pub(super) fn check_transaction(transaction: &str) -> Outcome<()> {
     }
 }
 
-/// Moves every file; what cannot be moved stays.
+/// Moves every file, unless there is one of that name that is longer; what cannot be moved stays.
 fn move_all(from: &Dir, to: &Dir) {
+    let size = |dir: &Dir, path: &std::path::Path| {
+        dir.stat(path).ok().flatten().map(|stat: Stat| stat.size)
+    };
     for name in from.list().unwrap_or_default() {
         let path = std::path::Path::new(&name.name);
-        let _ = from.rename_noreplace(path, to, path);
+        let moved = from.rename_noreplace(path, to, path);
+        if moved.is_err_and(|e| e.is_present()) && size(from, path) > size(to, path) {
+            let _ = from.rename_replacing(path, to, path);
+        }
     }
 }
 

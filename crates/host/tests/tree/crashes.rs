@@ -10,6 +10,7 @@ use dsg_core::monitor::Monitor;
 use dsg_core::repository::{Access, Outcome as TransactionOutcome};
 use dsg_host::crash;
 use dsg_host::tree::TreeStore;
+use dsg_wire::delta::{Basis, Content};
 
 use crate::fixture::*;
 
@@ -342,7 +343,7 @@ fn a_late_writer_loses_nothing() {
 fn what_was_staged_before_the_death_need_not_come_again() {
     struct Never;
     impl dsg_host::tree::Supply for Never {
-        fn open(&self, _: usize) -> dsg_core::failure::Outcome<Box<dyn std::io::Read + Send + '_>> {
+        fn open(&self, _: usize, _: Basis) -> dsg_core::failure::Outcome<Content<'_>> {
             panic!("the content is there already")
         }
     }

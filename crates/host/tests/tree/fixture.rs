@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
+use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,7 @@ use dsg_core::path::RepoPath;
 use dsg_core::repository::{Access, Publication, Upload};
 use dsg_core::snapshot::{Authorship, SnapshotHeader, SnapshotId};
 use dsg_host::tree::{Staging, Supply, TreeStore};
+use dsg_wire::delta::{Basis, Content};
 use tempfile::TempDir;
 
 /// Paths and contents; a link is `-> target`.
@@ -127,8 +128,9 @@ pub(crate) fn config() -> SharedConfig {
 pub(crate) struct Contents(pub(crate) Vec<Vec<u8>>);
 
 impl Supply for Contents {
-    fn open(&self, index: usize) -> Outcome<Box<dyn Read + Send + '_>> {
-        Ok(Box::new(&self.0[index][..]))
+    fn open(&self, index: usize, basis: Basis) -> Outcome<Content<'_>> {
+        let kept = usize::try_from(basis.kept).unwrap();
+        Ok(Content::Bytes(Box::new(&self.0[index][kept..])))
     }
 }
 

@@ -12,6 +12,7 @@ use dsg_core::monitor::Monitor;
 use dsg_core::places::{Around, Folder, Lease, Listed, Work};
 use dsg_core::repository::Access;
 use dsg_host::tree::{self, Supply, TreeStore};
+use dsg_wire::delta::{Basis, Content};
 
 use crate::fixture::*;
 
@@ -133,8 +134,8 @@ impl Read for Half<'_> {
 }
 
 impl Supply for Looks<'_> {
-    fn open(&self, _: usize) -> Outcome<Box<dyn Read + Send + '_>> {
-        Ok(Box::new(Half(0, self)))
+    fn open(&self, _: usize, _: Basis) -> Outcome<Content<'_>> {
+        Ok(Content::Bytes(Box::new(Half(0, self))))
     }
 }
 

@@ -5,6 +5,7 @@ use dsg_core::failure::Code;
 use dsg_core::monitor::Monitor;
 use dsg_core::repository::{Access, Outcome as TransactionOutcome};
 use dsg_host::tree::Refusal;
+use dsg_wire::delta::{Basis, Content};
 
 use crate::fixture::*;
 
@@ -168,7 +169,7 @@ fn a_publication_that_makes_no_sense_changes_nothing() {
 fn what_a_dead_transaction_staged_is_not_asked_for_again() {
     struct Never;
     impl dsg_host::tree::Supply for Never {
-        fn open(&self, _: usize) -> dsg_core::failure::Outcome<Box<dyn std::io::Read + Send + '_>> {
+        fn open(&self, _: usize, _: Basis) -> dsg_core::failure::Outcome<Content<'_>> {
             panic!("the content is there already")
         }
     }

@@ -6,22 +6,75 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::monitor::Monitor;
 use dsg_core::path::RepoPath;
+use dsg_wire::chunks::{Chunks, MOST_CHUNKS};
+use dsg_wire::delta::{Basis, Content};
 use dsg_wire::frame::Kind;
 use dsg_wire::intake::Intake;
+use dsg_wire::list::Have;
 use dsg_wire::message::Answer;
+use dsg_wire::told;
 
 use super::line::Line;
 use super::unexpected;
 use crate::endpoint::Receive;
 
+/// What is here of the files that are asked for.
+#[derive(Default)]
+pub(super) struct Here {
+    pub(super) have: Vec<Have>,
+    /// Those that some lines announce.
+    chunks: Vec<Chunks>,
+}
+
+impl Here {
+    /// Asks the receiver. Chunks that would be too many are not told: those files come whole.
+    pub(super) fn look(count: usize, receiver: &dyn Receive, monitor: &Monitor) -> Outcome<Self> {
+        let mut here = Self::default();
+        let mut left = MOST_CHUNKS;
+        for place in 0..count {
+            let basis = receiver.basis(place);
+            if basis == Basis::NOTHING {
+                continue;
+            }
+            monitor.check()?;
+            let chunks = if basis.older { receiver.chunks(place).ok() } else { None };
+            let chunks = chunks.filter(|chunks| (1..=left).contains(&chunks.len()));
+            let (file, older) = (number(place), chunks.as_ref().map(told::announced));
+            here.have.push(Have { file, kept: basis.kept, older });
+            if let Some(chunks) = chunks {
+                left -= chunks.len();
+                here.chunks.push(chunks);
+            }
+        }
+        Ok(here)
+    }
+
+    fn tell(self, line: &mut Line) -> Outcome<()> {
+        line.list::<Have>(&self.have)?;
+        for chunks in self.chunks {
+            let frames = told::frames(&chunks);
+            for frame in line.sound(frames)? {
+                line.send(Ok(frame))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn number(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(u32::MAX)
+}
+
 /// Sends the names, and hands each file to `receiver`.
 pub(super) fn fetch(
     line: &mut Line,
     paths: &[RepoPath],
+    here: Here,
     receiver: &dyn Receive,
     monitor: &Monitor,
 ) -> Outcome<()> {
     line.list::<RepoPath>(paths)?;
+    here.tell(line)?;
     let count = paths.len();
     let intake = Intake::new(0..u32::try_from(count).unwrap_or(u32::MAX));
     let next = AtomicUsize::new(0);
@@ -29,12 +82,11 @@ pub(super) fn fetch(
     let stops = AtomicBool::new(false);
     let one = |place: usize| -> Outcome<()> {
         monitor.check()?;
-        let number = u32::try_from(place).unwrap_or(u32::MAX);
         let missing =
             |e| Failure::new(Code::Io, format!("{} did not come.", paths[place])).because(e);
-        let mut arrival = intake.open(number).map_err(missing)?;
+        let arrival = intake.open(number(place)).map_err(missing)?;
         let private = arrival.private();
-        receiver.receive(place, &mut arrival, private)
+        receiver.receive(place, Content::Parts(Box::new(arrival)), private)
     };
     let work = || {
         loop {

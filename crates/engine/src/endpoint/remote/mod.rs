@@ -331,8 +331,10 @@ impl Endpoint for RemoteEndpoint {
         receiver: &dyn Receive,
         monitor: &Monitor,
     ) -> Outcome<()> {
-        let request = Request::Fetch { snapshot, paths: paths.len() as u64 };
-        self.ask(&request, Some(monitor), |line| fetch::fetch(line, paths, receiver, monitor))
+        let told = fetch::Here::look(paths.len(), receiver, monitor)?;
+        let (count, have) = (paths.len() as u64, told.have.len() as u64);
+        let request = Request::Fetch { snapshot, paths: count, have };
+        self.ask(&request, Some(monitor), |line| fetch::fetch(line, paths, told, receiver, monitor))
     }
 
     fn delta(

@@ -1,7 +1,7 @@
 //! A transaction on the host: content goes in one stream, in the order in which the agent wants it.
 
 use std::collections::HashMap;
-use std::io::Read as _;
+use std::io::Read;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dsg_core::failure::{Failure, Outcome};
@@ -9,15 +9,22 @@ use dsg_core::manifest::Change;
 use dsg_core::monitor::Monitor;
 use dsg_core::repository::{ContentChanged, Publication, Upload};
 use dsg_core::snapshot::SnapshotHeader;
-use dsg_host::tree::{Refusal, Supply};
-use dsg_wire::frame::{Kind, packed};
-use dsg_wire::list::{self, Copy, Refused, RefusedText, Run};
+use dsg_host::tree::{OlderFile, Refusal, Supply};
+use dsg_wire::chunks::Chunks;
+use dsg_wire::delta::{Against, Basis, Content};
+use dsg_wire::frame::{Kind, WireError, packed};
+use dsg_wire::list::{
+    self, Copy, Have, Older, OlderChunks, Refused, RefusedText, Run, Want};
 use dsg_wire::message::{Answer, Request};
 use dsg_wire::pump::{Cargo, Opened, pump};
+use dsg_wire::told::Lists;
 
 use super::line::Line;
 use super::{Connection, gone, unexpected};
 use crate::endpoint::RemoteTransaction;
+
+/// Frames that are shorter are not waited for: the agent has work with what they tell.
+const SHORT: usize = 64 * 1024;
 
 /// A transaction, on the line on which it was begun.
 pub(super) struct Transaction {
@@ -55,13 +62,19 @@ impl RemoteTransaction for Transaction {
         source: &dyn Supply,
         monitor: &Monitor,
     ) -> Outcome<Vec<(usize, Refusal)>> {
-        let request =
-            Request::Stage { transaction: self.id.clone(), uploads: uploads.len() as u64 };
+        let older = older(uploads.len(), source);
+        let request = Request::Stage {
+            transaction: self.id.clone(),
+            uploads: uploads.len() as u64,
+            older: older.len() as u64,
+        };
         let connection = &self.connection;
         self.ask(&request, Some(monitor), |line| {
             line.list::<Upload>(uploads)?;
+            line.list::<Older>(&older)?;
+            drop(older);
             let failures = Mutex::default();
-            let mut asked = vec![false; uploads.len()];
+            let mut asked = vec![Asked::Not; uploads.len()];
             loop {
                 match reply(line, &mut asked)? {
                     Reply::Wants(wanted) => {
@@ -125,31 +138,86 @@ impl Drop for Transaction {
     }
 }
 
+/// The older versions that uploads replace, with whether their chunks are known here.
+fn older(uploads: usize, source: &dyn Supply) -> Vec<Older> {
+    let one = |place| {
+        let OlderFile { path, size } = source.older(place)?;
+        let known = source.chunks(place).is_some();
+        Some(Older { upload: u32::try_from(place).ok()?, path, size, known })
+    };
+    (0..uploads).filter_map(one).collect()
+}
+
+/// Whether an upload was asked for: what did not prove itself, built on what was there, is asked for
+/// once more.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Asked {
+    Not,
+    Rest,
+    Whole,
+}
+
+/// What the agent lacks.
+#[derive(Default)]
+struct Wanted {
+    /// In this order.
+    numbers: Vec<u32>,
+    /// Of which something is there.
+    rest: HashMap<u32, Have>,
+    /// The chunks of an older version that is there.
+    chunks: HashMap<u32, Chunks>,
+}
+
+impl Wanted {
+    fn add(&mut self, want: Want, asked: &mut [Asked]) -> Result<(), WireError> {
+        let (first, count, how) = match want {
+            Want::Run(Run(first, count)) => (first, count, Asked::Whole),
+            Want::Rest(have) => {
+                self.rest.insert(have.file, have);
+                (have.file, 1, Asked::Rest)
+            }
+        };
+        for number in first..first.saturating_add(count) {
+            match asked.get_mut(number as usize) {
+                Some(asked) if *asked < how => *asked = how,
+                _ => return Err(WireError::Damaged("content wanted that was not offered".into())),
+            }
+            self.numbers.push(number);
+        }
+        Ok(())
+    }
+}
+
 /// What the agent says to uploads.
 enum Reply {
     /// It lacks the content of these.
-    Wants(Vec<u32>),
+    Wants(Wanted),
     /// All is staged but these.
     Staged(Vec<Refused>),
 }
 
-fn reply(line: &mut Line, asked: &mut [bool]) -> Outcome<Reply> {
-    let mut wanted = Vec::new();
+fn reply(line: &mut Line, asked: &mut [Asked]) -> Outcome<Reply> {
+    let mut wanted = Wanted::default();
+    let mut lists: Option<Lists> = None;
     let mut refused: Vec<Refused> = Vec::new();
     loop {
         let frame = line.next()?;
         match frame.kind {
             Kind::Want => {
-                let runs = list::items::<Run>(&frame.payload);
-                for Run(first, count) in line.sound(runs)? {
-                    for number in first..first.saturating_add(count) {
-                        match asked.get_mut(number as usize) {
-                            Some(asked) if !*asked => *asked = true,
-                            _ => return line.violated("content wanted that was not offered"),
-                        }
-                        wanted.push(number);
-                    }
+                let wants = list::items::<Want>(&frame.payload);
+                for want in line.sound(wants)? {
+                    let added = wanted.add(want, asked);
+                    line.sound(added)?;
                 }
+            }
+            Kind::Chunks => {
+                if lists.is_none() {
+                    let told = wanted.numbers.iter().filter_map(|n| wanted.rest.get(n));
+                    let announced = Lists::announced(told);
+                    lists = Some(line.sound(announced)?);
+                }
+                let taken = lists.as_mut().map_or(Ok(()), |lists| lists.take(&frame));
+                line.sound(taken)?;
             }
             Kind::Lines => {
                 let more = list::items::<Refused>(&frame.payload);
@@ -161,7 +229,9 @@ fn reply(line: &mut Line, asked: &mut [bool]) -> Outcome<Reply> {
             // It has ended for it already; the answer comes.
             Kind::Cancel => {}
             Kind::Answer => match line.answer(&frame)? {
-                Answer::Wanted { uploads } if uploads == wanted.len() as u64 => {
+                Answer::Wanted { uploads } if uploads == wanted.numbers.len() as u64 => {
+                    // What was announced and did not come is as good as not announced.
+                    wanted.chunks = lists.map(Lists::into_map).unwrap_or_default();
                     return Ok(Reply::Wants(wanted));
                 }
                 Answer::Staged { refused: count } if count == refused.len() as u64 => {
@@ -183,7 +253,12 @@ fn supply(line: &mut Line, wares: &Wares<'_>, monitor: &Monitor) -> Outcome<()> 
     let sent = pump(wares, &mut |frame| {
         monitor.check()?;
         enough = line.interrupted()?;
-        if enough { Err(Failure::cancelled()) } else { line.send(Ok(frame)) }
+        if enough {
+            return Err(Failure::cancelled());
+        }
+        let is_short = frame.len() < SHORT;
+        line.send(Ok(frame))?;
+        if is_short { line.flush() } else { Ok(()) }
     });
     if sent.is_err() && !enough && !line.is_gone() {
         line.cancel()?;
@@ -208,8 +283,7 @@ fn refusal(refused: Refused, failures: &mut HashMap<u32, Failure>) -> (usize, Re
 /// Content that goes.
 struct Wares<'a> {
     uploads: &'a [Upload],
-    /// The places of what is wanted, in the order in which it is.
-    wanted: Vec<u32>,
+    wanted: Wanted,
     source: &'a dyn Supply,
     /// Why content could not be had, by its place.
     failures: &'a Mutex<HashMap<u32, Failure>>,
@@ -217,23 +291,44 @@ struct Wares<'a> {
 
 impl Cargo for Wares<'_> {
     fn count(&self) -> usize {
-        self.wanted.len()
+        self.wanted.numbers.len()
     }
 
     fn number(&self, place: usize) -> u32 {
-        self.wanted[place]
+        self.wanted.numbers[place]
     }
 
     fn weight(&self, place: usize) -> u64 {
-        self.uploads[self.wanted[place] as usize].file.size
+        self.uploads[self.number(place) as usize].file.size
     }
 
     fn open(&self, place: usize) -> Outcome<Opened<'_>> {
-        let index = self.wanted[place] as usize;
+        let number = self.number(place);
+        let index = number as usize;
         let upload = &self.uploads[index];
+        let have = self.wanted.rest.get(&number);
+        let kept = have.map_or(0, |have| have.kept);
+        let content = match self.source.open(index, Basis { kept, older: false })? {
+            Content::Bytes(content) => content,
+            parts @ Content::Parts(_) => return Ok((parts, upload.private)),
+        };
         // One byte more shows that it is longer than it was.
-        let content = self.source.open(index)?.take(upload.file.size.saturating_add(1));
-        Ok((Box::new(content), upload.private))
+        let content = content.take(upload.file.size.saturating_sub(kept).saturating_add(1));
+        let older = match have.and_then(|have| have.older) {
+            Some(OlderChunks::Known) => self.source.chunks(index),
+            Some(OlderChunks::Told { .. }) => self.wanted.chunks.get(&number),
+            None => None,
+        };
+        let content = match older {
+            Some(older) => {
+                let told = Against::new(content, kept, older);
+                let learn = move |chunks| self.source.learn(index, chunks);
+                let told = if kept == 0 { told.learning(learn) } else { told };
+                Content::Parts(Box::new(told))
+            }
+            None => Content::Bytes(Box::new(content)),
+        };
+        Ok((content, upload.private))
     }
 
     fn refused(&self, place: usize, why: Failure) -> Outcome<()> {
@@ -241,7 +336,7 @@ impl Cargo for Wares<'_> {
             return Err(why);
         }
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        failures.insert(self.wanted[place], why);
+        failures.insert(self.number(place), why);
         Ok(())
     }
 }

@@ -1,5 +1,7 @@
 //! Each request as one call of the store.
 
+use std::collections::HashMap;
+use std::io::{Seek as _, SeekFrom};
 use std::path::Path;
 
 use dsg_core::entry::Mtime;
@@ -11,16 +13,21 @@ use dsg_core::path::RepoPath;
 use dsg_core::repository::Publication;
 use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
 use dsg_host::tree::{Glimpse, SnapshotReader, Staging, Traced, TreeStore};
+use dsg_wire::chunks::Chunks;
 use dsg_wire::content;
+use dsg_wire::delta::{Against, Content};
 use dsg_wire::frame::{Kind, WireError};
-use dsg_wire::list::{self, Copy, Found, Line, Lines};
+use dsg_wire::list::{self, Copy, Found, Have, Line, Lines, OlderChunks};
 use dsg_wire::message::{Answer, GlimpseText, Request};
 use dsg_wire::pump::{Cargo, Opened, pump};
+use dsg_wire::told::Lists;
 
 use crate::serve::Agent;
 
 /// Transactions that one connection may have open.
 const MOST_TRANSACTIONS: usize = 16;
+/// Frames that are shorter are not waited for.
+const SHORT: usize = 64 * 1024;
 /// About what a file weighs that nobody has looked at.
 const UNSEEN: u64 = 16 * 1024;
 
@@ -70,9 +77,11 @@ impl Agent {
             Request::Outcome { transaction } => {
                 self.store()?.decided(&transaction).map(|outcome| Answer::Outcome { outcome })
             }
-            Request::Fetch { snapshot, paths } => self.fetch(snapshot, paths, monitor),
+            Request::Fetch { snapshot, paths, have } => self.fetch(snapshot, paths, have, monitor),
             Request::Begin { base, transaction } => self.begin(base, transaction),
-            Request::Stage { transaction, uploads } => self.stage(&transaction, uploads, monitor),
+            Request::Stage { transaction, uploads, older } => {
+                self.stage(&transaction, uploads, older, monitor)
+            }
             Request::Publish { base, authorship, config, changes, copies } => {
                 let mut order = OrderCheck::for_delta();
                 let mut sorted = Packed::default();
@@ -213,12 +222,33 @@ impl Agent {
         Ok(Answer::Contents { files: found.files, bytes: found.bytes })
     }
 
-    fn fetch(&self, snapshot: SnapshotId, paths: u64, monitor: &Monitor) -> Outcome<Answer> {
+    fn fetch(
+        &self,
+        snapshot: SnapshotId,
+        paths: u64,
+        have: u64,
+        monitor: &Monitor,
+    ) -> Outcome<Answer> {
         let paths = self.list::<RepoPath>(paths)?;
+        let have = self.list::<Have>(have)?;
+        let in_order = have.is_sorted_by(|a, b| a.file < b.file);
+        let strange =
+            |h: &Have| h.file as usize >= paths.len() || h.older == Some(OlderChunks::Known);
+        if !in_order || have.iter().any(strange) {
+            return Err(WireError::Damaged("something had of no file".into()).into());
+        }
+        let mut lists = Lists::announced(&have)?;
+        while !lists.is_whole() {
+            lists.take(&Self::next_frame(&self.incoming)?)?;
+        }
         let snapshot = self.store()?.snapshot(snapshot)?;
-        pump(&Files { snapshot, paths: &paths, monitor }, &mut |frame| {
+        let kept = have.iter().map(|h| (h.file as usize, h.kept)).collect();
+        let files = Files { snapshot, paths: &paths, kept, chunks: lists.into_map(), monitor };
+        pump(&files, &mut |frame| {
             monitor.check()?;
-            self.out.send(&frame)
+            self.out.send(&frame)?;
+            // It tells what to copy: the engine has work with that.
+            if frame.len() < SHORT { self.out.flush() } else { Ok(()) }
         })?;
         Ok(Answer::Done)
     }
@@ -242,6 +272,10 @@ impl Agent {
 struct Files<'a> {
     snapshot: SnapshotReader,
     paths: &'a [RepoPath],
+    /// How much of a file is had, by its place.
+    kept: HashMap<usize, u64>,
+    /// The chunks of an older version that is had, by the file's number.
+    chunks: HashMap<u32, Chunks>,
     monitor: &'a Monitor,
 }
 
@@ -260,8 +294,17 @@ impl Cargo for Files<'_> {
 
     fn open(&self, place: usize) -> Outcome<Opened<'_>> {
         self.monitor.check()?;
-        let (file, stat) = self.snapshot.read(&self.paths[place])?;
-        Ok((Box::new(file), stat.private()))
+        let path = &self.paths[place];
+        let (mut file, stat) = self.snapshot.read(path)?;
+        let kept = self.kept.get(&place).copied().unwrap_or(0);
+        if kept > 0 {
+            file.seek(SeekFrom::Start(kept)).map_err(|e| Failure::io("read", path, e))?;
+        }
+        let content = match self.chunks.get(&self.number(place)) {
+            Some(older) => Content::Parts(Box::new(Against::new(file, kept, older))),
+            None => Content::Bytes(Box::new(file)),
+        };
+        Ok((content, stat.private()))
     }
 
     fn refused(&self, _place: usize, why: Failure) -> Outcome<()> {

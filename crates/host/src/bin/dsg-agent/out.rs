@@ -101,6 +101,11 @@ impl Out {
         Ok(held(&self.writer).send(frame)?)
     }
 
+    /// Sends what was to be sent sooner or later.
+    pub(crate) fn flush(&self) -> Outcome<()> {
+        Ok(held(&self.writer).output.flush().map_err(WireError::from)?)
+    }
+
     /// Sends lines.
     pub(crate) fn list<'i, T: Line + 'i>(
         &self,

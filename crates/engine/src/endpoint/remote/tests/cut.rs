@@ -111,11 +111,11 @@ fn a_publish_whose_answer_is_lost_is_asked_for_over_a_new_connection() {
 struct Stops<'a>(&'a Source, Monitor);
 
 impl Supply for Stops<'_> {
-    fn open(&self, index: usize) -> Outcome<Box<dyn Read + Send + '_>> {
+    fn open(&self, index: usize, basis: Basis) -> Outcome<Content<'_>> {
         if index == 100 {
             self.1.stop();
         }
-        self.0.open(index)
+        self.0.open(index, basis)
     }
 }
 

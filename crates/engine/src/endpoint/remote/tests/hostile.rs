@@ -125,8 +125,8 @@ fn garbage_is_refused() {
 struct Refuses;
 
 impl Receive for Refuses {
-    fn receive(&self, _: usize, content: &mut dyn Read, _: bool) -> Outcome<()> {
-        std::io::copy(&mut content.take(10), &mut std::io::sink()).unwrap();
+    fn receive(&self, _: usize, mut content: Content<'_>, _: bool) -> Outcome<()> {
+        content.part(&mut [0; 10]).unwrap();
         let code = Code::HashMismatch;
         Err(dsg_core::failure::Failure::new(code, "not what was recorded"))
     }
@@ -135,9 +135,8 @@ impl Receive for Refuses {
 struct Takes;
 
 impl Receive for Takes {
-    fn receive(&self, _: usize, content: &mut dyn Read, _: bool) -> Outcome<()> {
-        let copied = std::io::copy(content, &mut std::io::sink());
-        copied.map(drop).map_err(|e| dsg_core::failure::Failure::io("read", "x", e))
+    fn receive(&self, _: usize, content: Content<'_>, _: bool) -> Outcome<()> {
+        whole(content).map(drop)
     }
 }
 
@@ -260,7 +259,7 @@ fn a_hostile_engine_gets_a_failure_and_writes_nothing_outside() {
     assert_eq!(hear().0, Kind::Answer);
     ask(Kind::Request, r#"{"request":"begin","base":"s1","transaction":"../../../evil"}"#);
     assert!(hear().1.contains("no transaction id"));
-    ask(Kind::Request, r#"{"request":"fetch","snapshot":"s1","paths":1}"#);
+    ask(Kind::Request, r#"{"request":"fetch","snapshot":"s1","paths":1,"have":0}"#);
     ask(Kind::Lines, "../../../etc/passwd\n");
     let (kind, told) = hear();
     assert!(kind == Kind::Failed && told.contains("protocol"), "{told}");

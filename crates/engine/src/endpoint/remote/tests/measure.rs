@@ -10,9 +10,9 @@ use super::*;
 struct Disk(PathBuf, Vec<RepoPath>);
 
 impl Supply for Disk {
-    fn open(&self, index: usize) -> Outcome<Box<dyn Read + Send + '_>> {
+    fn open(&self, index: usize, _: Basis) -> Outcome<Content<'_>> {
         let path: &Path = self.1[index].as_ref();
-        Ok(Box::new(std::fs::File::open(self.0.join(path)).unwrap()))
+        Ok(Content::Bytes(Box::new(std::fs::File::open(self.0.join(path)).unwrap())))
     }
 }
 

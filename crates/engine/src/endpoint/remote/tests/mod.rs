@@ -21,6 +21,7 @@ use dsg_core::path::RepoPath;
 use dsg_core::repository::{Publication, Upload};
 use dsg_core::snapshot::{Authorship, SnapshotHeader, SnapshotId};
 use dsg_host::tree::{Refusal, Supply};
+use dsg_wire::delta::{Basis, Content, Part};
 use tempfile::TempDir;
 
 use super::{Opening, RemoteEndpoint};
@@ -167,7 +168,7 @@ impl Source {
 }
 
 impl Supply for Source {
-    fn open(&self, index: usize) -> Outcome<Box<dyn Read + Send + '_>> {
+    fn open(&self, index: usize, basis: Basis) -> Outcome<Content<'_>> {
         self.opened.fetch_add(1, Ordering::Relaxed);
         if self.broken.contains(&index) {
             return Err(dsg_core::failure::Failure::io(
@@ -177,9 +178,10 @@ impl Supply for Source {
             ));
         }
         if self.changed.contains(&index) {
-            return Ok(Box::new(&b"something else"[..]));
+            return Ok(Content::Bytes(Box::new(&b"something else"[..])));
         }
-        Ok(Box::new(&self.files[index].1[..]))
+        let kept = usize::try_from(basis.kept).unwrap();
+        Ok(Content::Bytes(Box::new(&self.files[index].1[kept..])))
     }
 }
 
@@ -272,4 +274,16 @@ fn manifest(endpoint: &dyn Endpoint) -> BTreeMap<String, Option<Entry>> {
         })
         .unwrap();
     all
+}
+
+/// All bytes of a content that is told as bytes.
+fn whole(mut content: Content<'_>) -> Outcome<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 4096];
+    let unread = |e| dsg_core::failure::Failure::io("read", "x", e);
+    while let Some(part) = content.part(&mut buffer).map_err(unread)? {
+        let Part::Bytes(part) = part else { panic!("a copy of nothing") };
+        bytes.extend_from_slice(part);
+    }
+    Ok(bytes)
 }

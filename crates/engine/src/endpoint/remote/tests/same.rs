@@ -72,9 +72,8 @@ fn answers(endpoint: &dyn Endpoint) -> Vec<String> {
 struct Received(Mutex<BTreeMap<usize, (Vec<u8>, bool)>>);
 
 impl Receive for Received {
-    fn receive(&self, index: usize, content: &mut dyn Read, private: bool) -> Outcome<()> {
-        let mut bytes = Vec::new();
-        content.read_to_end(&mut bytes).map_err(|e| Failure::io("read", "x", e))?;
+    fn receive(&self, index: usize, content: Content<'_>, private: bool) -> Outcome<()> {
+        let bytes = whole(content)?;
         self.0.lock().unwrap().insert(index, (bytes, private));
         Ok(())
     }
