@@ -82,7 +82,7 @@ pub(crate) fn stage(
         let area = areas.at(&path)?;
         match (entry, snapshot(source, head)) {
             (Entry::Link(target), _) => {
-                area.staging.symlink(target.as_str(), number.to_string())?
+                area.staging.symlink(target.as_str(), number.to_string())?;
             }
             (Entry::File(file), Some(snapshot)) => {
                 let (staging, own) = (Arc::clone(&area.staging), area.ground.top.is_empty());
@@ -261,10 +261,7 @@ impl Wanted {
         thread_local! {
             static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; 256 * 1024]);
         }
-        let older = match self.basis.older {
-            true => root.open_file(self.path.as_str()).ok(),
-            false => None,
-        };
+        let older = self.basis.older.then(|| root.open_file(self.path.as_str()).ok()).flatten();
         let mut assembly = Assembly::new(file, older.as_ref());
         assembly.keep(self.basis.kept).map_err(|e| Failure::io("read", at, e))?;
         monitor.advanced(0, self.basis.kept);

@@ -186,21 +186,21 @@ impl<'l, R: Read> Against<'l, R> {
         Some(now)
     }
 
-    fn tell_copy(&mut self, place: Place) -> Option<Part<'_>> {
+    fn tell_copy(&mut self, place: Place) -> Part<'_> {
         self.told += place.length;
-        Some(Part::Copy(place))
+        Part::Copy(place)
     }
 
-    fn tell_bytes(&mut self, range: Range<usize>) -> Option<Part<'_>> {
+    fn tell_bytes(&mut self, range: Range<usize>) -> Part<'_> {
         self.told += range.len() as u64;
-        Some(Part::Bytes(self.cutter.at(range)))
+        Part::Bytes(self.cutter.at(range))
     }
 }
 
 impl<R: Read> Parts for Against<'_, R> {
     fn part(&mut self) -> Result<Option<Part<'_>>> {
         if let Some(range) = self.bytes.take() {
-            return Ok(self.tell_bytes(range));
+            return Ok(Some(self.tell_bytes(range)));
         }
         while let Some(range) = self.cutter.next()? {
             let chunk = Chunk::of(self.cutter.at(range.clone()));
@@ -208,15 +208,15 @@ impl<R: Read> Parts for Against<'_, R> {
             match self.find(chunk) {
                 Some(place) => {
                     if let Some(copy) = self.add(place) {
-                        return Ok(self.tell_copy(copy));
+                        return Ok(Some(self.tell_copy(copy)));
                     }
                 }
                 None => match self.copy.take() {
                     Some(copy) => {
                         self.bytes = Some(range);
-                        return Ok(self.tell_copy(copy));
+                        return Ok(Some(self.tell_copy(copy)));
                     }
-                    None => return Ok(self.tell_bytes(range)),
+                    None => return Ok(Some(self.tell_bytes(range))),
                 },
             }
         }
@@ -224,6 +224,6 @@ impl<R: Read> Parts for Against<'_, R> {
             let none = Chunks::with_average(self.chunks.average());
             learn(std::mem::replace(&mut self.chunks, none));
         }
-        Ok(self.copy.take().and_then(|copy| self.tell_copy(copy)))
+        Ok(self.copy.take().map(|copy| self.tell_copy(copy)))
     }
 }

@@ -2,6 +2,7 @@
 //! that version and what is told; and little is told where little changed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(clippy::cast_possible_truncation, reason = "what is made up here fits")]
 
 use dsg_wire::chunks::{Chunks, MOST_CHUNKS, average, estimate};
 use dsg_wire::delta::{Against, Part, Parts};
@@ -195,7 +196,9 @@ fn lists_that_lie_are_refused() {
     assert!(Lists::announced([&have(0)]).is_err());
     let frames: Vec<_> = told::frames(&list).unwrap();
     let mut bytes = Vec::new();
-    frames.iter().for_each(|frame| frame.write(&mut bytes).unwrap());
+    for frame in &frames {
+        frame.write(&mut bytes).unwrap();
+    }
     let frame = dsg_wire::frame::read(&mut &bytes[..]).unwrap().unwrap();
     let count = u32::try_from(list.len()).unwrap();
     let mut shorter = Lists::announced([&have(count - 1)]).unwrap();

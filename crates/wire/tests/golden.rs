@@ -333,7 +333,9 @@ fn chunks_are_as_they_were() {
     let kept = frames(&golden("chunks", &bytes(told::frames(&chunks).unwrap())));
     let have = Have { file: 4, kept: 0, older: Some(told::announced(&chunks)) };
     let mut lists = Lists::announced([&have]).unwrap();
-    kept.iter().for_each(|frame| lists.take(frame).unwrap());
+    for frame in &kept {
+        lists.take(frame).unwrap();
+    }
     assert!(lists.is_whole());
     assert_eq!(lists.into_map()[&4], chunks);
 }

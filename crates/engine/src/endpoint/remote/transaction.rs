@@ -13,8 +13,7 @@ use dsg_host::tree::{OlderFile, Refusal, Supply};
 use dsg_wire::chunks::Chunks;
 use dsg_wire::delta::{Against, Basis, Content};
 use dsg_wire::frame::{Kind, WireError, packed};
-use dsg_wire::list::{
-    self, Copy, Have, Older, OlderChunks, Refused, RefusedText, Run, Want};
+use dsg_wire::list::{self, Copy, Have, Older, OlderChunks, Refused, RefusedText, Run, Want};
 use dsg_wire::message::{Answer, Request};
 use dsg_wire::pump::{Cargo, Opened, pump};
 use dsg_wire::told::Lists;
