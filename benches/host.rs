@@ -4,6 +4,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use dsg_testkit::proxy::{Proxy, Weather};
 use dsg_testkit::sshd::{Kind, Sshd};
 
 use crate::Tried;
@@ -14,20 +15,38 @@ pub(crate) const NAME: &str = "bench-host";
 /// An ssh server on a free port of the loopback.
 pub(crate) struct Host {
     _server: Sshd,
+    /// Between it and whoever comes, where bytes are counted.
+    counter: Option<Proxy>,
     dir: PathBuf,
 }
 
 impl Host {
     /// Starts it; what a client needs is made in `dir`.
     pub(crate) fn start(dir: &Path) -> Tried<Self> {
+        Self::reached(dir, |_| None)
+    }
+
+    /// The same, behind a relay that counts.
+    pub(crate) fn counting(dir: &Path) -> Tried<Self> {
+        Self::reached(dir, |server| Some(Proxy::to(server.port, Weather::default())))
+    }
+
+    /// Bytes that went to it and came from it.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.counter.as_ref().map_or(0, |counter| counter.bytes().0 + counter.bytes().1)
+    }
+
+    fn reached(dir: &Path, through: impl FnOnce(&Sshd) -> Option<Proxy>) -> Tried<Self> {
         let home = dir.join("home");
         for folder in [home.join(".ssh"), dir.join("bin")] {
             std::fs::create_dir_all(folder)?;
         }
         let server = Sshd::start(&Kind::default());
         server.admit(&home, "");
-        server.introduce(&home, server.port);
-        let (at, port, login) = (dir.display(), server.port, &server.user);
+        let counter = through(&server);
+        let port = counter.as_ref().map_or(server.port, |counter| counter.port);
+        server.introduce(&home, port);
+        let (at, login) = (dir.display(), &server.user);
         std::fs::write(
             home.join(".ssh/config"),
             format!(
@@ -50,7 +69,7 @@ impl Host {
                 format!("hosts: {{{NAME}: {{ssh: {way}}}}}\n"),
             )?;
         }
-        Ok(Self { _server: server, dir: dir.to_owned() })
+        Ok(Self { _server: server, counter, dir: dir.to_owned() })
     }
 
     /// A shell's line in whose environment the host is known; `dsg` then takes its built-in ssh.

@@ -9,6 +9,7 @@
 //! | [`large`] | what is measured at 1,000,000 files |
 //! | [`host`] | an ssh server of its own |
 //! | [`remote`] | what is measured over ssh |
+//! | [`changed`] | the same of a large file that changed a little |
 //! | [`report`] | tables with ratios, and the targets |
 //!
 //! Nothing here passes or fails: a time on one machine proves nothing about another.
@@ -18,6 +19,7 @@
 //! how often (default: 3), `BENCH_DSG` which `dsg`, `BENCH_REPORT` where the tables go, too;
 //! `BENCH_KEEP=1` leaves the data, for a closer look with a profiler.
 
+mod changed;
 mod data;
 mod host;
 mod inside;

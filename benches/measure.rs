@@ -119,7 +119,7 @@ impl<'c> Contender<'c> {
     }
 
     /// One run.
-    fn run(&self) -> Tried<Sample> {
+    pub(crate) fn run(&self) -> Tried<Sample> {
         (self.before)()?;
         let usage = std::env::temp_dir().join(format!("dsg-bench-{}.usage", std::process::id()));
         let busy = busy()?;

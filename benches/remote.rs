@@ -6,7 +6,7 @@ use crate::host::{Host, NAME};
 use crate::measure::{Contender, compare, is_there, remove};
 use crate::report::Report;
 use crate::small::Set;
-use crate::{Run, Tried, data};
+use crate::{Run, Tried, changed, data};
 
 const DURABLE: &str = "rsync -a -e ssh, then sync -f there";
 const RAW: &str = "cat into ssh, kept nowhere";
@@ -42,6 +42,8 @@ pub(crate) fn one_file(run: &Run, report: &mut Report) -> Tried<()> {
         up.builtin <= 1.3 && up.system <= 1.0,
         &format!("{:.2} × built in, {:.2} × with the ssh program", up.builtin, up.system),
     );
+    drop(host);
+    changed::measure(run, &set, report)?;
     run.done("S");
     Ok(())
 }

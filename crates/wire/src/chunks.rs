@@ -63,6 +63,11 @@ pub fn estimate(size: u64) -> u64 {
 }
 
 impl Chunks {
+    /// None, of a content that is to have about `size` bytes.
+    pub fn none(size: u64) -> Self {
+        Self::with_average(average(size))
+    }
+
     pub(crate) fn with_average(average: u32) -> Self {
         Self { average, packed: Vec::new(), bytes: 0 }
     }
@@ -72,7 +77,7 @@ impl Chunks {
     /// # Errors
     /// It cannot be read.
     pub fn read(content: impl Read, size: u64) -> Result<Self> {
-        let mut chunks = Self::with_average(average(size));
+        let mut chunks = Self::none(size);
         let mut cutter = Cutter::new(content, chunks.average);
         while let Some(range) = cutter.next()? {
             chunks.push(Chunk::of(cutter.at(range)));

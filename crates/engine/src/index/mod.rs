@@ -13,6 +13,7 @@
 //! new one in place of those: the record of a running transaction may be in it.
 
 mod batch;
+mod chunks;
 mod forget;
 mod read;
 pub(crate) mod row;

@@ -201,7 +201,12 @@ impl Project {
             };
             let left_out = self.promised(&plan)?.skipped;
             let mut areas = Areas::new(self.dir.try_clone()?, &context.authorship.transaction);
-            let staged = match (Planned { context, plan }).stage(endpoint, &mut areas, monitor) {
+            let staged = match (Planned { context, plan }).stage(
+                endpoint,
+                &mut areas,
+                &self.index,
+                monitor,
+            ) {
                 Ok(Staging::Complete(staged)) => staged,
                 Ok(Staging::Rejected(rejected)) => {
                     areas.leave()?;

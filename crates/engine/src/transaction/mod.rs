@@ -11,6 +11,7 @@ mod steps;
 use std::collections::BTreeSet;
 
 use dsg_core::config::SharedConfig;
+use dsg_core::entry::Hash;
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::monitor::{Monitor, Phase};
 use dsg_core::plan::effects::Step;
@@ -18,6 +19,7 @@ use dsg_core::plan::{Item, Plan};
 use dsg_core::repository::{self, Access, Publication};
 use dsg_core::snapshot::{Authorship, SnapshotHeader, SnapshotId};
 use dsg_fs::stat::Stat;
+use dsg_wire::chunks::Chunks;
 
 use crate::areas::Areas;
 use crate::crash;
@@ -27,6 +29,7 @@ use crate::index::{Batch, Index, Seen};
 use crate::record::{self, Place, Record, SealedStep, Wait};
 use crate::report::SyncReport;
 
+use outgoing::Sent;
 pub(crate) use outgoing::{PRIVATE, Rejected};
 pub(crate) use published::Published;
 use steps::Steps;
@@ -72,6 +75,7 @@ impl Planned {
         self,
         endpoint: &dyn Endpoint,
         areas: &mut Areas,
+        index: &Index,
         monitor: &Monitor,
     ) -> Outcome<Staging> {
         let Self { context, plan } = self;
@@ -95,14 +99,17 @@ impl Planned {
         report.bytes_received =
             incoming::stage(endpoint, areas, context.base, steps.deeds(), monitor)?;
         let creates = context.base.is_none();
-        let mut remote = None;
+        let (mut remote, mut learned) = (None, Vec::new());
         if steps.plan().changes_remote() || context.config_changes || creates {
             let mut transaction = endpoint.begin(context.base, &context.authorship.transaction)?;
             let team = endpoint.info().access == Access::Team;
-            let rejected = outgoing::send(&mut *transaction, team, areas, &steps, monitor)?;
-            if !rejected.is_empty() {
-                transaction.abort()?;
-                return Ok(Staging::Rejected(rejected));
+            let sender = outgoing::Sender { team, areas, steps: &steps, index };
+            match sender.send(&mut *transaction, monitor)? {
+                Sent::All(chunks) => learned = chunks,
+                Sent::Rejected(rejected) => {
+                    transaction.abort()?;
+                    return Ok(Staging::Rejected(rejected));
+                }
             }
             report.bytes_sent = sent;
             let publication = Publication {
@@ -131,7 +138,8 @@ impl Planned {
             place: Place::of(areas.root())?,
         };
         let planned = context.planned;
-        Ok(Staging::Complete(Box::new(Staged { record, steps, planned, remote, report })))
+        let staged = Staged { record, steps, planned, remote, learned, report };
+        Ok(Staging::Complete(Box::new(staged)))
     }
 }
 
@@ -231,6 +239,8 @@ pub(crate) struct Staged {
     steps: Steps,
     planned: i64,
     remote: Option<(Box<dyn RemoteTransaction>, Publication)>,
+    /// Chunks of contents that became known on their way.
+    learned: Vec<(Hash, Chunks)>,
     report: SyncReport,
 }
 
@@ -248,14 +258,15 @@ impl Staged {
         head: Option<SnapshotHeader>,
         monitor: &Monitor,
     ) -> Outcome<Published> {
-        let Self { record, steps, planned, remote, mut report } = self;
+        let Self { record, steps, planned, remote, learned, mut report } = self;
         monitor.check()?;
         index.batch(|batch| {
             let seal = |(number, step)| sealed(batch, areas, number, step, planned);
+            batch.keep_chunks(&learned)?;
             record::seal(batch, &record, steps.all().map(seal))
         })?;
         // From here on the record knows them.
-        drop(steps);
+        drop((steps, learned));
         crash::SEALED.pass();
         monitor.phase(Phase::Publishing, None, None);
         let mut header = head;

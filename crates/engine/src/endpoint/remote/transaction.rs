@@ -10,7 +10,7 @@ use dsg_core::monitor::Monitor;
 use dsg_core::repository::{ContentChanged, Publication, Upload};
 use dsg_core::snapshot::SnapshotHeader;
 use dsg_host::tree::{OlderFile, Refusal, Supply};
-use dsg_wire::chunks::Chunks;
+use dsg_wire::chunks::{Chunks, WORTH};
 use dsg_wire::delta::{Against, Basis, Content};
 use dsg_wire::frame::{Kind, WireError, packed};
 use dsg_wire::list::{self, Copy, Have, Older, OlderChunks, Refused, RefusedText, Run, Want};
@@ -318,7 +318,10 @@ impl Cargo for Wares<'_> {
             Some(OlderChunks::Told { .. }) => self.wanted.chunks.get(&number),
             None => None,
         };
-        let content = match older {
+        // Told against nothing where it goes whole, so that its own chunks become known.
+        let none = Chunks::none(upload.file.size);
+        let learns = kept == 0 && upload.file.size >= WORTH;
+        let content = match older.or(learns.then_some(&none)) {
             Some(older) => {
                 let told = Against::new(content, kept, older);
                 let learn = move |chunks| self.source.learn(index, chunks);
