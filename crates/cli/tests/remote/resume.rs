@@ -1,6 +1,7 @@
 //! A large file whose transfer is cut off, and one that changed a little: what is there already does
 //! not travel again.
 
+use dsg_testkit::disk::{Disk, Format};
 use dsg_testkit::lab::{Checkout, Lab};
 use dsg_testkit::proxy::{Proxy, Weather};
 use dsg_testkit::sshd::Kind;
@@ -187,4 +188,37 @@ fn a_large_file_that_gets_another_name_does_not_travel() {
     let (up, down) = bytes(&proxy, || p2.sync());
     assert!(up + down < TALK, "{up} up, {down} down");
     assert_eq!(p2.tree(), p1.tree());
+}
+
+#[test]
+fn where_blocks_can_be_shared_a_small_change_takes_little_room() {
+    let Some(disk) = Disk::new(Format::Xfs, 600) else { return };
+    let mut lab = lab(&Kind::default()).with_repo(disk.path().join("repo"));
+    let proxy = Proxy::to(lab.host().port, Weather::default());
+    lab.through(proxy.port);
+    let p1 = lab.checkout("p1");
+    let mut large = noise(1, LARGE);
+    p1.write("input/large", &large);
+    p1.init();
+    let used = || {
+        let mount = std::fs::File::open(disk.path()).unwrap();
+        rustix::fs::syncfs(&mount).unwrap();
+        let stat = rustix::fs::fstatvfs(&mount).unwrap();
+        (stat.f_blocks - stat.f_bfree) * stat.f_frsize
+    };
+    let before = used();
+    large.splice(LARGE / 2..LARGE / 2 + 4096, noise(5, 4096));
+    p1.write("input/large", &large);
+    p1.sync();
+    let changed = used() - before;
+    // Whole blocks that move by whole blocks are shared, too.
+    large.splice(0..0, noise(6, 1 << 20));
+    p1.write("input/large", &large);
+    p1.sync();
+    let inserted = used() - before - changed;
+    println!("{changed} bytes of the disk, then {inserted}");
+    assert!(changed < 2 << 20, "{changed} bytes for 4096");
+    assert!(inserted < 4 << 20, "{inserted} bytes for 1 MiB");
+    assert_eq!(lab.repo_tree(), p1.tree());
+    p1.assert_in_sync();
 }

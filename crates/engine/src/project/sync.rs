@@ -201,27 +201,26 @@ impl Project {
             };
             let left_out = self.promised(&plan)?.skipped;
             let mut areas = Areas::new(self.dir.try_clone()?, &context.authorship.transaction);
-            let staged = match (Planned { context, plan }).stage(
-                endpoint,
-                &mut areas,
-                &self.index,
-                monitor,
-            ) {
-                Ok(Staging::Complete(staged)) => staged,
-                Ok(Staging::Rejected(rejected)) => {
-                    areas.leave()?;
-                    let paths: Vec<String> = rejected.iter().map(|r| r.path.to_string()).collect();
-                    let scope = Scope::Paths(&paths);
-                    scan(&self.root, &configs.merged, &mut self.index, scope, monitor)?;
-                    let left_out = rejected.into_iter().filter(|r| r.lasting || round >= ROUNDS);
-                    blocked.extend(left_out.map(|r| (r.path, r.reason)));
-                    continue;
-                }
-                Err(failure) => {
-                    let _ = give_up(&areas, &failure);
-                    return Err(failure);
-                }
-            };
+            let staged =
+                match (Planned { context, plan }).stage(endpoint, &mut areas, &self.index, monitor)
+                {
+                    Ok(Staging::Complete(staged)) => staged,
+                    Ok(Staging::Rejected(rejected)) => {
+                        areas.leave()?;
+                        let paths: Vec<String> =
+                            rejected.iter().map(|r| r.path.to_string()).collect();
+                        let scope = Scope::Paths(&paths);
+                        scan(&self.root, &configs.merged, &mut self.index, scope, monitor)?;
+                        let left_out =
+                            rejected.into_iter().filter(|r| r.lasting || round >= ROUNDS);
+                        blocked.extend(left_out.map(|r| (r.path, r.reason)));
+                        continue;
+                    }
+                    Err(failure) => {
+                        let _ = give_up(&areas, &failure);
+                        return Err(failure);
+                    }
+                };
             let published = match staged.publish(&mut self.index, &areas, endpoint, head, monitor) {
                 Ok(published) => published,
                 Err(failure) => {

@@ -55,7 +55,10 @@ fn met(says: impl Read + Send + 'static) -> RemoteEndpoint {
 }
 
 /// The failure of a question to a peer with this script; the connection is given up.
-fn refused<T>(frames: Vec<Packed>, ask: impl FnOnce(&RemoteEndpoint) -> Outcome<T>) -> String {
+pub(super) fn refused<T>(
+    frames: Vec<Packed>,
+    ask: impl FnOnce(&RemoteEndpoint) -> Outcome<T>,
+) -> String {
     let endpoint = met(Cursor::new(script(frames)));
     let failure = ask(&endpoint).err().expect("it was believed");
     assert_eq!(failure.code, Code::Protocol, "{failure:?}");

@@ -1,6 +1,7 @@
 //! The endpoint with the real agent as a child process, and with peers that are none.
 
 mod cut;
+mod delta;
 mod hostile;
 mod measure;
 mod same;
