@@ -18,6 +18,8 @@ pub(crate) struct Host {
     /// Between it and whoever comes, where bytes are counted.
     counter: Option<Proxy>,
     dir: PathBuf,
+    /// Where agents tell their memory.
+    usage: PathBuf,
 }
 
 impl Host {
@@ -69,7 +71,36 @@ impl Host {
                 format!("hosts: {{{NAME}: {{ssh: {way}}}}}\n"),
             )?;
         }
-        Ok(Self { _server: server, counter, dir: dir.to_owned() })
+        let usage = dir.join("usage");
+        Ok(Self { _server: server, counter, dir: dir.to_owned(), usage })
+    }
+
+    /// The same, on which every agent tells at its end how much memory it had. `agents`: where the
+    /// build left it.
+    pub(crate) fn watched(dir: &Path, agents: &Path) -> Tried<Self> {
+        let host = Self::start(dir)?;
+        let agent = agents.join(format!("dsg-agent-linux-{}", std::env::consts::ARCH));
+        if !agent.is_file() {
+            return Err(format!("{} is not there: make agent builds it", agent.display()).into());
+        }
+        let wrapper = dir.join("bin/watched-agent");
+        let (usage, agent) = (host.usage.display(), agent.display());
+        std::fs::write(
+            &wrapper,
+            format!("#!/bin/sh\nexec /usr/bin/time -q -f %M -o '{usage}'/$$ '{agent}' \"$@\"\n"),
+        )?;
+        std::fs::set_permissions(&wrapper, std::fs::Permissions::from_mode(0o755))?;
+        let path = wrapper.display();
+        std::fs::write(
+            dir.join("builtin/dsg.yml"),
+            format!("hosts: {{{NAME}: {{ssh: builtin, agent_path: '{path}'}}}}\n"),
+        )?;
+        Ok(host)
+    }
+
+    /// Where agents tell their memory in KiB, each in a file.
+    pub(crate) fn usage(&self) -> &Path {
+        &self.usage
     }
 
     /// A shell's line in whose environment the host is known; `dsg` then takes its built-in ssh.

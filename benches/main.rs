@@ -10,16 +10,18 @@
 //! | [`host`] | an ssh server of its own |
 //! | [`remote`] | what is measured over ssh |
 //! | [`changed`] | the same of a large file that changed a little |
+//! | [`crowd`] | the memory that 1,000,000 files need over ssh |
 //! | [`report`] | tables with ratios, and the targets |
 //!
 //! Nothing here passes or fails: a time on one machine proves nothing about another.
 //!
 //! `make bench` runs it. `BENCH_LARGE=1` adds the 1,000,000 files; `BENCH_DIR` says where to work
-//! (default: below `target`), `BENCH_SETS` which data sets to take (default: `A B`; over ssh: `R S`), `BENCH_REPEATS`
+//! (default: below `target`), `BENCH_SETS` which data sets to take (default: `A B`; over ssh: `R S M`), `BENCH_REPEATS`
 //! how often (default: 3), `BENCH_DSG` which `dsg`, `BENCH_REPORT` where the tables go, too;
 //! `BENCH_KEEP=1` leaves the data, for a closer look with a profiler.
 
 mod changed;
+mod crowd;
 mod data;
 mod host;
 mod inside;
@@ -118,7 +120,7 @@ fn drive(run: &Run) -> Tried<()> {
     measure::remove(&run.dir);
     std::fs::create_dir_all(&run.dir)?;
     let workplace = Workplace(run);
-    data::prove_room(&run.dir, run.takes("C"))?;
+    data::prove_room(&run.dir, run.takes("C") || run.takes("M"))?;
     let mut report = report::Report::new(&run.dir);
     if run.takes("A") || run.takes("B") {
         small::hash_speed(run, &mut report)?;
@@ -134,6 +136,9 @@ fn drive(run: &Run) -> Tried<()> {
     }
     if run.takes("S") {
         remote::one_file(run, &mut report)?;
+    }
+    if run.takes("M") {
+        crowd::million(run, &mut report)?;
     }
     if run.takes("C") {
         large::million(run, &mut report)?;
