@@ -24,8 +24,9 @@ const TESTKIT: &str = "dsg-testkit";
 const DESKTOP: &str = "dsg-desktop";
 
 /// What the core may import: nothing that opens, sends, starts or waits.
-const PURE: [&str; 8] = [
+const PURE: [&str; 9] = [
     "jiff",
+    "postcard",
     "serde",
     "serde_json",
     "serde_norway",

@@ -4,30 +4,39 @@
 //! the speed, takes some 75 MiB more, and in some virtual machines shows nothing at all. Told not to
 //! compose, it draws straight. It reads that from its environment only.
 
+//!
+//! The one module with unsafe code: a program's environment may be changed only while nothing else of
+//! it runs, and only the program itself can know that.
+
 #[cfg(target_os = "linux")]
 pub use here::without_compositing;
 
 #[cfg(target_os = "linux")]
 mod here {
-    use std::os::unix::process::CommandExt as _;
     use std::path::Path;
-    use std::process::Command;
 
     /// By what it is told.
     const COMPOSITING: &str = "WEBKIT_DISABLE_COMPOSITING_MODE";
     /// Where the kernel shows what can draw.
     const CARDS: &str = "/dev/dri";
+    /// Where it shows what of this program runs.
+    const THREADS: &str = "/proc/self/task";
 
-    /// Starts this program anew, told not to compose, where no graphics card draws; goes on as it
-    /// is where one does, or where somebody chose already.
+    /// Tells the web view not to compose where no graphics card draws, unless somebody chose already.
+    /// To be called before anything else: it does nothing once the program has a second thread.
     pub fn without_compositing() {
-        if std::env::var_os(COMPOSITING).is_some() || has_card(Path::new(CARDS)) {
-            return;
+        let chosen = std::env::var_os(COMPOSITING).is_some();
+        if !chosen && !has_card(Path::new(CARDS)) && is_alone(Path::new(THREADS)) {
+            // SAFETY: there is no other thread that could read the environment meanwhile.
+            #[allow(unsafe_code, reason = "the web view reads it from nowhere else")]
+            unsafe {
+                std::env::set_var(COMPOSITING, "1");
+            }
         }
-        if let Ok(me) = std::env::current_exe() {
-            // Comes back only if it could not be started: then it is slower, and no worse.
-            let _ = Command::new(me).args(std::env::args_os().skip(1)).env(COMPOSITING, "1").exec();
-        }
+    }
+
+    fn is_alone(threads: &Path) -> bool {
+        std::fs::read_dir(threads).is_ok_and(|threads| threads.take(2).count() == 1)
     }
 
     fn has_card(folder: &Path) -> bool {
@@ -47,6 +56,15 @@ mod here {
             assert!(!has_card(folder.path()));
             std::fs::write(folder.path().join("renderD128"), "").unwrap();
             assert!(has_card(folder.path()));
+        }
+
+        #[test]
+        fn a_program_with_a_second_thread_is_left_as_it_is() {
+            // The test itself runs on one.
+            assert!(!is_alone(Path::new(THREADS)));
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join("1"), "").unwrap();
+            assert!(is_alone(folder.path()));
         }
     }
 }

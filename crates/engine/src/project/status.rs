@@ -120,6 +120,7 @@ impl Project {
         let mut changes = C::default();
         let many = plan.len() > MANY;
         let all = Merged {
+            left: plan.len(),
             items: plan.into_iter().peekable(),
             problems: self.index.problems()?.into_iter().peekable(),
         };
@@ -146,6 +147,8 @@ impl Project {
 /// What is planned and what cannot be, in the order of their paths; where both tell of a path, the
 /// plan does, and the problem only offers a name.
 struct Merged {
+    /// How many items still come.
+    left: usize,
     items: Peekable<<Plan as IntoIterator>::IntoIter>,
     problems: Peekable<std::vec::IntoIter<Problem>>,
 }
@@ -160,9 +163,16 @@ impl Iterator for Merged {
             return Some(StatusChange::of_problem(problem));
         }
         let mut change = StatusChange::of(&self.items.next()?);
+        self.left -= 1;
         if let Some(problem) = self.problems.next_if(|problem| problem.path == change.path) {
             change.legal_name = problem.offer;
         }
         Some(change)
+    }
+
+    /// Who packs them needs no more room than there are.
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let problems = self.problems.len();
+        (self.left.max(problems), self.left.checked_add(problems))
     }
 }

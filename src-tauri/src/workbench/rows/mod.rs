@@ -386,6 +386,7 @@ impl Extend<StatusChange> for Rows {
         self.packed.reserve(changes.size_hint().0);
         self.paths.reserve(changes.size_hint().0);
         changes.for_each(|change| self.push(change));
+        self.paths.fit();
     }
 }
 

@@ -42,6 +42,11 @@ impl Paths {
         self.marks.reserve(more);
     }
 
+    /// No more room than they need.
+    pub(super) fn fit(&mut self) {
+        self.text.shrink_to_fit();
+    }
+
     /// Reads them: cheaply one after the other.
     pub(super) fn reader(&self) -> Reader<'_> {
         Reader { paths: self, read: None, path: String::new() }
