@@ -9,6 +9,8 @@ mod harness;
 mod newcomer;
 #[path = "window/sample.rs"]
 mod sample;
+#[path = "window/server.rs"]
+mod server;
 #[path = "window/trouble.rs"]
 mod trouble;
 #[path = "window/work.rs"]

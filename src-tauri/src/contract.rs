@@ -17,6 +17,17 @@ macro_rules! contract {
                 project_clone(CloneProject) -> ProjectSummary;
                 /// Takes a project off the list; nothing is deleted anywhere.
                 project_forget(ProjectRef) -> ();
+                /// Reaches for a project's repository, and asks whatever has to be asked for that. What
+                /// came of it is told as the project's status.
+                project_connect(ProjectRef) -> ();
+                /// Servers to offer: those of registered projects, and of the ssh configuration.
+                server_hosts(()) -> Vec<String>;
+                /// Connects to a server and lists the folders in one of it.
+                server_folders(ListServerFolders) -> ServerFolders;
+                /// What a login asks now.
+                questions_list(()) -> Vec<Question>;
+                /// Answers a question; `no-question` if nobody waits for it any more.
+                question_answer(AnswerQuestion) -> ();
                 /// What a folder holds, and what of it would be tracked.
                 project_inspect_folder(InspectFolder) -> FolderPreview;
                 /// Where a sample would be made, unless another folder is chosen.

@@ -57,7 +57,7 @@ export class FakeChanges {
       revision: this.revision,
       head: this.head,
       lastSync: { snapshot: this.here, time: hoursAgo(0.4) },
-      reachable: true,
+      offline: null,
       trouble: null,
       notices: [],
       totals: GROUPS.map((group) => {

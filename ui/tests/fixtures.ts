@@ -1,18 +1,49 @@
 import type {
+  ApiError,
+  AtWork,
   ChangeRow,
   DifferenceRow,
   FolderPreview,
+  Offline,
+  OfflineReason,
   PathVersion,
   ProjectStatus,
   ProjectSummary,
+  ServerFolders,
+  ServerRepository,
   SnapshotRow,
   SyncReport,
   TrashRow,
   Version,
 } from '../src/lib/bindings/api';
+import { apiError } from './fake';
 
 export const hoursAgo = (hours: number) =>
   new Date(Date.now() - hours * 3_600_000).toISOString().replace(/\.\d+Z/, 'Z');
+
+const OFFLINE: Record<OfflineReason, string> = {
+  unreachable: 'Offline',
+  sign_in: 'Sign-in needed',
+  host_unknown: 'Server not confirmed',
+  host_changed: 'Server key changed',
+  no_repository: 'No repository there',
+  agent: 'Server not usable',
+  other: 'Offline',
+};
+
+/** A repository that is out of reach. */
+export function offline(
+  reason: OfflineReason = 'unreachable',
+  message = 'data.example.org could not be reached at port 22: it did not answer within 15 s.',
+  more: Partial<ApiError> = {},
+): Offline {
+  const error = apiError(reason, message, {
+    hint: 'Is the host up, is its ssh server at this port, and the network too? A VPN may be needed.',
+    ...more,
+  });
+  // A little more than the half minute that is shown, however long the drawing takes.
+  return { reason, error, since: hoursAgo(0.4), retry: hoursAgo(-0.02) };
+}
 
 /** The word of a status, as Rust has it. */
 export function word(status: ProjectStatus): string {
@@ -28,7 +59,7 @@ export function word(status: ProjectStatus): string {
     case 'scanning':
       return 'Scanning';
     case 'offline':
-      return 'Offline';
+      return OFFLINE[status.offline.reason];
     case 'attention':
       return 'Needs attention';
   }
@@ -45,6 +76,7 @@ export function project(more: Partial<ProjectSummary> = {}): ProjectSummary {
     guarantee: 'Folder · shared by a group · atomic',
     status: { kind: 'in_sync' },
     watch: { kind: 'watching' },
+    atWork: [],
     sample: false,
     ...more,
   };
@@ -281,5 +313,59 @@ export function folder(more: Partial<FolderPreview> = {}): FolderPreview {
       { name: 'notes.txt', isDir: false, files: 1, bytes: 500 },
     ],
     ...more,
+  };
+}
+
+/** Somebody else at work in the repository. */
+export const atWork = (more: Partial<AtWork> = {}): AtWork => ({
+  who: 'ben@example.org',
+  doing: 'is uploading s43, 40 %',
+  since: hoursAgo(0.1),
+  percent: 40,
+  publishing: false,
+  ...more,
+});
+
+const there = (path: string, more: Partial<ServerRepository> = {}): ServerRepository => ({
+  address: `ssh://ana@data.example.org${path}`,
+  name: 'Coast survey',
+  head: 's42',
+  author: 'ben@example.org',
+  time: hoursAgo(20),
+  files: 12_400,
+  bytes: 48_200_000_000,
+  guarantee: 'Folder · shared by a group · atomic',
+  trouble: null,
+  ...more,
+});
+
+/** A folder of a server: a home, and one with repositories. */
+export function serverFolders(path: string): ServerFolders {
+  const at = (name: string, repository: ServerRepository | null = null) => ({
+    name,
+    path: `${path}/${name}`,
+    repository,
+  });
+  const broken = apiError(
+    'repository-damaged',
+    'The repository’s file repository.json is damaged.',
+  );
+  const folders = path.endsWith('data')
+    ? [
+        at('archive'),
+        at('coast-survey', there(`${path}/coast-survey`)),
+        at('ice-cores', there(`${path}/ice-cores`, { head: 's7', time: hoursAgo(900) })),
+        at('incoming'),
+        at('old', there(`${path}/old`, { head: null, trouble: broken })),
+      ]
+    : [at('data'), at('bin'), at('projects')];
+  return {
+    host: 'ana@data.example.org',
+    path,
+    parent: path.split('/').slice(0, -1).join('/') || '/',
+    prefix: `ssh://ana@data.example.org${path}/`,
+    writable: true,
+    complete: true,
+    folders,
   };
 }

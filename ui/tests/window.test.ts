@@ -226,9 +226,9 @@ describe('changes', () => {
   });
 
   it('says what stands in the way, and looks again', async () => {
-    const trouble = apiError('unreachable', 'The disk is away', { hint: 'Is it connected?' });
+    const trouble = apiError('empty-root', 'The disk is away', { hint: 'Is it connected?' });
     const platform = open([row('a')]);
-    engine.more = { reachable: false, trouble, blocker: trouble.message, revision: 2 };
+    engine.more = { trouble, blocker: trouble.message, revision: 2 };
     platform.emit({ kind: 'changes_changed', id: 'p1', revision: 2 });
     await screen.findByText('Is it connected?');
     await user.click(await button('Try again'));

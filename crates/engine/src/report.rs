@@ -7,6 +7,7 @@ use dsg_core::address::Address;
 use dsg_core::entry::{Entry, Hash, Mtime};
 use dsg_core::failure::Failure;
 use dsg_core::path::RepoPath;
+use dsg_core::places::Lease;
 use dsg_core::plan::{Action, Item, Plan, Resolution};
 use dsg_core::repository::RepositoryInfo;
 use dsg_core::safety::Allow;
@@ -31,6 +32,8 @@ pub struct Status<C = Vec<StatusChange>> {
     pub last_sync: Option<SnapshotId>,
     /// Whether `head` was asked of the repository just now.
     pub reach: Reach,
+    /// Who is at work in the repository, if it was asked.
+    pub at_work: Vec<Lease>,
     /// A sync was published but is not settled here yet: why.
     pub unsettled: Option<String>,
     /// The shared configuration was changed, here or in the repository: a sync merges it.

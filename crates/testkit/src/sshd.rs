@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::run::is_root;
@@ -44,6 +45,7 @@ pub struct Sshd {
     pub port: u16,
     /// Whom it lets in.
     pub user: String,
+    kind: Kind,
     log: Arc<Mutex<String>>,
 }
 
@@ -78,8 +80,8 @@ impl Sshd {
         std::fs::write(place.path().join("authorized_keys"), "").unwrap();
         let user = if as_tester { TESTER.to_owned() } else { own_name() };
         for _ in 0..20 {
-            if let Some((child, port, log)) = attempt(place.path(), kind) {
-                return Self { place, child, port, user, log };
+            if let Some((child, port, log)) = attempt(place.path(), kind, None) {
+                return Self { place, child, port, user, kind: kind.clone(), log };
             }
         }
         panic!("no port was free for sshd");
@@ -138,6 +140,43 @@ impl Sshd {
         words.split(' ').nth(1).expect("a fingerprint").to_owned()
     }
 
+    /// The server goes down, and all connections with it.
+    pub fn stop(&mut self) {
+        // Each connection is a session of its own, which a group's signal does not reach.
+        let mut doomed = vec![self.child.id()];
+        let mut at = 0;
+        while let Some(parent) = doomed.get(at).copied() {
+            doomed.extend(children(parent));
+            at += 1;
+        }
+        for pid in doomed {
+            let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a process");
+            let _ = kill_process(pid, Signal::KILL);
+        }
+        let _ = self.child.wait();
+    }
+
+    /// It comes up again where it was.
+    pub fn start_again(&mut self) {
+        for _ in 0..100 {
+            if let Some((child, _, log)) = attempt(self.place.path(), &self.kind, Some(self.port)) {
+                (self.child, self.log) = (child, log);
+                return;
+            }
+            // The port may not be free yet.
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        panic!("port {} was not free again", self.port);
+    }
+
+    /// From its next start on it shows another host key.
+    pub fn change_key(&self) {
+        for file in ["host_key", "host_key.pub"] {
+            std::fs::remove_file(self.place.path().join(file)).unwrap();
+        }
+        key(&self.place.path().join("host_key"), "");
+    }
+
     /// What the server said so far.
     pub fn log(&self) -> String {
         self.log.lock().unwrap().clone()
@@ -157,6 +196,17 @@ pub fn own_name() -> String {
     String::from_utf8_lossy(&id.stdout).trim().to_owned()
 }
 
+/// The processes that a process started, and that live.
+fn children(parent: u32) -> Vec<u32> {
+    let started_by = |pid: &u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let mut after_name = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+        after_name.nth(1) == Some(&parent.to_string())
+    };
+    let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    all.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(started_by).collect()
+}
+
 /// Makes a key.
 fn key(path: &Path, passphrase: &str) {
     let made = Command::new("ssh-keygen")
@@ -169,9 +219,10 @@ fn key(path: &Path, passphrase: &str) {
 
 type Started = (Child, u16, Arc<Mutex<String>>);
 
-/// Starts it at a port that was free a moment ago.
-fn attempt(place: &Path, kind: &Kind) -> Option<Started> {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
+/// Starts it at a port, or at one that was free a moment ago.
+fn attempt(place: &Path, kind: &Kind, port: Option<u16>) -> Option<Started> {
+    let free = || Some(std::net::TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port());
+    let port = port.or_else(free)?;
     let at = place.display();
     let password = if kind.password { "yes" } else { "no" };
     let key = if kind.password { "no" } else { "yes" };

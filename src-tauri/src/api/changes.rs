@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use super::ApiError;
+use super::{ApiError, Offline};
 
 /// Why a change is on the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
@@ -94,9 +94,9 @@ pub struct ChangesPage {
     pub head: Option<String>,
     /// The last sync of this folder.
     pub last_sync: Option<LastSync>,
-    /// Whether the repository answered last time.
-    pub reachable: bool,
-    /// What stands in the way, such as a repository that cannot be reached.
+    /// How the project is cut off from its repository; nothing if that answered last time.
+    pub offline: Option<Offline>,
+    /// What else stands in the way.
     pub trouble: Option<ApiError>,
     /// What a person should know, until it is put away (`notices_dismiss`).
     pub notices: Vec<String>,

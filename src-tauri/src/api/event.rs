@@ -19,6 +19,15 @@ pub enum Event {
         /// The revision that holds now.
         revision: u64,
     },
+    /// What a login asks is no longer what it was.
+    QuestionsChanged,
+    /// What an operation is at, before there is progress.
+    Told {
+        /// The project, or the ticket of the operation.
+        id: String,
+        /// In words.
+        text: String,
+    },
     /// A long operation moved on.
     Progress(Progress),
     /// A sync is done.

@@ -12,6 +12,7 @@ mod history;
 mod preview;
 mod project;
 mod sample;
+mod server;
 mod sync;
 mod trash;
 
@@ -23,5 +24,6 @@ pub use history::*;
 pub use preview::*;
 pub use project::*;
 pub use sample::*;
+pub use server::*;
 pub use sync::*;
 pub use trash::*;

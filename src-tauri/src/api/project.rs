@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use super::ApiError;
+use super::{ApiError, AtWork, Offline};
 
 /// One project, as the sidebar and the status bar show it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
@@ -26,6 +26,8 @@ pub struct ProjectSummary {
     pub word: String,
     /// Whether changes in the folder are noticed by themselves.
     pub watch: WatchState,
+    /// Who else is at work in the repository.
+    pub at_work: Vec<AtWork>,
     /// It is the sample that `sample_create` made: `sample_remove` takes it away again.
     pub sample: bool,
 }
@@ -54,10 +56,10 @@ pub enum ProjectStatus {
     },
     /// The folder is being looked at.
     Scanning,
-    /// The repository cannot be reached.
+    /// The repository is out of reach.
     Offline {
-        /// Why.
-        message: String,
+        /// How.
+        offline: Offline,
     },
     /// The project cannot work until someone acts.
     Attention {

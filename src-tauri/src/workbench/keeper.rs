@@ -17,6 +17,10 @@ use crate::api::{Event, WatchState};
 
 /// Between two questions to the repository.
 const POLL: Duration = Duration::from_secs(10);
+/// The same while somebody else is at work in it.
+const POLL_AT_WORK: Duration = Duration::from_secs(2);
+/// It is never asked more often.
+const BREATH: Duration = Duration::from_secs(1);
 
 /// Something for the keeper to do.
 pub(super) enum Word {
@@ -24,6 +28,8 @@ pub(super) enum Word {
     Touched(Touched),
     /// A person wants everything looked at.
     Look,
+    /// The repository may answer now.
+    Ask,
     /// Somebody wants to see what the rules leave alone.
     Ignored,
     /// The project is no longer shown.
@@ -37,6 +43,9 @@ struct Work {
     paths: BTreeSet<String>,
     everything: bool,
     shown: bool,
+    /// With the repository, even while that is out of reach.
+    asks: bool,
+    ask: bool,
     ignored: bool,
     stop: bool,
 }
@@ -51,7 +60,9 @@ impl Work {
             Word::Look => {
                 self.everything = true;
                 self.shown = true;
+                self.asks = true;
             }
+            Word::Ask => self.ask = true,
             Word::Ignored => self.ignored = true,
             Word::Stop => self.stop = true,
         }
@@ -66,17 +77,23 @@ impl Work {
 pub(super) fn keep(session: &Arc<Session>, words: &Receiver<Word>) {
     let mut work = Work { everything: true, shown: true, ..Work::default() };
     let mut watcher = None;
-    let mut poll = Instant::now() + POLL;
+    // What is on a server is asked when the folder is shown; what is here, with it.
+    let server = session.host().is_some();
+    work.asks = !server;
+    work.ask = server;
+    let mut asked = Instant::now();
     loop {
         // A sync looks by itself; what is touched meanwhile waits until it is over.
         let syncing = session.view().sync.is_some();
         if !syncing && !work.is_empty() {
             let rules_changed = work.paths.contains(config_file::NAME);
-            let ignored = work.ignored;
-            let work = std::mem::replace(&mut work, Work { ignored, ..Work::default() });
+            let Work { ignored, ask, .. } = work;
+            let first = !session.view().known;
+            let work = std::mem::replace(&mut work, Work { ask, ignored, ..Work::default() });
             let paths: Vec<String> = work.paths.iter().cloned().collect();
             session.look(&if work.everything || rules_changed {
-                Look::Everything { shown: work.shown }
+                let asks = work.asks || !(first && server || session.view().offline.is_some());
+                Look::Everything { shown: work.shown, asks }
             } else {
                 Look::Paths(&paths)
             });
@@ -93,7 +110,8 @@ pub(super) fn keep(session: &Arc<Session>, words: &Receiver<Word>) {
             session.look_for_ignored();
         }
         watch(session, &mut watcher);
-        let left = poll.saturating_duration_since(Instant::now());
+        let due = if work.ask { asked } else { due(session, asked) };
+        let left = due.saturating_duration_since(Instant::now());
         let left = if syncing { left.min(Duration::from_millis(200)) } else { left };
         match words.recv_timeout(left) {
             Ok(word) => work.add(word),
@@ -106,11 +124,23 @@ pub(super) fn keep(session: &Arc<Session>, words: &Receiver<Word>) {
         if work.stop {
             return;
         }
-        if poll <= Instant::now() {
+        if work.ask || due <= Instant::now() {
+            work.ask = false;
             session.poll();
-            poll = Instant::now() + POLL;
+            asked = Instant::now();
         }
     }
+}
+
+/// When the repository is asked again.
+fn due(session: &Session, asked: Instant) -> Instant {
+    let view = session.view();
+    let next = match &view.offline {
+        Some(cut) => cut.due,
+        None if view.at_work.is_empty() => asked + POLL,
+        None => asked + POLL_AT_WORK,
+    };
+    next.max(asked + BREATH)
 }
 
 /// Begins to watch, or stops where the folder cannot be read; says how it stands.

@@ -14,6 +14,8 @@
 //! | `look`, `preview` | one path: its versions, and what is in them |
 //! | `past`, `back` | the history; the way back, and the trash |
 //! | `sample` | a project to try everything with |
+//! | `questions`, `server` | what a login asks; folders of a server, signing in, who is at work |
+//! | `offline` | a repository that is out of reach, and when it is tried again |
 //! | `gauge`, `words`, `folder` | progress; errors and promises in words; a look before init |
 
 mod back;
@@ -22,11 +24,14 @@ mod gauge;
 mod ignored;
 mod keeper;
 mod look;
+mod offline;
 mod past;
 pub(crate) mod preview;
+mod questions;
 mod registry;
 mod rows;
 mod sample;
+mod server;
 mod session;
 mod syncing;
 #[cfg(test)]
@@ -44,9 +49,11 @@ use dsg_core::address::Address;
 use dsg_core::failure::Code;
 use dsg_core::monitor::Monitor;
 use dsg_engine::project::{InitOptions, Project};
+use dsg_engine::transport::ssh;
 
 use gauge::{Gauge, Told};
 use keeper::Word;
+use questions::Desk;
 use registry::{Entry, Registry};
 use session::Session;
 use view::Begun;
@@ -68,6 +75,8 @@ pub struct Workbench {
     sessions: Mutex<Vec<Arc<Session>>>,
     /// Operations that have no project yet, by ticket.
     jobs: Mutex<HashMap<String, Monitor>>,
+    /// What a login asks.
+    desk: Arc<Desk>,
     /// The images of the last preview.
     gallery: preview::Gallery,
     /// Counts previews: the newest one counts.
@@ -84,6 +93,7 @@ impl Workbench {
     pub fn new(data: PathBuf, events: EventSink) -> Self {
         let registry = Arc::new(Registry::open(&data));
         let workbench = Self {
+            desk: Desk::new(events.clone()),
             events,
             registry,
             sessions: Mutex::new(Vec::new()),
@@ -103,6 +113,7 @@ impl Workbench {
     /// the same is undone or finished by the next start.
     pub fn close(&self) {
         let sessions: Vec<Arc<Session>> = self.sessions().clone();
+        self.desk.close();
         self.jobs().values().for_each(Monitor::stop);
         for session in &sessions {
             session.close();
@@ -113,6 +124,10 @@ impl Workbench {
         while running() && Instant::now() < patience {
             std::thread::sleep(Duration::from_millis(20));
         }
+        for session in &sessions {
+            session.let_go();
+        }
+        ssh::hang_up_all();
         self.remove_opened();
     }
 
@@ -157,6 +172,7 @@ impl Workbench {
             begun,
             self.registry.clone(),
             self.events.clone(),
+            self.desk.clone(),
             sender,
         ));
         self.sessions().push(session.clone());
@@ -186,10 +202,12 @@ impl Workbench {
         Ok(session.summary())
     }
 
-    /// Runs something that has a ticket: tells its progress, can be cancelled, gathers notices.
+    /// Runs something that a person began and that has a ticket: tells its progress, can be cancelled,
+    /// gathers notices, and may ask. `about`: what the questions are for.
     fn job<T>(
         &self,
         ticket: &str,
+        about: &str,
         work: impl FnOnce(&Monitor) -> Result<T, ApiError>,
     ) -> Result<(T, Vec<String>), ApiError> {
         let notices: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -201,7 +219,9 @@ impl Workbench {
             }
         })));
         self.jobs().insert(ticket.to_owned(), monitor.clone());
-        let tried = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&monitor)));
+        let tried = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            self.desk.attended(ticket, about, &monitor, || work(&monitor))
+        }));
         self.jobs().remove(ticket);
         let done = tried.unwrap_or_else(|panic| Err(words::mistake(&*panic)))?;
         let notices = std::mem::take(&mut *notices.lock().unwrap_or_else(PoisonError::into_inner));
@@ -248,12 +268,12 @@ impl Workbench {
         let root = folder::canonical(&request.path)?;
         let options = InitOptions {
             address: address(&request.address)?,
-            name: Some(request.name).filter(|name| !name.is_empty()),
+            name: Some(request.name.clone()).filter(|name| !name.is_empty()),
             data_dirs: request.data_dirs,
             message: request.message,
             signature: None,
         };
-        let ((), notices) = self.job(&request.ticket, |monitor| {
+        let ((), notices) = self.job(&request.ticket, &request.name, |monitor| {
             Project::init(&root, &options, monitor)?;
             Ok(())
         })?;
@@ -263,7 +283,7 @@ impl Workbench {
     pub fn project_clone(&self, request: CloneProject) -> Result<ProjectSummary, ApiError> {
         let address = address(&request.address)?;
         let path = PathBuf::from(request.path.trim());
-        let (root, notices) = self.job(&request.ticket, |monitor| {
+        let (root, notices) = self.job(&request.ticket, &address.name(), |monitor| {
             let (project, _) = Project::clone_from(&address, &path, monitor)?;
             Ok(project.root().to_owned())
         })?;
@@ -279,7 +299,38 @@ impl Workbench {
         session.close();
         self.sessions().retain(|open| open.id != request.id);
         (self.events)(Event::ProjectsChanged);
+        let host = session.host().filter(|host| {
+            !self.sessions().iter().any(|other| other.host().as_ref() == Some(host))
+        });
+        if let Some(host) = host {
+            // What it still does may wait for the server: nobody waits for that.
+            let hang_up = move || {
+                session.farewell();
+                ssh::hang_up(&host);
+            };
+            let _ = std::thread::Builder::new().name("farewell".to_owned()).spawn(hang_up);
+        }
         Ok(())
+    }
+
+    pub fn project_connect(&self, request: ProjectRef) -> Result<(), ApiError> {
+        self.connect(&self.session(&request.id)?)
+    }
+
+    pub fn server_hosts(&self, (): ()) -> Result<Vec<String>, ApiError> {
+        Ok(self.hosts())
+    }
+
+    pub fn server_folders(&self, request: ListServerFolders) -> Result<ServerFolders, ApiError> {
+        self.look_around(&request)
+    }
+
+    pub fn questions_list(&self, (): ()) -> Result<Vec<Question>, ApiError> {
+        Ok(self.desk.questions())
+    }
+
+    pub fn question_answer(&self, request: AnswerQuestion) -> Result<(), ApiError> {
+        self.desk.answer(request.id, request.answer)
     }
 
     pub fn project_inspect_folder(
@@ -336,7 +387,7 @@ impl Workbench {
     pub fn sample_create(&self, request: CreateSample) -> Result<ProjectSummary, ApiError> {
         let path = PathBuf::from(request.path.trim());
         let (root, notices) =
-            self.job(&request.ticket, |monitor| sample::create(&path, monitor))?;
+            self.job(&request.ticket, "", |monitor| sample::create(&path, monitor))?;
         self.register(&root, Begun { notices, fresh: false })
     }
 

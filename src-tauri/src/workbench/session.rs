@@ -15,16 +15,20 @@ use dsg_core::entry::Hash;
 use dsg_core::failure::{Code, Outcome};
 use dsg_core::monitor::Monitor;
 use dsg_core::path::RepoPath;
-use dsg_engine::endpoint;
+use dsg_core::places::Lease;
+use dsg_engine::endpoint::{self, Endpoint};
 use dsg_engine::project::{Project, makers};
 use dsg_engine::report::{Reach, Status};
 
 use super::gauge::{Gauge, Told};
 use super::keeper::Word;
+use super::offline;
 use super::past::{self, Past};
+use super::questions::Desk;
 use super::registry::{Entry, Registry};
 use super::rows::Rows;
 use super::sample;
+use super::server::at_work;
 use super::view::{Begun, View, has_maker};
 use super::words;
 #[allow(clippy::wildcard_imports, reason = "the contract names nearly all of it")]
@@ -40,6 +44,8 @@ pub(super) enum Look<'a> {
     Everything {
         /// Whether the window says so while it lasts.
         shown: bool,
+        /// Whether the repository is asked.
+        asks: bool,
     },
     /// These paths of the folder.
     Paths(&'a [String]),
@@ -54,6 +60,10 @@ pub(super) struct Session {
     engine: Mutex<Option<Project>>,
     /// For questions that shall not wait for a sync.
     reader: Mutex<Option<Project>>,
+    /// For questions of the keeper, over a connection that is kept.
+    news: Mutex<Option<Box<dyn Endpoint>>>,
+    /// Where a login asks.
+    pub(super) desk: Arc<Desk>,
     /// Somebody asks who made what.
     asking: AtomicBool,
     /// It is the sample that DSG made.
@@ -72,6 +82,7 @@ impl Session {
         begun: Begun,
         registry: Arc<Registry>,
         events: EventSink,
+        desk: Arc<Desk>,
         keeper: Sender<Word>,
     ) -> Self {
         let view = View::new(entry, begun);
@@ -82,6 +93,8 @@ impl Session {
             registry,
             engine: Mutex::new(None),
             reader: Mutex::new(None),
+            news: Mutex::new(None),
+            desk,
             asking: AtomicBool::new(false),
             sample: sample::is_project(Path::new(&entry.root)),
             past: Past::default(),
@@ -176,7 +189,7 @@ impl Session {
 
     /// Looks, and shows what is found. While a sync runs nothing is looked at: it looks itself.
     pub(super) fn look(self: &Arc<Self>, look: &Look<'_>) {
-        let shown = matches!(look, Look::Everything { shown: true });
+        let shown = matches!(look, Look::Everything { shown: true, .. });
         // Recovery is no sync of this window: only looking is told.
         let monitor = self.monitor(move |progress| {
             shown && matches!(progress.phase, Phase::Scanning | Phase::Comparing)
@@ -193,7 +206,7 @@ impl Session {
             (self.events)(Event::ProjectsChanged);
         }
         let found = self.with_engine(&monitor, |project| match look {
-            Look::Everything { .. } => project.status_into(false, &monitor),
+            Look::Everything { asks, .. } => project.status_into(!asks, &monitor),
             Look::Paths(paths) => project.status_after_into(paths, &monitor),
         });
         self.view().look = None;
@@ -208,14 +221,17 @@ impl Session {
         let mut changed = false;
         match found {
             Ok(status) => {
-                let unreachable = match &status.reach {
-                    Reach::Asked => None,
-                    Reach::NotAsked => self.view().unreachable.clone(),
-                    Reach::Failed(failure) => Some(ApiError::from(failure)),
-                };
-                let chain = self.chain(&status, unreachable.is_none());
+                match &status.reach {
+                    Reach::Asked => changed |= self.reached(&status.at_work),
+                    Reach::NotAsked => {}
+                    Reach::Failed(failure) => {
+                        self.cut_off(ApiError::from(failure));
+                        changed = true;
+                    }
+                }
+                let chain = self.chain(&status);
                 let mut view = self.view();
-                changed |= view.take(status, unreachable, chain);
+                changed |= view.take(status, chain);
                 let (name, address) = (view.name.clone(), view.address.clone());
                 let fresh = std::mem::take(&mut view.fresh);
                 drop(view);
@@ -251,53 +267,114 @@ impl Session {
     }
 
     /// The chain value of the head, if it is not known yet.
-    fn chain(&self, status: &Status<Rows>, reachable: bool) -> Option<Hash> {
+    fn chain(&self, status: &Status<Rows>) -> Option<Hash> {
         let view = self.view();
         let known = view.chain.is_some() && view.head == status.head;
+        // A server that nobody asked yet is not waited for.
+        let answers = status.reach.is_ok() || (view.known && view.offline.is_none());
         drop(view);
-        if known || !reachable {
+        if known || !answers {
             return None;
         }
         // Somebody may have published since: the next look sees it.
-        let head = endpoint::open(&status.address).and_then(|e| e.head()).ok().flatten()?;
+        let head = self.ask_news(|repository| repository.head())?.ok().flatten()?;
         (Some(head.id) == status.head).then_some(head.chain)
+    }
+
+    /// Asks over the connection that is kept for that; `None` while somebody else does.
+    fn ask_news<T>(&self, ask: impl FnOnce(&dyn Endpoint) -> Outcome<T>) -> Option<Outcome<T>> {
+        let address: Address = self.view().address.parse().ok()?;
+        let mut kept = self.news.try_lock().ok()?;
+        let opened = match kept.take() {
+            Some(endpoint) => endpoint.look_again().map(|()| endpoint),
+            None => endpoint::open(&address),
+        };
+        let answer = opened.and_then(|endpoint| {
+            let answer = ask(&*endpoint)?;
+            // A folder is looked for each time.
+            *kept = Some(endpoint).filter(|_| address.local().is_none());
+            Ok(answer)
+        });
+        Some(answer)
+    }
+
+    /// The repository answered. Whether that, or who is at work in it, is news.
+    pub(super) fn reached(&self, leases: &[Lease]) -> bool {
+        let at_work = at_work(leases);
+        let mut view = self.view();
+        let news = view.offline.is_some();
+        view.offline = None;
+        let others = view.at_work != at_work;
+        view.at_work = at_work;
+        drop(view);
+        if others {
+            (self.events)(Event::ProjectsChanged);
+        }
+        news
+    }
+
+    /// The repository is out of reach.
+    pub(super) fn cut_off(&self, error: ApiError) {
+        let server = self.host().is_some();
+        let mut view = self.view();
+        view.offline = Some(offline::Cut::again(view.offline.as_ref(), error, server));
+        view.at_work.clear();
+        view.revision += 1;
+    }
+
+    /// Reaches for the repository.
+    pub(super) fn connect(&self) {
+        match self.ask_news(|repository| repository.head()) {
+            // Somebody does so already.
+            None => {}
+            Some(Ok(_)) => self.wake(Word::Look),
+            Some(Err(failure)) if failure.code == Code::Cancelled => {}
+            Some(Err(failure)) => {
+                self.cut_off(ApiError::from(failure));
+                self.tell();
+            }
+        }
     }
 
     fn configured_name(&self) -> Option<String> {
         dsg_engine::config_file::read(&self.root).ok().flatten().map(|config| config.name)
     }
 
-    /// Asks the repository for its head only; looks at everything if that is news.
+    /// Asks the repository for its head, and for who is at work in it; looks at everything if the head
+    /// is news.
     pub(super) fn poll(self: &Arc<Self>) {
-        let (address, chain, failed, unreachable) = {
+        let (chain, failed, was_offline) = {
             let view = self.view();
             if view.is_busy() || view.closed {
                 return;
             }
-            let address: Option<Address> = view.address.parse().ok();
-            (address, view.chain, view.failure.is_some(), view.unreachable.clone())
+            (view.chain, view.failure.is_some(), view.offline.is_some())
         };
-        let Some(address) = address else { return };
-        let everything = Look::Everything { shown: false };
+        let everything = Look::Everything { shown: false, asks: true };
         if failed {
             return self.look(&everything);
         }
-        match endpoint::open(&address).and_then(|e| e.head()) {
-            Ok(head) => {
-                if unreachable.is_some() || head.map(|h| h.chain) != chain {
+        let asked = self.ask_news(|repository| {
+            // For people only: whoever may not look at the locks sees nobody.
+            Ok((repository.head()?, repository.leases().unwrap_or_default()))
+        });
+        match asked {
+            None => {}
+            Some(Ok((head, leases))) => {
+                self.reached(&leases);
+                if was_offline || head.map(|h| h.chain) != chain {
                     self.look(&everything);
                     (self.events)(Event::HistoryChanged { id: self.id.clone() });
                 }
-            }
-            Err(failure) => {
-                let error = ApiError::from(&failure);
-                if unreachable.as_ref() != Some(&error) {
-                    let mut view = self.view();
-                    view.unreachable = Some(error);
-                    view.revision += 1;
-                    drop(view);
+                if was_offline {
+                    self.view().revision += 1;
                     self.tell();
                 }
+            }
+            Some(Err(failure)) if failure.code == Code::RepoId => self.look(&everything),
+            Some(Err(failure)) => {
+                self.cut_off(ApiError::from(failure));
+                self.tell();
             }
         }
     }
@@ -400,6 +477,7 @@ impl Session {
             word: words::status(&status),
             status,
             watch: view.watch.clone(),
+            at_work: view.at_work.clone(),
             sample: self.sample,
         }
     }
@@ -465,6 +543,20 @@ impl Session {
     pub(super) fn farewell(&self) {
         *self.engine.lock().unwrap_or_else(PoisonError::into_inner) = None;
         *self.reader.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.news.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// As [`Session::farewell`], of what nobody works with now.
+    pub(super) fn let_go(&self) {
+        if let Ok(mut engine) = self.engine.try_lock() {
+            *engine = None;
+        }
+        if let Ok(mut reader) = self.reader.try_lock() {
+            *reader = None;
+        }
+        if let Ok(mut news) = self.news.try_lock() {
+            *news = None;
+        }
     }
 
     /// Hands the keeper something to do. One that has ended has nothing to do any more.

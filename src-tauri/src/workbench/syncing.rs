@@ -12,6 +12,7 @@ use dsg_engine::endpoint;
 use dsg_engine::report::{SyncOptions, SyncReport as Report};
 
 use super::gauge::percent;
+use super::offline::is_out_of_reach;
 use super::rows::{Rows, conflicts_blocker, results};
 use super::session::{Session, busy};
 use super::view::PAGE;
@@ -71,6 +72,7 @@ pub(super) fn start(session: &Arc<Session>, request: &StartSync) -> Result<(), A
         before = view.rows.clone();
         taken = view.rows.taken(&view.ticks);
         view.stop_leisure();
+        view.at_work.clear();
         view.sync = Some((monitor.clone(), None));
     }
     spawn(session, move |session| run(session, &Task::Sync, options, &monitor, (before, taken)))
@@ -88,6 +90,7 @@ pub(super) fn undo(session: &Arc<Session>, request: &UndoSync) -> Result<(), Api
             return Err(busy());
         }
         view.stop_leisure();
+        view.at_work.clear();
         view.sync = Some((monitor.clone(), None));
     }
     let options = SyncOptions {
@@ -164,18 +167,23 @@ fn run(
 ) {
     let mut touched = session.view().rows.folders_of_decided();
     let mut kept = Vec::new();
-    let ended = session.with_engine(monitor, |project| {
-        if let Task::Undo(snapshot) = task {
-            let undone = project.undo(*snapshot, monitor)?;
-            options.only = undone.paths;
-            touched.clone_from(&options.only);
-            kept = undone.kept;
-        }
-        let mut report = project.sync(&options, monitor)?;
-        let stays = |path| (path, "A later snapshot changed it: that stays.".to_owned());
-        report.skipped.extend(kept.into_iter().map(stays));
-        Ok(report)
-    });
+    let name = session.view().name.clone();
+    let sync = || {
+        session.with_engine(monitor, |project| {
+            if let Task::Undo(snapshot) = task {
+                let undone = project.undo(*snapshot, monitor)?;
+                options.only = undone.paths;
+                touched.clone_from(&options.only);
+                kept = undone.kept;
+            }
+            let mut report = project.sync(&options, monitor)?;
+            let stays = |path| (path, "A later snapshot changed it: that stays.".to_owned());
+            report.skipped.extend(kept.into_iter().map(stays));
+            Ok(report)
+        })
+    };
+    // Whoever pressed the button is there to be asked.
+    let ended = session.desk.attended(&session.id, &name, monitor, sync);
     // What the index knows now, and copies that were set aside; the watch names all else that
     // happened meanwhile.
     let silent = Monitor::silent();
@@ -187,6 +195,7 @@ fn run(
     let id = session.id.clone();
     match ended {
         Ok(report) => {
+            session.reached(&[]);
             keep_outcome(session, &report, before, &taken);
             session.remember_sync();
             session.tell();
@@ -201,6 +210,9 @@ fn run(
             }
         }
         Err(error) => {
+            if is_out_of_reach(&error.code) {
+                session.cut_off(error.clone());
+            }
             session.tell();
             (session.events)(Event::SyncFailed { id, error });
         }

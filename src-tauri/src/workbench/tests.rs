@@ -275,14 +275,14 @@ fn a_repository_that_is_away_is_said_with_what_to_do() -> Outcome {
     fs::rename(desk.at("repository"), desk.at("elsewhere"))?;
     fs::rename(desk.at(".repository.dsg"), desk.at(".elsewhere.dsg"))?;
     desk.bench.rescan(ProjectRef { id: id.clone() }).map_err(said)?;
-    let page = desk.until(&id, |page| !page.reachable)?;
-    assert!(page.trouble.is_some_and(|error| error.hint.is_some()));
+    let page = desk.until(&id, |page| page.offline.is_some())?;
+    assert!(page.offline.is_some_and(|cut| cut.error.hint.is_some()));
     let listed = desk.bench.projects_list(()).map_err(said)?;
     assert!(matches!(listed[0].status, ProjectStatus::Offline { .. }), "{:?}", listed[0].status);
 
     fs::rename(desk.at("elsewhere"), desk.at("repository"))?;
     fs::rename(desk.at(".elsewhere.dsg"), desk.at(".repository.dsg"))?;
-    desk.until(&id, |page| page.reachable && page.trouble.is_none())?;
+    desk.until(&id, |page| page.offline.is_none() && page.trouble.is_none())?;
     Ok(())
 }
 

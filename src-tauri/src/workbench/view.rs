@@ -9,6 +9,7 @@ use dsg_core::monitor::Monitor;
 use dsg_core::snapshot::SnapshotId;
 use dsg_engine::report::Status;
 
+use super::offline::Cut;
 use super::registry::Entry;
 use super::rows::{Folders, IgnoredPath, Rows, Shown, Ticks, conflicts_blocker};
 use super::syncing::Outcome;
@@ -61,7 +62,9 @@ pub(super) struct View {
     pub(super) synced: Option<(String, String)>,
     /// It was synced just now, by being made.
     pub(super) fresh: bool,
-    pub(super) unreachable: Option<ApiError>,
+    pub(super) offline: Option<Cut>,
+    /// Who else is at work in the repository.
+    pub(super) at_work: Vec<AtWork>,
     pub(super) unsettled: Option<ApiError>,
     pub(super) failure: Option<ApiError>,
     pub(super) watch: WatchState,
@@ -100,7 +103,8 @@ impl View {
             last_sync: None,
             synced: entry.synced.clone(),
             fresh: begun.fresh,
-            unreachable: None,
+            offline: None,
+            at_work: Vec::new(),
             unsettled: None,
             failure: None,
             watch: WatchState::Off { reason: "not yet begun".into() },
@@ -122,12 +126,7 @@ impl View {
     }
 
     /// Takes over a status; whether anything is different. `chain`: the head's, if it was asked.
-    pub(super) fn take(
-        &mut self,
-        status: Status<Rows>,
-        unreachable: Option<ApiError>,
-        chain: Option<Hash>,
-    ) -> bool {
+    pub(super) fn take(&mut self, status: Status<Rows>, chain: Option<Hash>) -> bool {
         if self.head != status.head {
             self.makers.clear();
         }
@@ -151,7 +150,6 @@ impl View {
             && same_rows
             && self.head == status.head
             && self.last_sync == status.last_sync
-            && self.unreachable == unreachable
             && self.unsettled == unsettled;
         self.known = true;
         self.failure = None;
@@ -160,7 +158,6 @@ impl View {
         }
         self.head = status.head;
         self.last_sync = status.last_sync;
-        self.unreachable = unreachable;
         self.unsettled = unsettled;
         self.address = status.address.to_string();
         if let Some(info) = &status.repository {
@@ -210,7 +207,7 @@ impl View {
                 let time = self.synced.as_ref().filter(|s| s.0 == snapshot).map(|s| s.1.clone());
                 LastSync { snapshot, time }
             }),
-            reachable: self.unreachable.is_none(),
+            offline: self.offline.as_ref().map(|cut| cut.told.clone()),
             trouble: self.trouble().cloned(),
             notices: self.notices.clone(),
             totals: self.rows.totals(self.ignored.is_some()),
@@ -246,7 +243,10 @@ impl View {
 
     /// What can be undone, while anything can be synced at all.
     fn undo_offer(&self) -> Option<UndoOffer> {
-        self.undo.as_ref().and_then(|(_, offer)| offer.clone()).filter(|_| self.trouble().is_none())
+        self.undo
+            .as_ref()
+            .and_then(|(_, offer)| offer.clone())
+            .filter(|_| self.trouble().is_none() && self.offline.is_none())
     }
 
     /// Opens or closes folders.
@@ -284,12 +284,13 @@ impl View {
     }
 
     pub(super) fn trouble(&self) -> Option<&ApiError> {
-        self.failure.as_ref().or(self.unsettled.as_ref()).or(self.unreachable.as_ref())
+        self.failure.as_ref().or(self.unsettled.as_ref())
     }
 
     /// Why no sync can be started now.
     pub(super) fn blocker(&self) -> Option<String> {
-        match self.trouble() {
+        let offline = self.offline.as_ref().map(|cut| &cut.told.error);
+        match self.trouble().or(offline) {
             Some(error) => Some(error.message.clone()),
             None => conflicts_blocker(self.rows.undecided()),
         }
@@ -305,8 +306,8 @@ impl View {
         if let Some(error) = self.failure.as_ref().or(self.unsettled.as_ref()) {
             return ProjectStatus::Attention { error: error.clone() };
         }
-        if let Some(error) = &self.unreachable {
-            return ProjectStatus::Offline { message: error.message.clone() };
+        if let Some(cut) = &self.offline {
+            return ProjectStatus::Offline { offline: cut.told.clone() };
         }
         match (self.rows.undecided(), self.rows.pending()) {
             (0, 0) => ProjectStatus::InSync,

@@ -5,7 +5,7 @@ use dsg_core::plan::Resolution as Decision;
 use dsg_core::repository::{Access, RepositoryInfo, StoreKind};
 use dsg_core::safety::Allow;
 
-use crate::api::{ApiError, ProjectStatus, Resolution};
+use crate::api::{ApiError, OfflineReason, ProjectStatus, Resolution};
 
 impl From<&Failure> for ApiError {
     fn from(failure: &Failure) -> Self {
@@ -63,6 +63,13 @@ fn hint(failure: &Failure) -> Option<String> {
             "Put the right repository back. “Sync anyway” compares with this one afresh."
         }
         Code::Exists => "Open the folder as it is, or choose another one.",
+        Code::HostKeyUnknown => {
+            "Have the fingerprint of its key at hand, as its administrator gives it, and confirm it."
+        }
+        Code::LoginRefused => "Is the user right, and may you sign in there?",
+        Code::Agent | Code::OtherAgent | Code::Protocol => {
+            "Ask its administrator, or whoever installed DSG here."
+        }
         Code::Unreachable => "Check that its disk, server or share is connected, then try again.",
         _ => return None,
     };
@@ -91,7 +98,15 @@ pub(super) fn status(status: &ProjectStatus) -> String {
             format!("Syncing {:.0} %", percent.floor())
         }
         ProjectStatus::Scanning => "Scanning".to_owned(),
-        ProjectStatus::Offline { .. } => "Offline".to_owned(),
+        ProjectStatus::Offline { offline } => match offline.reason {
+            OfflineReason::Unreachable | OfflineReason::Other => "Offline",
+            OfflineReason::SignIn => "Sign-in needed",
+            OfflineReason::HostUnknown => "Server not confirmed",
+            OfflineReason::HostChanged => "Server key changed",
+            OfflineReason::NoRepository => "No repository there",
+            OfflineReason::Agent => "Server not usable",
+        }
+        .to_owned(),
         ProjectStatus::Attention { .. } => "Needs attention".to_owned(),
     }
 }

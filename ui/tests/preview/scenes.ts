@@ -7,7 +7,7 @@ import type {
 } from '../../src/lib/bindings/api';
 import { world } from '../app';
 import { change } from '../engine';
-import { apiError, type FakePlatform } from '../fake';
+import { apiError } from '../fake';
 import {
   added,
   blocked,
@@ -16,25 +16,22 @@ import {
   hoursAgo,
   ignored,
   incoming,
+  offline,
   project,
   report,
   row,
   snapshot,
   untracked,
 } from '../fixtures';
-
-export interface Scene {
-  platform: FakePlatform;
-  /** What is done once the window has its data. */
-  then?: (platform: FakePlatform) => void | Promise<void>;
-}
+import { type Scene, all, choose, found, key, menuOf, press, wait } from './acts';
+import { serverScenes } from './server-scenes';
 
 const projects: ProjectSummary[] = [
   project(),
   project({ id: 'p2', name: 'Soil samples 2026', status: { kind: 'in_sync' } }),
   project({ id: 'p3', name: 'Ice cores', status: { kind: 'pending', count: 12 } }),
   project({ id: 'p4', name: 'River gauges', status: { kind: 'syncing', percent: 41 } }),
-  project({ id: 'p5', name: 'Archive', status: { kind: 'offline', message: 'No route to host' } }),
+  project({ id: 'p5', name: 'Archive', status: { kind: 'offline', offline: offline() } }),
   project({
     id: 'p6',
     name: 'Tide tables with a rather long name',
@@ -158,49 +155,6 @@ const gone = {
   sentence: 'Deleted here since your last sync.',
   localSize: null,
 };
-
-const wait = (ms: number) => new Promise((done) => setTimeout(done, ms));
-
-/** Waits until there is something to act on. */
-async function found(find: () => HTMLElement | undefined): Promise<HTMLElement> {
-  for (let tries = 0; tries < 200; tries += 1) {
-    const element = find();
-    if (element) return element;
-    await wait(20);
-  }
-  throw new Error(`nothing to act on: ${find}`);
-}
-
-const all = (selector: string) => [...document.querySelectorAll<HTMLElement>(selector)];
-const saying = (text: string) => (element: HTMLElement) =>
-  element.textContent?.trim().startsWith(text) || element.getAttribute('aria-label') === text;
-
-async function press(text: string): Promise<void> {
-  (await found(() => all('button:enabled').find(saying(text)))).click();
-  await wait(50);
-}
-
-async function choose(path: string): Promise<void> {
-  (await found(() => all('[role=row]').find((one) => one.textContent?.includes(path)))).click();
-  await wait(50);
-}
-
-function key(name: string, control = false): void {
-  const target = document.activeElement ?? document.body;
-  target.dispatchEvent(
-    new KeyboardEvent('keydown', { key: name, ctrlKey: control, bubbles: true, cancelable: true }),
-  );
-}
-
-async function menuOf(path: string): Promise<void> {
-  const target = await found(() =>
-    all('[role=row]').find((one) => one.textContent?.includes(path)),
-  );
-  const { x, y } = target.getBoundingClientRect();
-  const at = { clientX: x + 120, clientY: y + 14, button: 2, bubbles: true, cancelable: true };
-  target.dispatchEvent(new PointerEvent('pointerdown', at));
-  target.dispatchEvent(new MouseEvent('contextmenu', at));
-}
 
 const pending = (rows = [...conflicts, ...work, ...some(120)]) =>
   world({ projects, changes: rows, snapshots, differences });
@@ -450,14 +404,19 @@ export const scenes: Record<string, () => Scene> = {
   }),
   offline: () => {
     const { platform, changes } = pending([...work, ...some(12)]);
-    const trouble = apiError('offline', 'The repository at data.example.org does not answer.', {
-      hint: 'Check the network; what you change meanwhile stays pending.',
-      detail: 'connect: No route to host (os error 113)',
-    });
-    changes.course = { kind: 'offline', message: trouble.message };
-    changes.more = { reachable: false, trouble, blocker: trouble.message };
+    const cut = offline(
+      'unreachable',
+      'The folder that should hold /srv/shared/coast is not there.',
+      {
+        hint: 'Check the address, and that the disk or share is mounted.',
+        detail: 'No such file or directory (os error 2)',
+      },
+    );
+    changes.course = { kind: 'offline', offline: cut };
+    changes.more = { offline: cut, blocker: cut.error.message };
     return { platform };
   },
+  ...serverScenes,
   history: () => history(() => choose('parameters.yml')),
   table: () => history(() => choose('offsets.csv')),
   compare: () =>

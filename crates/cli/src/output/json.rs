@@ -9,7 +9,7 @@ use dsg_core::plan::Resolution;
 use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
 use dsg_engine::report::{
     ChainCheck, CleanReport, ContentCheck, CopyState, Counts, Difference, DifferenceKind,
-    FileCheck, PathVersion, RestoreReport, Status, StatusChange, SyncReport,
+    FileCheck, PathVersion, Reach, RestoreReport, Status, StatusChange, SyncReport,
 };
 use serde_json::{Map, Value, json};
 
@@ -152,6 +152,13 @@ fn status(status: &Status) -> Value {
     });
     if let Some(why) = status.reach.why() {
         document = with(document, [("unreachable", json!(why))]);
+    }
+    if let Reach::Failed(failure) = &status.reach {
+        let code = json!(failure.code.as_str());
+        document = with(document, [("unreachable_code", code), ("hint", json!(failure.hint))]);
+    }
+    if !status.at_work.is_empty() {
+        document = with(document, [("at_work", json!(status.at_work))]);
     }
     if let Some(why) = &status.unsettled {
         document = with(document, [("unsettled", json!(why))]);

@@ -54,6 +54,7 @@ pub(crate) fn status() -> Status {
         head: Some(sn(4)),
         last_sync: Some(sn(3)),
         reach: Reach::Asked,
+        at_work: Vec::new(),
         unsettled: None,
         config_pending: false,
         counts: Counts::of(&changes),

@@ -1,11 +1,11 @@
 //! A repository in a folder of this computer: the host's code, in this process.
 
 use std::io::{Seek as _, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use dsg_core::failure::{Failure, Outcome};
+use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::manifest::Change;
 use dsg_core::monitor::Monitor;
 use dsg_core::path::RepoPath;
@@ -21,20 +21,21 @@ use super::{Contents, Endpoint, Receive, RemoteTransaction};
 pub(super) struct LocalEndpoint {
     store: TreeStore,
     info: RepositoryInfo,
+    path: PathBuf,
     asked: AtomicU64,
 }
 
 impl LocalEndpoint {
     pub(super) fn open(path: &Path) -> Outcome<Self> {
-        TreeStore::open(path).map(Self::of)
+        TreeStore::open(path).map(|store| Self::of(store, path))
     }
 
     pub(super) fn create(path: &Path) -> Outcome<Self> {
-        TreeStore::create(path, None).map(Self::of)
+        TreeStore::create(path, None).map(|store| Self::of(store, path))
     }
 
-    fn of(store: TreeStore) -> Self {
-        Self { info: store.info(), store, asked: AtomicU64::new(1) }
+    fn of(store: TreeStore, path: &Path) -> Self {
+        Self { info: store.info(), store, path: path.to_owned(), asked: AtomicU64::new(1) }
     }
 
     /// The store, for one question.
@@ -173,6 +174,15 @@ impl Endpoint for LocalEndpoint {
 
     fn verify_contents(&self, only: Option<SnapshotId>, monitor: &Monitor) -> Outcome<Contents> {
         self.ask().validate_contents(only, monitor)
+    }
+
+    fn look_again(&self) -> Outcome<()> {
+        let stands = TreeStore::open(&self.path)?.info();
+        if stands.id == self.info.id {
+            return Ok(());
+        }
+        let message = format!("Another repository stands at {} now.", self.path.display());
+        Err(Failure::new(Code::RepoId, message).hint("Sync again."))
     }
 
     fn leases(&self) -> Outcome<Vec<Lease>> {

@@ -165,6 +165,12 @@ pub trait Endpoint: Send + Sync {
     /// files may not be read.
     fn verify_contents(&self, only: Option<SnapshotId>, monitor: &Monitor) -> Outcome<Contents>;
 
+    /// Looks again whether it stands where it stood: for whoever keeps an endpoint for long.
+    ///
+    /// # Errors
+    /// As opening it; [`Code::RepoId`]: another one stands there.
+    fn look_again(&self) -> Outcome<()>;
+
     /// Who is at work in it now: first whoever publishes, then whoever stages.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use dsg_core::failure::{Code, Outcome};
 use dsg_core::monitor::{Monitor, Phase};
+use dsg_core::places::Lease;
 use dsg_core::plan::Plan;
 
 use super::Project;
@@ -74,34 +75,32 @@ impl Project {
             // A long sync must not blind anybody: what was known before it is shown.
             Err(busy) if busy.code == Code::Locked => {
                 let configs = self.configs(self.known_head()?.as_ref())?;
-                return self.as_known(&configs, Reach::Failed(busy), None);
+                return self.as_known(&configs, Reach::Failed(busy), Vec::new(), None);
             }
             Err(failure) => return Err(failure),
         };
         let unsettled = ready.unsettled.as_ref().map(|f| f.message.clone());
+        let mut at_work = Vec::new();
         let reach = if offline || unsettled.is_some() {
             Reach::NotAsked
         } else {
             monitor.phase(Phase::Comparing, None, None);
-            let asked = endpoint::open(&self.address)
-                .and_then(|e| self.refresh_head(&*e, &BTreeSet::new()));
+            let asked = endpoint::open(&self.address).and_then(|endpoint| {
+                self.refresh_head(&*endpoint, &BTreeSet::new())?;
+                // For people only: whoever may not look at the locks sees nobody.
+                at_work = endpoint.leases().unwrap_or_default();
+                Ok(())
+            });
             match asked {
-                Ok(_) => Reach::Asked,
-                Err(f)
-                    if matches!(
-                        f.code,
-                        Code::Unreachable | Code::NoRepository | Code::Permission | Code::Io
-                    ) =>
-                {
-                    Reach::Failed(f)
-                }
+                Ok(()) => Reach::Asked,
+                Err(failure) if is_out_of_reach(failure.code) => Reach::Failed(failure),
                 Err(failure) => return Err(failure),
             }
         };
         let head = self.known_head()?;
         let configs = self.configs(head.as_ref())?;
         scan(&self.root, &configs.merged, &mut self.index, scope, monitor)?;
-        self.as_known(&configs, reach, unsettled)
+        self.as_known(&configs, reach, at_work, unsettled)
     }
 
     /// The status as the index knows it.
@@ -109,6 +108,7 @@ impl Project {
         &self,
         configs: &Configs,
         reach: Reach,
+        at_work: Vec<Lease>,
         unsettled: Option<String>,
     ) -> Outcome<Status<C>>
     where
@@ -135,6 +135,7 @@ impl Project {
             head: head.map(|h| h.id),
             last_sync: self.last_sync()?,
             reach,
+            at_work,
             unsettled,
             config_pending: configs.remote_differs
                 || configs.seen.as_ref() != Some(&configs.merged),
@@ -142,6 +143,24 @@ impl Project {
             changes,
         })
     }
+}
+
+/// Whether a repository that says so can be reached another time: what is here can be told all the same.
+fn is_out_of_reach(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Unreachable
+            | Code::NoRepository
+            | Code::Permission
+            | Code::Io
+            | Code::Locked
+            | Code::HostKeyUnknown
+            | Code::HostKeyChanged
+            | Code::LoginRefused
+            | Code::Agent
+            | Code::OtherAgent
+            | Code::Protocol
+    )
 }
 
 /// What is planned and what cannot be, in the order of their paths; where both tell of a path, the

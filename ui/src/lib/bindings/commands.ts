@@ -1,5 +1,5 @@
 // Generated from src-tauri/src/contract.rs. Do not edit: make bindings.
-import type { ChangeDetail, ChangesPage, CloneProject, CompareSnapshots, ComparisonPage, CreateProject, CreateSample, EmptiedTrash, EmptyTrash, ExpandFolders, FindPaths, FolderPreview, FoundPath, HistoryPage, IgnorePath, Ignored, InspectFolder, ListChanges, ListHistory, ListResults, ListTrash, LocateChange, OpenProject, OpenVersion, PathRef, PathVersion, PickFolder, Preview, ProjectRef, ProjectSummary, Receipt, RemoveSample, ResolveConflicts, RestoreFiles, RestoreReport, RestoreTrash, RestoredTrash, ResultsPage, RevertChanges, SamplePlace, SelectChanges, ShowPreview, StartSync, TrashPage, UndoSync, VerifyHistory } from './api';
+import type { AnswerQuestion, ChangeDetail, ChangesPage, CloneProject, CompareSnapshots, ComparisonPage, CreateProject, CreateSample, EmptiedTrash, EmptyTrash, ExpandFolders, FindPaths, FolderPreview, FoundPath, HistoryPage, IgnorePath, Ignored, InspectFolder, ListChanges, ListHistory, ListResults, ListServerFolders, ListTrash, LocateChange, OpenProject, OpenVersion, PathRef, PathVersion, PickFolder, Preview, ProjectRef, ProjectSummary, Question, Receipt, RemoveSample, ResolveConflicts, RestoreFiles, RestoreReport, RestoreTrash, RestoredTrash, ResultsPage, RevertChanges, SamplePlace, SelectChanges, ServerFolders, ShowPreview, StartSync, TrashPage, UndoSync, VerifyHistory } from './api';
 
 /** Every command that the window may call. */
 export interface Commands {
@@ -13,6 +13,16 @@ export interface Commands {
   project_clone: { request: CloneProject; response: ProjectSummary };
   /** Takes a project off the list; nothing is deleted anywhere. */
   project_forget: { request: ProjectRef; response: null };
+  /** Reaches for a project's repository, and asks whatever has to be asked for that. What came of it is told as the project's status. */
+  project_connect: { request: ProjectRef; response: null };
+  /** Servers to offer: those of registered projects, and of the ssh configuration. */
+  server_hosts: { request: null; response: Array<string> };
+  /** Connects to a server and lists the folders in one of it. */
+  server_folders: { request: ListServerFolders; response: ServerFolders };
+  /** What a login asks now. */
+  questions_list: { request: null; response: Array<Question> };
+  /** Answers a question; `no-question` if nobody waits for it any more. */
+  question_answer: { request: AnswerQuestion; response: null };
   /** What a folder holds, and what of it would be tracked. */
   project_inspect_folder: { request: InspectFolder; response: FolderPreview };
   /** Where a sample would be made, unless another folder is chosen. */

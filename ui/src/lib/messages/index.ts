@@ -3,6 +3,7 @@ import { bytes, count, counted } from '../format';
 import { visible } from '../names';
 import { history } from './history';
 import { keys } from './keys';
+import { server } from './server';
 
 const GROUP_HINTS: Record<Group, string> = {
   conflicts: 'Changed on both sides: waits for your decision.',
@@ -15,6 +16,7 @@ const GROUP_HINTS: Record<Group, string> = {
 /** Every text of the window, in one place. Sentences about data come from Rust. */
 export const m = {
   ...history,
+  ...server,
   keys,
 
   app: {
@@ -82,7 +84,6 @@ export const m = {
     watching: 'Watching for changes',
     rescanning: 'Looking now and then',
     notWatching: (reason: string) => `Not watching: ${reason}`,
-    unreachable: 'Repository not reachable',
   },
 
   group: {
@@ -215,6 +216,8 @@ export const m = {
     movedFrom: (old: string) => `from ${old}`,
     inSync: 'Everything is in sync',
     inSyncText: 'Changes in the folder and in the repository appear here by themselves.',
+    unchanged: 'No changes in the folder',
+    unchangedText: 'What happened in the repository meanwhile is not known.',
     seeHistory: 'See the history',
     noneMatch: 'Nothing matches',
     noneMatchText: 'No change fits the filter and the chosen groups.',

@@ -9,6 +9,8 @@ export class Operation {
   running = $state(false);
   progress = $state.raw<Progress | null>(null);
   error = $state.raw<ApiError | null>(null);
+  /** What it is at, before there is progress. */
+  told = $state('');
   #ticket = '';
 
   constructor(private readonly workspace: Workspace) {}
@@ -21,6 +23,8 @@ export class Operation {
     this.running = true;
     this.progress = null;
     this.error = null;
+    this.told = '';
+    this.workspace.watchTold(this.#ticket, (text) => (this.told = text));
     this.workspace.watchTicket(this.#ticket, (progress) => (this.progress = progress));
     try {
       const project = await start(this.#ticket);
@@ -28,7 +32,9 @@ export class Operation {
       this.workspace.choose(project.id);
       return true;
     } catch (cause) {
-      this.error = toApiError(cause);
+      const error = toApiError(cause);
+      // Whoever cancels knows it.
+      if (error.code !== 'cancelled') this.error = error;
       return false;
     } finally {
       this.workspace.forgetTicket(this.#ticket);

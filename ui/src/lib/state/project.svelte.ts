@@ -19,6 +19,8 @@ export class Project {
   way = $state<HistoryWay>('snapshots');
   /** Why the last thing that was asked of the whole project did not happen. */
   failed = $state.raw<ApiError | null>(null);
+  /** Somebody tries to reach the repository, and may be asked. */
+  connecting = $state(false);
   /** How far the first look at the folder is. */
   looking = $state.raw<Progress | null>(null);
   readonly reads: Reads;
@@ -58,6 +60,20 @@ export class Project {
       await this.platform.call('rescan', { id: this.id });
     } catch (cause) {
       this.failed = toApiError(cause);
+    }
+  }
+
+  /** Reaches for the repository, and asks whatever has to be asked for that. */
+  async connect(): Promise<void> {
+    if (this.connecting) return;
+    this.connecting = true;
+    this.failed = null;
+    try {
+      await this.platform.call('project_connect', { id: this.id });
+    } catch (cause) {
+      this.failed = toApiError(cause);
+    } finally {
+      this.connecting = false;
     }
   }
 

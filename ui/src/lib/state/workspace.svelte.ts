@@ -2,6 +2,7 @@ import type { ApiError, Event, Progress, ProjectSummary } from '../bindings/api'
 import { toApiError } from '../errors';
 import type { Platform } from '../platform';
 import { Project } from './project.svelte';
+import { Questions } from './questions.svelte';
 
 /** Which form is open over the window, and the folder that it starts with. */
 export type Form =
@@ -22,13 +23,18 @@ export class Workspace {
 
   readonly #projects = new Map<string, Project>();
   readonly #tickets = new Map<string, (progress: Progress) => void>();
+  readonly #told = new Map<string, (text: string) => void>();
+  /** What a login asks. */
+  readonly questions: Questions;
 
-  constructor(readonly platform: Platform) {}
+  constructor(readonly platform: Platform) {
+    this.questions = new Questions(platform);
+  }
 
   /** Listens first, then asks: nothing that happens in between is missed. */
   async start(): Promise<() => void> {
     const stop = await this.platform.listen((event) => this.handle(event));
-    await this.reload();
+    await Promise.all([this.reload(), this.questions.reload()]);
     return stop;
   }
 
@@ -84,13 +90,27 @@ export class Workspace {
     this.#tickets.set(ticket, handler);
   }
 
+  /** Hears in words what such an operation is at. */
+  watchTold(ticket: string, handler: (text: string) => void): void {
+    this.#told.set(ticket, handler);
+  }
+
   forgetTicket(ticket: string): void {
     this.#tickets.delete(ticket);
+    this.#told.delete(ticket);
   }
 
   handle(event: Event): void {
     if (event.kind === 'projects_changed') {
       void this.reload();
+      return;
+    }
+    if (event.kind === 'questions_changed') {
+      void this.questions.reload();
+      return;
+    }
+    if (event.kind === 'told') {
+      this.#told.get(event.id)?.(event.text);
       return;
     }
     const ticket = this.#tickets.get(event.id);

@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use dsg_engine::report::{Status, StatusChange};
+use dsg_core::places::{Lease, Work};
+use dsg_engine::report::{Reach, Status, StatusChange};
 
-use super::super::{Style, Tone, quoted, shown, size};
+use super::super::{Style, Tone, count, quoted, shown, size};
 
 /// How many paths of a group are named, unless more words are wanted.
 const NAMED: usize = 50;
@@ -78,11 +79,40 @@ fn place(status: &Status, style: &Style) -> String {
         let said = format!("The repository was not reached: {}", shown(why));
         let _ = writeln!(text, "            {}", style.paint(Tone::Warn, said));
     }
+    if let Reach::Failed(failure) = &status.reach
+        && let Some(hint) = &failure.hint
+    {
+        let _ = writeln!(text, "            {}", shown(hint));
+    }
+    for lease in status.at_work.iter().filter(|lease| lease.work != Work::Housekeeping) {
+        let said = at_work(lease, style);
+        let _ = writeln!(text, "At work     {said}");
+    }
     if let Some(why) = &status.unsettled {
         let said = format!("The last sync is published, but not finished here: {}", shown(why));
         let _ = writeln!(text, "            {}", style.paint(Tone::Warn, said));
     }
     text
+}
+
+/// Who does what, since when, and how far it is.
+fn at_work(lease: &Lease, style: &Style) -> String {
+    let what = lease.snapshot.map_or_else(String::new, |id| format!(" {id}"));
+    let mut said = match lease.work {
+        Work::Staging => format!("{} uploads for{what}", shown(&lease.who)),
+        Work::Publishing => format!("{} publishes{what}", shown(&lease.who)),
+        Work::Housekeeping => shown(&lease.who),
+    };
+    if let Ok(since) = lease.since.parse() {
+        let _ = write!(said, ", since {}", style.time(since));
+    }
+    if let Some((done, all)) = lease.files {
+        let _ = write!(said, ", {done} of {}", count(all, "file", "files"));
+    }
+    if let Some((done, all)) = lease.bytes {
+        let _ = write!(said, ", {} of {}", size(done), size(all));
+    }
+    said
 }
 
 fn list(group: Group, changes: &[&StatusChange], style: &Style) -> String {

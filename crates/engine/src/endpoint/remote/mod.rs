@@ -147,16 +147,22 @@ impl RemoteEndpoint {
             let mut line = Line::meet(reopen()?, self.patience)?;
             self.connection.trip();
             let info = open(&mut line, &self.path, Opening::Existing)?;
-            if info.id != self.info.id {
-                let message = format!(
-                    "Another repository ({}) stands at {} now than before ({}).",
-                    info.id, self.path, self.info.id
-                );
-                return Err(Failure::new(Code::RepoId, message).hint("Sync again."));
-            }
+            self.recognise(&info)?;
             *current = Current { line, number: current.number + 1 };
         }
         Ok(current)
+    }
+
+    /// Whether it is still the same repository.
+    fn recognise(&self, stands: &RepositoryInfo) -> Outcome<()> {
+        if stands.id == self.info.id {
+            return Ok(());
+        }
+        let message = format!(
+            "Another repository ({}) stands at {} now than before ({}).",
+            stands.id, self.path, self.info.id
+        );
+        Err(Failure::new(Code::RepoId, message).hint("Sync again."))
     }
 
     fn ask<T>(
@@ -457,6 +463,13 @@ impl Endpoint for RemoteEndpoint {
             }
         })?;
         Ok(found)
+    }
+
+    fn look_again(&self) -> Outcome<()> {
+        let mut current = self.connected()?;
+        self.connection.trip();
+        let stands = open(&mut current.line, &self.path, Opening::Existing)?;
+        self.recognise(&stands)
     }
 
     fn leases(&self) -> Outcome<Vec<Lease>> {

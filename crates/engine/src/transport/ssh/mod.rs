@@ -1,6 +1,7 @@
 //! Hosts that are reached over ssh.
 
 mod agent;
+mod aliases;
 mod ask;
 mod buffer;
 mod builtin;
@@ -20,6 +21,7 @@ mod settings;
 mod tests;
 mod trust;
 
+pub use aliases::aliases;
 pub use ask::{Ask, Nobody, Secret, UnknownHost, attend, attended};
 pub use choice::{Choice, Transport};
 pub(crate) use connection::{agent_on, bring_agent_on};

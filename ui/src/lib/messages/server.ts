@@ -1,0 +1,108 @@
+import type { AtWork, OfflineReason } from '../bindings/api';
+import { ago, duration } from '../format';
+import { visible } from '../names';
+
+/** Texts about servers: signing in, looking around, being cut off, who else is at work. */
+export const server = {
+  server: {
+    where: 'Where the repository is',
+    here: 'This computer',
+    there: 'A server',
+    server: 'Server',
+    hostHint:
+      'Such as ana@data.example.org, with :port if needed, or a name of your ssh configuration.',
+    needServer: 'Connect to a server, then choose a folder there.',
+    connect: 'Connect',
+    connecting: 'Connecting…',
+    otherServer: 'Another server',
+    up: 'Folder above',
+    folders: 'Folders on the server',
+    noFolders: 'No folders are in it.',
+    more: 'More folders are in it: write the path behind the server’s name.',
+    unreadable: 'cannot be read',
+    taken: 'is a repository already',
+    newFolder: 'Folder for the new repository',
+    newFolderHint: 'It is made in the folder that is shown.',
+    willBe: (address: string) => `It will be ${address}`,
+    readOnly: 'You may not make a folder here: go to another one.',
+    chooseRepository: 'Choose a repository in the list.',
+
+    trustTitle: 'Is this the right server?',
+    trustText: (about: string) =>
+      `Nobody has confirmed it on this computer yet. Asked for ${about}.`,
+    trustHow:
+      'Compare the fingerprint with the one that the server’s administrator gives. If they differ, somebody else answers in its place: cancel, and ask the administrator.',
+    keyKind: 'Key',
+    fingerprint: 'Fingerprint',
+    copyFingerprint: 'Copy fingerprint',
+    trust: 'Trust and connect',
+
+    passphraseTitle: 'Your key has a passphrase',
+    passwordTitle: 'A password is needed',
+    promptTitle: 'The server asks',
+    signInText: (about: string) => `To sign in for ${about}.`,
+    passphraseOf: (key: string) => `Passphrase of ${key}`,
+    passwordOf: (login: string) => `Password of ${login}`,
+    promptOf: (login: string) => `Answer for ${login}`,
+    secretHint: 'It is used for this sign-in and kept nowhere.',
+    again: 'That was not right. Try again.',
+    skip: 'Another way',
+    skipTip: 'Without this one: whatever else the server accepts is tried next',
+    signIn: 'Sign in',
+  },
+
+  offline: {
+    unreachable: {
+      title: 'The repository is out of reach',
+      brief: 'Repository not reachable',
+      action: 'Try now',
+    },
+    sign_in: { title: 'You need to sign in', brief: 'Sign-in needed', action: 'Sign in…' },
+    host_unknown: {
+      title: 'Nobody has confirmed this server yet',
+      brief: 'Server not confirmed',
+      action: 'Confirm the server…',
+    },
+    host_changed: {
+      title: 'This is not the server that was confirmed',
+      brief: 'Server key changed',
+      action: 'Check again',
+    },
+    no_repository: {
+      title: 'There is no repository at the address',
+      brief: 'No repository there',
+      action: 'Look again',
+    },
+    agent: {
+      title: 'The server cannot run what DSG needs',
+      brief: 'Server not usable',
+      action: 'Try now',
+    },
+    other: {
+      title: 'The repository cannot be used now',
+      brief: 'Repository not usable',
+      action: 'Try now',
+    },
+  } satisfies Record<OfflineReason, { title: string; brief: string; action: string }>,
+  offlineSince: (when: string) => (when === 'just now' ? 'Since just now.' : `Since ${when}.`),
+  offlineRetry: (seconds: number) =>
+    seconds <= 0
+      ? 'Trying again…'
+      : `Tried again by itself in ${seconds < 60 ? `${seconds} s` : duration(seconds)}.`,
+  offlineTrying: 'Trying…',
+
+  atWork: {
+    brief: (all: AtWork[]) => all[0] && `${visible(all[0].who)} ${all[0].doing}${others(all)}`,
+    title: (all: AtWork[]) => all.map((one) => `${visible(one.who)} ${one.doing}`).join('\n'),
+    sentence: (all: AtWork[]) => {
+      const first = all[0];
+      if (!first) return '';
+      const since = first.since ? `, begun ${ago(first.since)}` : '';
+      return `${visible(first.who)} ${first.doing}${since}${others(all)}.`;
+    },
+  },
+};
+
+function others(all: AtWork[]): string {
+  return all.length > 1 ? `, and ${all.length - 1} more` : '';
+}

@@ -1,0 +1,119 @@
+/** Scenes about servers: signing in, looking around, being cut off, others at work. */
+import type { OfflineReason, Question, QuestionKind } from '../../src/lib/bindings/api';
+import { world } from '../app';
+import { apiError } from '../fake';
+import { atWork, incoming, offline, project, row } from '../fixtures';
+import { type Scene, all, found, press } from './acts';
+
+const FINGERPRINT = 'SHA256:T1GkgI4LD/ZQk4pzD3CRsVrkrUUxh8R3YBvZJgqkLJE';
+const rows = [row('input/stations/harbour.csv'), incoming('input/calibration/offsets.csv')];
+
+async function fill(id: string, text: string): Promise<void> {
+  const field = (await found(() => all(`#${id}`)[0])) as HTMLInputElement;
+  field.value = text;
+  field.dispatchEvent(new Event('input', { bubbles: true }));
+}
+
+/** A form, with a server that is looked at. */
+const browsing = (form: string, then?: () => Promise<void>): Scene => ({
+  platform: world({ projects: [] }).platform,
+  then: async () => {
+    await press(form);
+    if (form === 'Create a repository') await press('Browse');
+    await press('A server');
+    await fill('host', 'ana@data.example.org');
+    await press('Connect');
+    await press('data');
+    await then?.();
+  },
+});
+
+const asked = (what: QuestionKind): Scene => {
+  const { platform } = world({ projects: [project()], changes: rows });
+  const question: Question = { id: 1, about: 'Coast survey', what };
+  platform.answers.questions_list = () => [question];
+  return { platform };
+};
+
+const cutOff = (reason: OfflineReason, message: string, hint: string): Scene => {
+  const repository = 'ssh://ana@data.example.org/srv/data/coast-survey';
+  const { platform, changes } = world({ projects: [project({ repository })], changes: rows });
+  const cut = offline(reason, message, { hint });
+  changes.course = { kind: 'offline', offline: cut };
+  changes.more = { offline: cut, blocker: cut.error.message };
+  return { platform };
+};
+
+export const serverScenes: Record<string, () => Scene> = {
+  'server-connect': () => {
+    const { platform } = world({ projects: [] });
+    platform.answers.server_folders = () => {
+      throw apiError(
+        'unreachable',
+        'data.example.org could not be reached at port 22: it refuses connections.',
+        {
+          hint: 'Is the host up, is its ssh server at this port, and the network too? A VPN may be needed.',
+          detail: 'Connection refused (os error 111)',
+        },
+      );
+    };
+    return {
+      platform,
+      then: async () => {
+        await press('Get a copy');
+        await press('A server');
+        await fill('host', 'ana@data.example.org');
+        await press('Connect');
+      },
+    };
+  },
+  'server-copy': () => browsing('Get a copy', () => press('coast-survey')),
+  'server-create': () => browsing('Create a repository'),
+  trust: () =>
+    asked({
+      kind: 'unknown_host',
+      host: '[data.example.org]:2222',
+      key: 'ssh-ed25519',
+      fingerprint: FINGERPRINT,
+    }),
+  passphrase: () => asked({ kind: 'passphrase', key: '/home/ana/.ssh/id_ed25519', again: true }),
+  password: () => asked({ kind: 'password', login: 'ana@data.example.org', again: false }),
+  prompt: () =>
+    asked({
+      kind: 'prompt',
+      login: 'ana@data.example.org',
+      text: 'Two-factor sign-in of the institute\nOne-time code:',
+      echo: true,
+    }),
+  unreachable: () =>
+    cutOff(
+      'unreachable',
+      'data.example.org could not be reached at port 22: 192.0.2.7:22 did not answer within 15 s.',
+      'Is the host up, is its ssh server at this port, and the network too? A VPN may be needed.',
+    ),
+  'sign-in': () =>
+    cutOff(
+      'sign_in',
+      'data.example.org does not let ana in: the ssh agent (it has no key for it); /home/ana/.ssh/id_ed25519 (it needs a passphrase, and nobody gave one).',
+      'Is the user right, and is a key of yours in ~/.ssh/authorized_keys there?',
+    ),
+  'host-unknown': () =>
+    cutOff(
+      'host_unknown',
+      `data.example.org is not known, and nobody has confirmed it: its ssh-ed25519 key is ${FINGERPRINT}.`,
+      'Have the fingerprint of its key at hand, as its administrator gives it, and confirm it.',
+    ),
+  'host-changed': () =>
+    cutOff(
+      'host_changed',
+      `data.example.org is not the host that was confirmed: its ssh-ed25519 key is ${FINGERPRINT}, and the ssh-ed25519 key that /home/ana/.ssh/known_hosts:12 has is SHA256:9vWcN3bQmJ0o8yZ2hU5tXk7rD1sL4gFpEaYiB6qTnMw.`,
+      'Somebody may stand between you and the host. Ask its administrator whether its key was changed; if so, remove line 12 of /home/ana/.ssh/known_hosts and try again.',
+    ),
+  'at-work': () => {
+    const one = project({
+      repository: 'ssh://ana@data.example.org/srv/data/coast-survey',
+      atWork: [atWork(), atWork({ who: 'cleo@tank' })],
+    });
+    return { platform: world({ projects: [one], changes: rows }).platform };
+  },
+};
