@@ -138,7 +138,14 @@ export const history = {
     forecast: (report: RestoreReport) => `Would happen: ${outcome(report)}`,
     submit: 'Restore',
     done: (report: RestoreReport) => `Restored: ${outcome(report)}`,
-    doneProject: 'They are pending changes now. What was replaced or deleted is in the trash.',
+    doneProject: ({ added, replaced, deleted }: RestoreReport) =>
+      [
+        added + replaced + deleted === 1 ? 'It is a pending change now.' : null,
+        added + replaced + deleted > 1 ? 'They are pending changes now.' : null,
+        replaced + deleted > 0 ? 'What was here before is in the trash.' : null,
+      ]
+        .filter((sentence) => sentence !== null)
+        .join(' '),
     doneFolder: (folder: string) => `The files are in ${folder}.`,
     skipped: (n: number) => `${counted(n, 'file')} could not be restored`,
     showChanges: 'Show the changes',
