@@ -21,6 +21,8 @@ const BUFFER: usize = 256 * 1024;
 pub struct Assembly<'f> {
     file: &'f File,
     older: Option<&'f File>,
+    /// The file system may share blocks, or copy them by itself.
+    shares: bool,
     /// Bytes so far.
     size: u64,
     hash: Sha256,
@@ -30,7 +32,8 @@ pub struct Assembly<'f> {
 impl<'f> Assembly<'f> {
     /// An empty file; parts of it may stand in `older`.
     pub fn new(file: &'f File, older: Option<&'f File>) -> Self {
-        Self { file, older, size: 0, hash: Sha256::new(), buffer: Vec::new() }
+        let shares = older.is_some() && !only_copies(file);
+        Self { file, older, shares, size: 0, hash: Sha256::new(), buffer: Vec::new() }
     }
 
     /// Goes on behind the first `kept` bytes, which stand in the file.
@@ -84,7 +87,7 @@ impl<'f> Assembly<'f> {
     fn copy(&mut self, older: &File, place: Place) -> Result<(), AssemblyError> {
         let Place { mut offset, length } = place;
         let end = offset + length;
-        if offset % BLOCK == self.size % BLOCK {
+        if self.shares && offset % BLOCK == self.size % BLOCK {
             let first = offset.next_multiple_of(BLOCK).min(end);
             self.copy_bytes(older, offset, first)?;
             offset = first;
@@ -156,6 +159,20 @@ impl<'f> Assembly<'f> {
     }
 }
 
+/// Whether a file system is known to have nothing but copies, for which the hash need not read what was
+/// just written.
+fn only_copies(file: &File) -> bool {
+    const EXT: u64 = 0xEF53;
+    const TMPFS: u64 = 0x0102_1994;
+    #[allow(
+        clippy::cast_sign_loss,
+        clippy::unnecessary_cast,
+        reason = "the type differs by platform"
+    )]
+    let magic = sys::fstatfs(file).map(|stat| stat.f_type as u64 & 0xFFFF_FFFF);
+    magic.is_ok_and(|magic| [EXT, TMPFS].contains(&magic))
+}
+
 fn nowhere() -> AssemblyError {
     AssemblyError::Older(io::Error::other("it is shorter than that"))
 }
@@ -169,4 +186,75 @@ pub enum AssemblyError {
     /// The file cannot be written.
     #[error("the file cannot be written")]
     Write(#[source] io::Error),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file in a folder that goes away, with this content.
+    fn file(folder: &tempfile::TempDir, name: &str, content: &[u8]) -> File {
+        std::fs::write(folder.path().join(name), content).unwrap();
+        File::options().read(true).write(true).open(folder.path().join(name)).unwrap()
+    }
+
+    fn content(folder: &tempfile::TempDir, name: &str) -> Vec<u8> {
+        std::fs::read(folder.path().join(name)).unwrap()
+    }
+
+    fn pattern(size: usize) -> Vec<u8> {
+        (0..size).map(|at| u8::try_from(at * 7 % 251).unwrap()).collect()
+    }
+
+    #[test]
+    fn places_at_any_border_come_whether_blocks_are_shared_or_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let old = pattern(300_000);
+        let older = file(&folder, "older", &old);
+        let places: [(usize, usize); 5] =
+            [(0, 300_000), (1, 9000), (4096, 8192), (4000, 20_000), (299_999, 1)];
+        for shares in [true, false] {
+            for begin in [0, 1, 4000, 4096, 5000] {
+                let new = file(&folder, "new", b"");
+                let mut assembly = Assembly { shares, ..Assembly::new(&new, Some(&older)) };
+                let mut expected = vec![9; begin];
+                assembly.append(Part::Bytes(&expected)).unwrap();
+                for (from, length) in places {
+                    let place = Place { offset: from as u64, length: length as u64 };
+                    assembly.append(Part::Copy(place)).unwrap();
+                    expected.extend_from_slice(&old[from..from + length]);
+                }
+                assert_eq!(assembly.size(), expected.len() as u64);
+                assert_eq!(assembly.end(), Hash::of(&expected), "{shares} {begin}");
+                assert!(content(&folder, "new") == expected, "{shares} {begin}");
+            }
+        }
+    }
+
+    #[test]
+    fn it_goes_on_behind_what_was_kept_and_hashes_that_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let new = file(&folder, "new", b"a beginning, and what is none of it");
+        let mut assembly = Assembly::new(&new, None);
+        assembly.keep(11).unwrap();
+        assembly.append(Part::Bytes(b", an end")).unwrap();
+        assert_eq!(assembly.end(), Hash::of(b"a beginning, an end"));
+        assert_eq!(content(&folder, "new"), b"a beginning, an end");
+        let shorter = file(&folder, "shorter", b"a");
+        assert!(Assembly::new(&shorter, None).keep(2).is_err());
+    }
+
+    #[test]
+    fn places_that_are_not_there_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (new, older) = (file(&folder, "new", b""), file(&folder, "older", b"older"));
+        for (offset, length) in [(0, 6), (5, 1), (u64::MAX, 1), (1, u64::MAX)] {
+            let part = Part::Copy(Place { offset, length });
+            let refused = Assembly::new(&new, Some(&older)).append(part);
+            assert!(matches!(refused, Err(AssemblyError::Older(_))), "{offset} {length}");
+            let nothing_there = Assembly::new(&new, None).append(part);
+            assert!(matches!(nothing_there, Err(AssemblyError::Older(_))));
+        }
+        assert_eq!(content(&folder, "new"), b"");
+    }
 }

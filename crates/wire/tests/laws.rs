@@ -2,71 +2,24 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod apart;
+
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::Mutex;
 
 use dsg_core::entry::{FileEntry, Hash, Mtime};
 use dsg_core::failure::{Code, Failure, Outcome};
-use dsg_core::manifest::Change;
-use dsg_core::path::RepoPath;
 use dsg_core::repository::Upload;
-use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
-use dsg_wire::chunks::Chunks;
-use dsg_wire::content;
 use dsg_wire::delta::{Content, Part, Parts};
 use dsg_wire::frame::{self, Frame, Kind, MOST, WireError, packed};
-use dsg_wire::hello::Hello;
 use dsg_wire::intake::{Intake, Missing};
-use dsg_wire::list::{self, Found, Have, Line, Older, OlderChunks, Refused, Traced, Want};
-use dsg_wire::message::{Answer, EventText, FailureText, Request};
+use dsg_wire::list::Line;
+use dsg_wire::message::Request;
 use dsg_wire::pump::{Cargo, Opened, pump};
-use dsg_wire::told::Lists;
 use proptest::prelude::*;
 
-/// Whatever may be made of a frame is tried.
-fn take_apart(frame: &Frame) {
-    assert!(frame.payload.len() <= frame.kind.cap());
-    let _ = Request::read(frame);
-    let _ = Answer::read(frame);
-    let _ = FailureText::read(frame).map(Failure::from);
-    let _ = EventText::read(frame);
-    let payload = &frame.payload[..];
-    let _ = list::items::<Change>(payload);
-    let _ = list::items::<SnapshotHeader>(payload);
-    let _ = list::items::<RepoPath>(payload);
-    let _ = list::items::<list::Copy>(payload);
-    let _ = list::items::<Upload>(payload);
-    let _ = list::items::<Traced>(payload);
-    let _ = list::items::<Want>(payload);
-    let _ = list::items::<Older>(payload);
-    let _ = list::items::<Have>(payload).is_ok_and(|have| Lists::announced(&have).is_ok());
-    let _ = Chunks::unpack(65536, payload.to_vec());
-    let count = 1;
-    let have = Have { file: 0, kept: 0, older: Some(OlderChunks::Told { average: 65536, count }) };
-    let _ = Lists::announced([&have]).unwrap().take(frame);
-    let _ = list::items::<SnapshotId>(payload);
-    let _ = list::items::<Refused>(payload);
-    let _ = list::items::<Found>(payload);
-    for piece in content::pieces(payload).into_iter().flatten() {
-        assert!(payload.get(piece.bytes).is_some());
-    }
-    let intake = Intake::new(0..3);
-    let _ = intake.deliver(frame.clone());
-    intake.close();
-    for number in 0..4 {
-        if let Ok(mut arrival) = intake.open(number) {
-            while matches!(arrival.part(), Ok(Some(_))) {}
-        }
-    }
-}
-
-fn take_all_apart(mut bytes: &[u8]) {
-    let _ = Hello::read(&mut &bytes[..], 1000);
-    while let Ok(Some(frame)) = frame::read(&mut bytes) {
-        take_apart(&frame);
-    }
-}
+use apart::take_all_apart;
 
 fn golden() -> Vec<Vec<u8>> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");

@@ -24,8 +24,8 @@ const AHEAD: usize = 8;
 /// How long work may take to its end when the connection is gone.
 const GRACE: Duration = Duration::from_secs(30);
 /// The engine is heard every 15 seconds; after so long without, it is gone, and its connection
-/// does not know it.
-const SILENCE: Duration = Duration::from_secs(90);
+/// does not know it. It ends before the engine gives it up, so that the next one finds what it staged.
+const SILENCE: Duration = Duration::from_secs(50);
 
 /// What was read: a frame, and for a request what stops it.
 pub(crate) type Incoming = Result<(Frame, Option<Monitor>), WireError>;
