@@ -154,7 +154,7 @@ async fn vanishes(point: &str) -> Outcome {
     assert_eq!(fs::read(session.at("coast/input/more.csv"))?, b"1;2\n");
     assert!(!session.at("away/input/more.csv").exists());
     moved(&session, "away", "repository")?;
-    session.gone("Repository not reachable").await?;
+    session.gone("No repository there").await?;
     session.click("Sync 1 file").await?;
     session.text("Published s2").await?;
     assert_eq!(fs::read(session.at("repository/input/more.csv"))?, b"1;2\n");

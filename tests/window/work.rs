@@ -188,13 +188,13 @@ async fn a_repository_that_went_away_is_said_with_what_to_do() -> Outcome {
     session.text("Check that its disk or share is connected").await?;
     session.picture("error-light").await?;
     // The window hears of it by itself, too, and of its return.
-    session.text("Repository not reachable").await?;
+    session.text("No repository there").await?;
     session.click("Close").await?;
-    session.text("Nothing can be synced now").await?;
+    session.text("There is no repository at the address").await?;
     session.picture("window-offline").await?;
     fs::rename(session.at("away"), session.at("repository"))?;
     fs::rename(session.at(".away.dsg"), session.at(".repository.dsg"))?;
-    session.gone("Repository not reachable").await?;
+    session.gone("No repository there").await?;
     session.click("Sync 1 file").await?;
     session.text("Published s2").await?;
     session.close().await

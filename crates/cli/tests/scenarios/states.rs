@@ -169,3 +169,41 @@ fn a_file_may_become_a_folder_and_back_where_nobody_else_is_in_the_way() {
     assert_eq!(p1.read("input/x"), "a file again");
     assert_repository(&lab, &p1);
 }
+
+#[test]
+fn others_see_who_is_at_work_and_for_which_snapshot() {
+    let lab = lab();
+    let (p1, p2) = lab.pair(&[("input/a", "base")]);
+    p2.write("input/a", "longer than before");
+    let running = p2.with("DSG_STOP_AT", "engine.staged").start(&["sync"]);
+    assert!(running.wait_for_stop());
+    let told = p1.dsg(&["status"]).ok().json();
+    let lease = &told["at_work"][0];
+    assert_eq!((&lease["work"], &lease["snapshot"]), (&"staging".into(), &"s2".into()), "{told}");
+    assert!(lease["who"].is_string() && lease["since"].is_string() && lease["bytes"].is_array());
+    let words = p1.words(&["status"]).ok();
+    assert!(words.stdout.contains("uploads for s2"), "{}", words.stdout);
+    running.go_on();
+    running.end().ok();
+    assert!(p1.dsg(&["status"]).ok().json()["at_work"].is_null());
+
+    // A publish, where it runs in the process that is stopped (and not on another host).
+    p2.write("input/a", "and longer still");
+    let running = p2.with("DSG_STOP_AT", "host.locked").start(&["sync"]);
+    if running.wait_for_stop() {
+        let told = p1.dsg(&["status"]).ok().json();
+        let leases = told["at_work"].as_array().unwrap();
+        assert_eq!(leases.len(), 1, "{told}");
+        assert_eq!(
+            (&leases[0]["work"], &leases[0]["snapshot"]),
+            (&"publishing".into(), &"s3".into())
+        );
+        // Whoever has to wait hears for whom.
+        p1.write("input/b", "mine");
+        let busy = p1.try_sync(&[]).expect(5).failed("locked").json();
+        let message = busy["error"]["message"].as_str().unwrap();
+        assert!(message.contains("publishes s3"), "{message}");
+        running.go_on();
+    }
+    running.end().ok();
+}
