@@ -283,8 +283,15 @@ impl Session {
 
     /// Asks over the connection that is kept for that; `None` while somebody else does.
     fn ask_news<T>(&self, ask: impl FnOnce(&dyn Endpoint) -> Outcome<T>) -> Option<Outcome<T>> {
+        self.ask_over(&mut *self.news.try_lock().ok()?, ask)
+    }
+
+    fn ask_over<T>(
+        &self,
+        kept: &mut Option<Box<dyn Endpoint>>,
+        ask: impl FnOnce(&dyn Endpoint) -> Outcome<T>,
+    ) -> Option<Outcome<T>> {
         let address: Address = self.view().address.parse().ok()?;
-        let mut kept = self.news.try_lock().ok()?;
         let opened = match kept.take() {
             Some(endpoint) => endpoint.look_again().map(|()| endpoint),
             None => endpoint::open(&address),
@@ -324,8 +331,11 @@ impl Session {
 
     /// Reaches for the repository.
     pub(super) fn connect(&self) {
-        match self.ask_news(|repository| repository.head()) {
-            // Somebody does so already.
+        // A try that goes on by itself asks nobody: it is waited for.
+        let mut kept = self.news.lock().unwrap_or_else(PoisonError::into_inner);
+        let asked = self.ask_over(&mut kept, |repository| repository.head());
+        drop(kept);
+        match asked {
             None => {}
             Some(Ok(_)) => self.wake(Word::Look),
             Some(Err(failure)) if failure.code == Code::Cancelled => {}
