@@ -145,12 +145,12 @@ impl<T: Pack> IntoIterator for Packed<T> {
 }
 
 impl<T: Pack> FromIterator<T> for Packed<T> {
-    /// What does not come in the order of the paths is left out.
+    /// From items in the order of their paths; others are a mistake of the program.
     fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
         let mut packed = Self::default();
         for item in items {
             let follows = packed.push(&item);
-            debug_assert!(follows, "{} is out of order", item.path());
+            assert!(follows, "{} is out of order", item.path());
         }
         packed
     }

@@ -74,47 +74,64 @@ pub(crate) fn stage(
     steps: impl Iterator<Item = (u64, Step)>,
     monitor: &Monitor,
 ) -> Outcome<u64> {
-    let mut batches: BTreeMap<SnapshotId, Batch> = BTreeMap::new();
     let mut fetch = Fetch { endpoint, root: Arc::clone(areas.root()), left: None, monitor };
-    let mut bytes = 0;
-    for (number, step) in steps {
-        let Step::Place { path, entry, expected, source, .. } = step else { continue };
-        let area = areas.at(&path)?;
-        match (entry, snapshot(source, head)) {
-            (Entry::Link(target), _) => {
-                area.staging.symlink(target.as_str(), number.to_string())?;
-            }
-            (Entry::File(file), Some(snapshot)) => {
-                let (staging, own) = (Arc::clone(&area.staging), area.ground.top.is_empty());
-                let replaced = match expected {
-                    Some(_) => areas.root().stat(path.as_str()).ok().flatten(),
-                    None => None,
-                };
-                let replaced = replaced.filter(|s| s.kind == Kind::File);
-                let older = replaced.as_ref().map_or(0, |s| s.size);
-                let basis = Basis { kept: 0, older: older.min(file.size) >= WORTH };
-                let mode = replaced.map(|s| s.mode);
-                let batch = batches.entry(snapshot).or_default();
-                batch.push(Wanted { path, file, number, staging, own, mode, basis, older });
-                if batch.is_full() {
-                    bytes += fetch.all(areas, snapshot, std::mem::take(batch))?;
+    let staged = fetch.steps(areas, head, steps);
+    let full = matches!(&staged, Err(failure) if failure.code == Code::Space);
+    match fetch.left {
+        // What an earlier try left may be what fills the disk.
+        Some(left) if full => drop(left.remove(areas.root())),
+        Some(left) if staged.is_ok() => left.remove(areas.root())?,
+        _ => {}
+    }
+    staged
+}
+
+impl Fetch<'_> {
+    fn steps(
+        &mut self,
+        areas: &mut Areas,
+        head: Option<SnapshotId>,
+        steps: impl Iterator<Item = (u64, Step)>,
+    ) -> Outcome<u64> {
+        let fetch = self;
+        let mut batches: BTreeMap<SnapshotId, Batch> = BTreeMap::new();
+        let mut bytes = 0;
+        for (number, step) in steps {
+            let Step::Place { path, entry, expected, source, .. } = step else { continue };
+            let area = areas.at(&path)?;
+            match (entry, snapshot(source, head)) {
+                (Entry::Link(target), _) => {
+                    area.staging.symlink(target.as_str(), number.to_string())?;
+                }
+                (Entry::File(file), Some(snapshot)) => {
+                    let (staging, own) = (Arc::clone(&area.staging), area.ground.top.is_empty());
+                    let replaced = match expected {
+                        Some(_) => areas.root().stat(path.as_str()).ok().flatten(),
+                        None => None,
+                    };
+                    let replaced = replaced.filter(|s| s.kind == Kind::File);
+                    let older = replaced.as_ref().map_or(0, |s| s.size);
+                    let basis = Basis { kept: 0, older: older.min(file.size) >= WORTH };
+                    let mode = replaced.map(|s| s.mode);
+                    let batch = batches.entry(snapshot).or_default();
+                    batch.push(Wanted { path, file, number, staging, own, mode, basis, older });
+                    if batch.is_full() {
+                        bytes += fetch.all(areas, snapshot, std::mem::take(batch))?;
+                    }
+                }
+                (Entry::File(_), None) => {
+                    return Err(Failure::new(
+                        Code::NotFound,
+                        format!("{path} would come from a repository without snapshots."),
+                    ));
                 }
             }
-            (Entry::File(_), None) => {
-                return Err(Failure::new(
-                    Code::NotFound,
-                    format!("{path} would come from a repository without snapshots."),
-                ));
-            }
         }
+        for (snapshot, batch) in batches {
+            bytes += fetch.all(areas, snapshot, batch)?;
+        }
+        Ok(bytes)
     }
-    for (snapshot, batch) in batches {
-        bytes += fetch.all(areas, snapshot, batch)?;
-    }
-    if let Some(left) = fetch.left {
-        left.remove(areas.root())?;
-    }
-    Ok(bytes)
 }
 
 fn snapshot(source: Source, head: Option<SnapshotId>) -> Option<SnapshotId> {
@@ -221,8 +238,12 @@ impl Receive for Receiver<'_> {
         };
         let (name, coming) = (wanted.number.to_string(), coming(&wanted.file, wanted.number));
         let at = wanted.staging.at(&coming);
-        let file = if wanted.basis.kept > 0 {
-            wanted.staging.open_to_write(&coming)?
+        let kept = wanted.basis.kept > 0;
+        let file = if kept {
+            let Ok(file) = wanted.staging.open_to_write(&coming) else {
+                return self.distrust(index);
+            };
+            file
         } else {
             wanted.staging.create_new(&coming, fresh)?
         };
@@ -230,12 +251,13 @@ impl Receive for Receiver<'_> {
             if wanted.basis == Basis::NOTHING {
                 return Err(mismatch(&wanted.path, self.snapshot));
             }
-            wanted.staging.remove_file(&coming)?;
-            self.distrusted.lock().unwrap_or_else(PoisonError::into_inner).push(index);
-            return Ok(());
+            return self.distrust(index);
         }
-        let began_otherwise = wanted.basis.kept > 0 && private;
-        let mode = wanted.mode.or(began_otherwise.then_some(fresh));
+        let mode = match wanted.mode {
+            // Who began it may have begun another file of this content.
+            None if kept => Some(wanted.new_mode(&coming, fresh)?),
+            mode => mode,
+        };
         if let Some(mode) = mode {
             wanted.staging.set_mode(&coming, with_exec(mode, wanted.file.exec))?;
         }
@@ -248,7 +270,26 @@ impl Receive for Receiver<'_> {
     }
 }
 
+impl Receiver<'_> {
+    /// What was here of a file is not built on any more: it comes once more, whole.
+    fn distrust(&self, index: usize) -> Outcome<()> {
+        let wanted = &self.wanted[index];
+        wanted.staging.remove_file(coming(&wanted.file, wanted.number))?;
+        self.distrusted.lock().unwrap_or_else(PoisonError::into_inner).push(index);
+        Ok(())
+    }
+}
+
 impl Wanted {
+    /// The mode that the system gives to a new file of this kind.
+    fn new_mode(&self, coming: &str, fresh: u32) -> Outcome<u32> {
+        let name = format!("{coming}.mode");
+        drop(self.staging.create_new(&name, fresh)?);
+        let mode = self.staging.stat(&name)?.map_or(fresh & 0o700, |stat| stat.mode);
+        self.staging.remove_file(&name)?;
+        Ok(mode)
+    }
+
     /// Puts the content together in `file`. Whether it is what the manifest says.
     fn put_together(
         &self,

@@ -35,6 +35,8 @@ pub(crate) struct Left {
     folders: Vec<PathBuf>,
     /// By size and time.
     whole: HashMap<(u64, i64), Vec<PathBuf>>,
+    /// Those of which the content is known, with their modes.
+    known: HashMap<(u64, i64, Hash), Vec<(PathBuf, u32)>>,
     /// The longest of each content, with its length.
     parts: HashMap<Hash, (PathBuf, u64)>,
 }
@@ -84,19 +86,20 @@ impl Left {
         name: &str,
         monitor: &Monitor,
     ) -> Outcome<Option<u32>> {
-        let Some(like_it) = self.whole.get_mut(&(file.size, file.mtime.0)) else { return Ok(None) };
-        for place in 0..like_it.len() {
+        let (size, mtime) = (file.size, file.mtime.0);
+        // Each is read once, however many files have this size and time.
+        for at in self.whole.remove(&(size, mtime)).unwrap_or_default() {
             let now = UNIX_EPOCH.elapsed().map_or(0, |now| now.as_nanos());
             let now = i64::try_from(now).unwrap_or(i64::MAX);
-            match hash_file(root, &like_it[place], now, monitor)? {
-                Reading::Stable(found) if found.hash == file.hash => {
-                    root.rename_noreplace(like_it.swap_remove(place), staging, name)?;
-                    return Ok(Some(found.stat.mode));
-                }
-                _ => {}
+            if let Reading::Stable(found) = hash_file(root, &at, now, monitor)? {
+                let alike = self.known.entry((size, mtime, found.hash)).or_default();
+                alike.push((at, found.stat.mode));
             }
         }
-        Ok(None)
+        let alike = self.known.get_mut(&(size, mtime, file.hash));
+        let Some((at, mode)) = alike.and_then(Vec::pop) else { return Ok(None) };
+        root.rename_noreplace(at, staging, name)?;
+        Ok(Some(mode))
     }
 
     /// Moves the beginning of a file to `name` in `staging`, if it is there. Gives its length.

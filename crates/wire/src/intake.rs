@@ -23,11 +23,12 @@ enum Waiting {
 }
 
 impl Waiting {
-    /// What it holds of the budget: a copy holds little, and not nothing.
+    /// What it holds of the budget: nothing is so small that it holds nothing.
     fn weight(&self) -> usize {
+        const ITSELF: usize = 64;
         match self {
-            Self::Bytes(_, range) => range.len(),
-            Self::Copy(_) => 64,
+            Self::Bytes(_, range) => range.len() + ITSELF,
+            Self::Copy(_) => ITSELF,
         }
     }
 }
@@ -38,6 +39,8 @@ struct Slot {
     parts: VecDeque<Waiting>,
     private: bool,
     end: Option<End>,
+    /// Somebody reads it.
+    open: bool,
     /// Whoever read it has gone: what still comes is dropped.
     left: bool,
 }
@@ -55,11 +58,21 @@ struct State {
     expected: Box<dyn Iterator<Item = u32> + Send>,
     current: Option<u32>,
     waiting: usize,
+    /// As much of that as somebody reads.
+    being_read: usize,
     starving: usize,
     /// Nothing more comes.
     closed: bool,
     /// Nobody takes anything any more.
     discards: bool,
+}
+
+impl State {
+    /// Whether more would only lie there: who starves then is helped by whoever reads what waits.
+    fn is_full(&self) -> bool {
+        let is_stuck = self.starving > 0 && self.being_read == 0;
+        self.waiting > BUDGET && !is_stuck && !self.closed && !self.discards
+    }
 }
 
 /// Content on its way from one thread to several.
@@ -99,6 +112,7 @@ impl Intake {
             expected,
             current,
             waiting: 0,
+            being_read: 0,
             starving: 0,
             closed: false,
             discards: false,
@@ -118,7 +132,7 @@ impl Intake {
         let pieces = content::of(&frame)?;
         let bytes = Arc::new(frame.payload);
         let mut state = self.held();
-        while state.waiting > BUDGET && state.starving == 0 && !state.closed && !state.discards {
+        while state.is_full() {
             state = self.taken.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         for piece in pieces {
@@ -143,14 +157,21 @@ impl Intake {
             if left && piece.last {
                 state.slots.remove(&piece.index);
             } else if let Some(part) = part.filter(|_| !left) {
-                let weight = part.weight();
+                let (weight, open) = (part.weight(), slot.open);
                 slot.parts.push_back(part);
                 state.waiting += weight;
+                state.being_read += if open { weight } else { 0 };
             }
         }
         drop(state);
         self.arrived.notify_all();
         Ok(())
+    }
+
+    /// What waits to be read, in bytes, and whether no more is taken in because of it.
+    pub fn waiting(&self) -> (usize, bool) {
+        let state = self.held();
+        (state.waiting, state.is_full())
     }
 
     /// Nothing more comes. Whether everything came that was to.
@@ -169,7 +190,7 @@ impl Intake {
         let mut state = self.held();
         state.discards = true;
         state.slots.clear();
-        state.waiting = 0;
+        (state.waiting, state.being_read) = (0, 0);
         drop(state);
         self.taken.notify_all();
     }
@@ -181,12 +202,15 @@ impl Intake {
     pub fn open(&self, index: u32) -> Result<Arrival<'_>, Missing> {
         let mut state = self.held();
         loop {
-            if let Some(slot) = state.slots.get(&index) {
+            if let Some(slot) = state.slots.get_mut(&index) {
                 let private = slot.private;
                 if slot.end == Some(End::Refused) && slot.parts.is_empty() {
                     state.slots.remove(&index);
                     return Err(Missing::Refused);
                 }
+                slot.open = true;
+                state.being_read +=
+                    state.slots[&index].parts.iter().map(Waiting::weight).sum::<usize>();
                 return Ok(Arrival { intake: self, index, private, part: None, done: false });
             }
             if state.closed {
@@ -194,6 +218,20 @@ impl Intake {
             }
             state = self.starve(state);
         }
+    }
+
+    /// Nobody will read the file with this number: what comes of it is dropped.
+    pub fn leave(&self, index: u32) {
+        let mut state = self.held();
+        let slot = state.slots.entry(index).or_default();
+        slot.left = true;
+        let waiting: usize = slot.parts.drain(..).map(|part| part.weight()).sum();
+        if slot.end.is_some() {
+            state.slots.remove(&index);
+        }
+        state.waiting -= waiting;
+        drop(state);
+        self.taken.notify_all();
     }
 
     /// Waits for something to come.
@@ -220,6 +258,7 @@ impl Arrival<'_> {
             let Some(slot) = slot else { return Err(io::Error::other(Missing::Closed)) };
             if let Some(part) = slot.parts.pop_front() {
                 state.waiting -= part.weight();
+                state.being_read -= part.weight();
                 drop(state);
                 self.intake.taken.notify_all();
                 return Ok(Some(part));
@@ -264,6 +303,7 @@ impl Drop for Arrival<'_> {
             state.slots.remove(&self.index);
         }
         state.waiting -= waiting;
+        state.being_read -= waiting;
         drop(state);
         self.intake.taken.notify_all();
     }

@@ -428,8 +428,9 @@ impl Request {
         let request: Self = read(frame, Kind::Request)?;
         let announced = match &request {
             Self::Trace { paths, .. } => *paths,
-            Self::Fetch { paths, have, .. } => *paths.max(have),
-            Self::Stage { uploads, older, .. } => *uploads.max(older),
+            Self::Fetch { paths, have, .. } if have <= paths => *paths,
+            Self::Stage { uploads, older, .. } if older <= uploads => *uploads,
+            Self::Fetch { .. } | Self::Stage { .. } => MOST_ITEMS + 1,
             Self::Publish { changes, copies, .. } => *changes.max(copies),
             _ => 0,
         };

@@ -1,10 +1,16 @@
-//! A transfer whose other side goes away.
+//! A transfer whose other side goes away, and one that comes faster than it is taken.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::bounded;
 use dsg_core::failure::{Failure, Outcome};
 use dsg_wire::delta::Content;
+use dsg_wire::delta::Parts as _;
+use dsg_wire::frame::{Frame, Kind};
+use dsg_wire::intake::Intake;
 use dsg_wire::pump::{Cargo, Opened, pump};
 
 /// Files of which each fills a load.
@@ -47,4 +53,48 @@ fn a_transfer_that_fails_ends_whatever_was_read_ahead() {
         told.send(result.is_err())
     });
     assert_eq!(ended.recv_timeout(Duration::from_secs(60)), Ok(true), "it waits for ever");
+}
+
+/// A frame with one piece of a file.
+fn piece(file: u32, last: bool, size: u32) -> Frame {
+    let mut payload = [&file.to_le_bytes()[..], &[u8::from(last)], &size.to_le_bytes()].concat();
+    payload.resize(payload.len() + size as usize, 7);
+    Frame { kind: Kind::Content, payload }
+}
+
+#[test]
+fn who_waits_for_a_file_fills_no_memory_with_the_one_before_it() {
+    const MIB: u32 = 1 << 20;
+    let intake = Intake::new(0..2);
+    let (finished, starving) = (AtomicBool::new(false), AtomicBool::new(false));
+    let most = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            intake.deliver(piece(0, false, 1)).unwrap();
+            while !starving.load(Ordering::Acquire) {
+                std::thread::yield_now();
+            }
+            for _ in 0..60 {
+                intake.deliver(piece(0, false, MIB - 64)).unwrap();
+            }
+            intake.deliver(piece(0, true, 1)).unwrap();
+            intake.deliver(piece(1, true, 1)).unwrap();
+            finished.store(true, Ordering::Release);
+        });
+        let mut reading = intake.open(0).unwrap();
+        scope.spawn(|| {
+            starving.store(true, Ordering::Release);
+            drop(intake.open(1));
+        });
+        // Nobody takes anything of the large one: it has to stop by itself.
+        let most = loop {
+            let (waiting, full) = intake.waiting();
+            if full || finished.load(Ordering::Acquire) {
+                break waiting;
+            }
+            std::thread::yield_now();
+        };
+        while reading.part().unwrap().is_some() {}
+        most
+    });
+    assert!(most < 24 << 20, "{most} bytes wait");
 }

@@ -100,6 +100,28 @@ fn a_download_that_is_cut_goes_on_where_it_was() {
 }
 
 #[test]
+fn a_file_that_may_be_executed_by_now_is_so_although_it_was_begun_before() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (lab, proxy, p1) = behind_a_relay();
+    let p2 = impatient(lab.cloned("p2"));
+    let size = 24 << 20;
+    p1.write("input/tool", noise(1, size));
+    p1.sync();
+    let cut = proxy.bytes().1 + size as u64 / 2;
+    proxy.set(Weather { cut_after_down: cut, ..Weather::default() });
+    p2.try_sync(&[]).expect(6).failed("unreachable");
+    proxy.set(Weather::default());
+    let may_run = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(p1.at("input/tool"), may_run).unwrap();
+    p1.sync();
+    let (_, came) = bytes(&proxy, || p2.sync());
+    assert!(came < size as u64 * 3 / 4, "{came} bytes for half of {size}");
+    let mode = std::fs::metadata(p2.at("input/tool")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o111, 0o111, "{mode:o}");
+    p2.assert_in_sync();
+}
+
+#[test]
 fn what_was_kept_and_is_damaged_costs_time_and_nothing_else() {
     let (lab, proxy, p1) = behind_a_relay();
     let p2 = impatient(lab.cloned("p2"));

@@ -87,7 +87,7 @@ impl FromIterator<Item> for Items {
         let mut items = Self::default();
         for item in all {
             let follows = items.push(&item);
-            debug_assert!(follows, "{} is out of order", item.at.path);
+            assert!(follows, "{} is out of order", item.at.path);
         }
         items
     }

@@ -24,6 +24,7 @@ use crate::crash;
 use crate::endpoint::{self, Endpoint};
 use crate::incoming;
 use crate::index::Row;
+use crate::left;
 use crate::record::{self, Place, Record};
 use crate::report::{RestoreReport, SyncReport};
 use crate::scan::{Scope, scan};
@@ -184,7 +185,9 @@ impl Project {
         if dry_run || steps.is_empty() {
             return Ok(report);
         }
-        fetched::check_space(self.dir.space()?.free, report.bytes, &self.root)?;
+        // What an earlier try left is taken over, or goes.
+        let free = self.dir.space()?.free.saturating_add(left::bytes(&self.dir)?);
+        fetched::check_space(free, report.bytes, &self.root)?;
         monitor.phase(Phase::Staging, Some(report.added + report.replaced), Some(report.bytes));
         let transaction = uuid::Uuid::now_v7().to_string();
         let mut areas = Areas::new(self.dir.try_clone()?, &transaction);

@@ -111,7 +111,7 @@ impl Supply for Local<'_> {
 impl Local<'_> {
     /// Notes a version that the upload with this number replaces.
     fn replaces(&mut self, upload: usize, file: &FileEntry, index: &Index) -> Outcome<()> {
-        let chunks = index.chunks(&file.hash)?;
+        let chunks = index.chunks(&file.hash).ok().flatten();
         let chunks = chunks.filter(|c| c.bytes() == file.size && c.packed().len() <= self.room);
         self.room -= chunks.as_ref().map_or(0, |chunks| chunks.packed().len());
         self.older.insert(upload, Older { size: file.size, chunks });

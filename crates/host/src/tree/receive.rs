@@ -69,6 +69,22 @@ impl Staging {
         (stat.size == older.size).then_some(file)
     }
 
+    /// How many bytes of these uploads lie here already, of each content once.
+    ///
+    /// # Errors
+    /// Staging cannot be read.
+    pub(super) fn there<'u>(&self, uploads: impl Iterator<Item = &'u Upload>) -> Outcome<u64> {
+        let mut bytes = 0_u64;
+        for upload in uploads {
+            let name = upload.file.hash.to_string();
+            for place in [&self.objects, &self.adopted] {
+                let size = place.stat(&name)?.map_or(0, |stat| stat.size);
+                bytes = bytes.saturating_add(size.min(upload.file.size));
+            }
+        }
+        Ok(bytes)
+    }
+
     /// How much of a content a dead transaction left.
     fn kept(&self, upload: &Upload) -> Outcome<u64> {
         if !self.inherited.load(Ordering::Relaxed) {
@@ -100,8 +116,12 @@ impl Staging {
         let older = supply.older(index);
         let basis = self.basis(upload, older.as_ref())?;
         let begun = if basis.kept > 0 {
-            let moved = self.adopted.rename_noreplace(&name, &self.objects, &name);
-            moved.and_then(|()| self.objects.open_to_write(&name))
+            // Opened first: what cannot be gone on with must not stand among what was proved.
+            let left = self.adopted.open_to_write(&name);
+            left.and_then(|left| {
+                self.adopted.rename_noreplace(&name, &self.objects, &name)?;
+                Ok(left)
+            })
         } else {
             self.objects.create_new(&name, 0o600)
         };
@@ -135,6 +155,10 @@ impl Staging {
                 }
                 self.distrust(upload);
                 self.stage_one(upload, private, index, supply, buffer, monitor)
+            }
+            Err(failure) if failure.code == Code::Space => {
+                self.remove(&name)?;
+                Err(failure)
             }
             other => {
                 self.leave(&name)?;
@@ -209,7 +233,7 @@ impl Staging {
 
     /// Leaves what came of a content to whoever asks for its rest.
     fn leave(&self, name: &str) -> Outcome<()> {
-        let came = self.objects.stat(name)?.map_or(0, |stat| stat.size);
+        let came = self.objects.stat(name).ok().flatten().map_or(0, |stat| stat.size);
         if came < WORTH_KEEPING || self.objects.rename_replacing(name, &self.adopted, name).is_err()
         {
             return self.remove(name);

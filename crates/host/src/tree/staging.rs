@@ -312,9 +312,13 @@ impl Staging {
         }
         let space = self.dir.space()?;
         let files = (uploads.len() - twins.later.len()) as u64;
-        if bytes.saturating_add(RESERVE) > space.free
-            || space.files.is_some_and(|free| files > free)
-        {
+        let fits = |bytes: u64| bytes.saturating_add(RESERVE) <= space.free;
+        if !fits(bytes) {
+            // What an earlier try left of them takes no room again.
+            let firsts = uploads.iter().enumerate().filter(|(at, _)| !twins.later.contains(at));
+            bytes = bytes.saturating_sub(self.there(firsts.map(|(_, upload)| upload))?);
+        }
+        if !fits(bytes) || space.files.is_some_and(|free| files > free) {
             return Err(Failure::new(
                 Code::Space,
                 format!(

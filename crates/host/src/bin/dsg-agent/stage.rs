@@ -244,6 +244,10 @@ struct Coming<'a> {
 impl Supply for Coming<'_> {
     fn open(&self, place: usize, basis: Basis) -> Outcome<Content<'_>> {
         let asked = self.wanted.binary_search_by_key(&place, |(place, _)| *place);
+        if asked.is_ok_and(|asked| self.wanted[asked].1 != basis) {
+            // It comes all the same, on a ground that is gone.
+            self.intake.leave(self.round.number(place));
+        }
         if asked.ok().is_none_or(|asked| self.wanted[asked].1 != basis) {
             self.unasked.lock().unwrap_or_else(PoisonError::into_inner).push(place);
             return Err(Failure::new(Code::NotFound, "This content was not asked for yet."));
