@@ -54,7 +54,7 @@ fn the_program_ssh_is_taken_where_the_configuration_needs_it() {
     let mut p1 = lab.checkout("p1");
     let home = p1.runner.home.join(".ssh");
     let known = format!(
-        " UserKnownHostsFile {0}/known_hosts\n IdentityFile {0}/id_ed25519\n ProxyCommand bash -c 'exec 3<>/dev/tcp/%h/%p; cat <&3 & cat >&3'\n",
+        " UserKnownHostsFile {0}/known_hosts\n IdentityFile {0}/id_ed25519\n ProxyCommand bash -c 'exec 3<>/dev/tcp/%h/%p; cat <&3 & cat >&3; kill $!'\n",
         home.display()
     );
     configure(&p1, &alias(&lab, "tank", &known));

@@ -134,7 +134,7 @@ fn several_streams_share_a_session_and_one_that_is_not_read_holds_up_nobody() {
     let sshd = Sshd::start(&Kind::default());
     let session = Client::of(&sshd).connect(&sshd, sshd.port, &Nobody).unwrap();
     let unread = session.program("cat /dev/zero".into()).unwrap();
-    let unwritten = session.program("sleep 1000".into()).unwrap();
+    let unwritten = session.program("while echo; do sleep 1; done".into()).unwrap();
     let mut stuck = unwritten.writer;
     let (hang_up, filled) =
         (unwritten.hang_up, std::thread::spawn(move || stuck.write_all(&vec![1; 1 << 24])));
