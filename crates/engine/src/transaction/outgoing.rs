@@ -110,12 +110,11 @@ impl Supply for Local<'_> {
 
 impl Local<'_> {
     /// Notes a version that the upload with this number replaces.
-    fn replaces(&mut self, upload: usize, file: &FileEntry, index: &Index) -> Outcome<()> {
+    fn replaces(&mut self, upload: usize, file: &FileEntry, index: &Index) {
         let chunks = index.chunks(&file.hash).ok().flatten();
         let chunks = chunks.filter(|c| c.bytes() == file.size && c.packed().len() <= self.room);
         self.room -= chunks.as_ref().map_or(0, |chunks| chunks.packed().len());
         self.older.insert(upload, Older { size: file.size, chunks });
-        Ok(())
     }
 }
 
@@ -179,7 +178,7 @@ impl Sender<'_> {
                 continue;
             }
             if let Some(older) = out.older.filter(|o| o.size.min(out.file.size) >= WORTH) {
-                supply.replaces(uploads.len(), &older, index)?;
+                supply.replaces(uploads.len(), &older, index);
             }
             uploads.push(upload(out.file, stat.private()));
             supply.places.push(place);
