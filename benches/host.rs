@@ -14,7 +14,7 @@ pub(crate) const NAME: &str = "bench-host";
 
 /// An ssh server on a free port of the loopback.
 pub(crate) struct Host {
-    _server: Sshd,
+    server: Sshd,
     /// Between it and whoever comes, where bytes are counted.
     counter: Option<Proxy>,
     dir: PathBuf,
@@ -31,6 +31,11 @@ impl Host {
     /// The same, behind a relay that counts.
     pub(crate) fn counting(dir: &Path) -> Tried<Self> {
         Self::reached(dir, |server| Some(Proxy::to(server.port, Weather::default())))
+    }
+
+    /// Where unison keeps what it knows of what it brought here.
+    pub(crate) fn archives(&self) -> PathBuf {
+        self.server.home().join(".unison")
     }
 
     /// Bytes that went to it and came from it.
@@ -72,7 +77,7 @@ impl Host {
             )?;
         }
         let usage = dir.join("usage");
-        Ok(Self { _server: server, counter, dir: dir.to_owned(), usage })
+        Ok(Self { server, counter, dir: dir.to_owned(), usage })
     }
 
     /// The same, on which every agent tells at its end how much memory it had. `agents`: where the

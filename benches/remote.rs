@@ -92,9 +92,11 @@ fn both_ways(
             continue;
         }
         let (copy, archives) = (copy.clone(), set.work.join("copy-archives"));
+        let there = host.archives();
         contenders.push(Contender::shell(name, &host.line(line), &paths).after(move || {
             remove(&copy);
             remove(&archives);
+            remove(&there);
             Ok(())
         }));
     }
