@@ -1,0 +1,559 @@
+//! The closed set of privileged steps that a repository on ZFS is made of, and what each answers.
+//!
+//! A verb is a value with proved fields: a dataset below one prefix, a transaction, a snapshot's
+//! number, a guid. There is no free option and no shell. Whoever performs it ([`Hands`]) is root, in
+//! this process or in a helper of its own. Each that changes something may be performed again after a
+//! crash: it looks at the pool, does what is missing, and looks again; exit codes prove nothing.
+//!
+//! D is a repository's dataset, T a transaction; see [`Part`] for the names beside D.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use dsg_core::failure::Outcome;
+use dsg_core::snapshot::SnapshotId;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::name::{Dataset, Part, Tag};
+
+/// One privileged step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Verb {
+    /// On which dataset a path stands, or would stand: [`Answer::Place`]. Not bound to the prefix, and
+    /// needs no rights. A path that is no ZFS at all is answered with `None`.
+    Find {
+        /// Absolute.
+        path: PathBuf,
+    },
+    /// The family of a repository as it is now: [`Answer::Family`].
+    Look {
+        /// D.
+        dataset: Dataset,
+        /// Tell also how much was written to D since this snapshot.
+        since: Option<SnapshotId>,
+        /// Let the pool write out what waits first, or what was written a moment ago may not count.
+        flush: bool,
+    },
+    /// Makes `D.dsg-T`, empty, for a first publish, where no D is: mounted privately, owned by
+    /// whoever asked: [`Answer::Mounted`].
+    Create {
+        /// D.
+        dataset: Dataset,
+        /// T.
+        transaction: Uuid,
+    },
+    /// Makes `D.dsg-T` as a clone of D at `base`, or at the newest snapshot of D that holds the very
+    /// same (another program's, taken since): with D's own properties and grants, and mounted
+    /// privately: [`Answer::Mounted`].
+    Clone {
+        /// D.
+        dataset: Dataset,
+        /// T.
+        transaction: Uuid,
+        /// What it builds on.
+        base: Tag,
+    },
+    /// Mounts `D.dsg-T` privately (again: after a reboot): [`Answer::Mounted`].
+    Mount {
+        /// D.
+        dataset: Dataset,
+        /// T.
+        transaction: Uuid,
+    },
+    /// **The decision**, in one transaction group: if D is the dataset that was looked at, nothing was
+    /// written to it since the clone was taken, no snapshot came and the number is free, then
+    /// `D.dsg-T` is snapshotted as `@sN`, `dsg:transaction` = T is set on that, and it is promoted.
+    /// Either all of it ([`Answer::Decided`]) or nothing ([`Answer::Stopped`]). Of a first publish
+    /// nothing is promoted.
+    Decide {
+        /// D.
+        dataset: Dataset,
+        /// T.
+        transaction: Uuid,
+        /// D's guid; none if there is no D yet: a first publish.
+        live: Option<u64>,
+        /// The number that the snapshot gets.
+        snapshot: SnapshotId,
+    },
+    /// After a decision: D (still the old one) becomes read-only and is never mounted by itself
+    /// again: [`Answer::Done`].
+    Retire {
+        /// D.
+        dataset: Dataset,
+        /// T.
+        transaction: Uuid,
+    },
+    /// After that: D is renamed to `D.dsg-old-T`; mounts stay: [`Answer::Done`].
+    StepAside {
+        /// D.
+        dataset: Dataset,
+        /// T.
+        transaction: Uuid,
+    },
+    /// After that: `D.dsg-T` is renamed to D; mounts stay: [`Answer::Done`].
+    TakePlace {
+        /// D.
+        dataset: Dataset,
+        /// T.
+        transaction: Uuid,
+    },
+    /// After that: D (the new one) is what stands at its mount point, and no private mount of it is
+    /// left: [`Answer::Switched`]. Mounts it where nothing is mounted (after a reboot).
+    Switch {
+        /// D.
+        dataset: Dataset,
+    },
+    /// After that: D is mounted by itself at boot, if it was before: [`Answer::Done`].
+    Settle {
+        /// D.
+        dataset: Dataset,
+    },
+    /// Destroys `D.dsg-old-T`: [`Answer::Done`]. Fails with `locked` while a process sits in it: it
+    /// waits then, read-only, for the next opening. Fails with `drift` if it holds something that no
+    /// snapshot holds.
+    Bury {
+        /// D.
+        dataset: Dataset,
+        /// T.
+        transaction: Uuid,
+    },
+    /// Destroys `D.dsg-T`, unless T was decided: [`Answer::Done`].
+    Abandon {
+        /// D.
+        dataset: Dataset,
+        /// T.
+        transaction: Uuid,
+    },
+    /// Snapshots D as `@dsg-T`, so that what changed in it can be adopted: [`Answer::Done`].
+    Freeze {
+        /// D.
+        dataset: Dataset,
+        /// T.
+        transaction: Uuid,
+    },
+    /// What differs between a snapshot and a later state: [`Answer::Changes`].
+    Diff {
+        /// D.
+        dataset: Dataset,
+        /// A snapshot of D.
+        since: Tag,
+        /// The later state.
+        until: Until,
+        /// How many changes are told at most.
+        most: usize,
+    },
+    /// Mounts a snapshot of D read-only: [`Answer::Mounted`]. For where `.zfs` does not show it.
+    Show {
+        /// D.
+        dataset: Dataset,
+        /// Which one.
+        tag: Tag,
+    },
+    /// The end of that: [`Answer::Done`].
+    Hide {
+        /// D.
+        dataset: Dataset,
+        /// Which one.
+        tag: Tag,
+    },
+    /// What each snapshot of D costs: [`Answer::Space`].
+    Space {
+        /// D.
+        dataset: Dataset,
+    },
+    /// Destroys one snapshot of D: [`Answer::Done`]. Fails with `locked` if it is held or cloned.
+    Drop {
+        /// D.
+        dataset: Dataset,
+        /// Which one.
+        tag: Tag,
+    },
+    /// The file whose `flock` is D's lock, made if it is not there, for whoever may write D's files:
+    /// [`Answer::LockFile`]. It outlives every publish.
+    LockFile {
+        /// D.
+        dataset: Dataset,
+    },
+}
+
+/// The later one of two states that are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Until {
+    /// A member of the family as it is now.
+    Now(Part),
+    /// A snapshot of D.
+    Tag(Tag),
+}
+
+/// What a verb gives.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// It is as the verb wants it.
+    Done,
+    /// Where a path stands; none: on no ZFS.
+    Place(Option<Box<Place>>),
+    /// The family.
+    Family(Box<Family>),
+    /// It is mounted here.
+    Mounted(PathBuf),
+    /// It is decided.
+    Decided,
+    /// Nothing was decided, and why.
+    Stopped(Stop),
+    /// It stands at its mount point.
+    Switched(Switched),
+    /// What differs.
+    Changes(Changes),
+    /// What snapshots cost, oldest first.
+    Space(Vec<Cost>),
+    /// The file to lock.
+    LockFile(PathBuf),
+}
+
+/// Where a path stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::struct_excessive_bools, reason = "facts, each of its own")]
+pub struct Place {
+    /// The dataset whose files it is, or will be, among.
+    pub dataset: Dataset,
+    /// Where that is mounted.
+    pub mounted: PathBuf,
+    /// The path below that; empty if the dataset is mounted at the path itself.
+    pub below: PathBuf,
+    /// The dataset's guid.
+    pub guid: u64,
+    /// Its mount point, as a property.
+    pub mountpoint: Mountpoint,
+    /// Whether it is mounted by itself: `on`, `off`, `noauto`.
+    pub canmount: String,
+    /// Whether nothing can be written to it.
+    pub readonly: bool,
+    /// Whether a mere read writes a time.
+    pub atime: bool,
+    /// Where its keys come from; none if it is not encrypted.
+    pub encryption_root: Option<String>,
+    /// Whether its keys are loaded (also if it needs none).
+    pub unlocked: bool,
+    /// Bytes that can still be written.
+    pub available: u64,
+    /// Bytes in use by it and all below.
+    pub used: u64,
+    /// Limit of those, in bytes; none: the pool's size.
+    pub quota: Option<u64>,
+    /// The pool's state, as it says it: `ONLINE`, `DEGRADED`, `SUSPENDED`, …
+    pub health: String,
+    /// Whether this kernel mounts beneath another mount, so that a publish leaves no gap.
+    pub beneath: bool,
+    /// The version of OpenZFS, as it says it.
+    pub version: String,
+}
+
+/// A mount point as a property.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mountpoint {
+    /// A path, `none` or `legacy`.
+    pub value: String,
+    /// Set on the dataset itself, not inherited.
+    pub own: bool,
+}
+
+/// A repository's datasets.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Family {
+    /// D; none if there is none (now).
+    pub live: Option<Member>,
+    /// The others.
+    pub others: Vec<Member>,
+    /// Datasets and volumes below D, by whole name.
+    pub below: Vec<String>,
+    /// Bytes written to D since the snapshot that was asked about; none if there is no such snapshot.
+    pub written: Option<u64>,
+}
+
+/// One dataset of a family.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Its name.
+    pub name: Dataset,
+    /// What it is there for.
+    pub part: Part,
+    /// Stays the same through every rename.
+    pub guid: u64,
+    /// Of which snapshot it is a clone, by whole name.
+    pub origin: Option<String>,
+    /// The `dsg:` properties that are set on it itself, by the name after the colon.
+    pub marks: BTreeMap<String, String>,
+    /// Its mount point, as a property.
+    pub mountpoint: Mountpoint,
+    /// Whether it is mounted by itself: `on`, `off`, `noauto`.
+    pub canmount: String,
+    /// Whether nothing can be written to it.
+    pub readonly: bool,
+    /// Whether its keys are loaded (also if it needs none).
+    pub unlocked: bool,
+    /// Where it is mounted, also where another mount hides it.
+    pub mounts: Vec<PathBuf>,
+    /// Its snapshots, oldest first.
+    pub snapshots: Vec<Snapshot>,
+}
+
+/// One snapshot of a dataset.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// What stands after the `@`.
+    pub name: String,
+    /// The same, if it is one that DSG takes.
+    pub tag: Option<Tag>,
+    /// Stays the same through every rename, and where it is sent.
+    pub guid: u64,
+    /// Orders the snapshots of one dataset by age.
+    pub created: u64,
+    /// The transaction that made it, if that is set on it itself.
+    pub transaction: Option<Uuid>,
+    /// How many times it is held.
+    pub holds: u64,
+    /// The datasets that are clones of it.
+    pub clones: Vec<String>,
+}
+
+/// Why nothing was decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stop {
+    /// There is no `D.dsg-T`, or it is no clone of D.
+    Missing,
+    /// D is another dataset than the one that was looked at, or is there though none should be.
+    Moved,
+    /// Bytes were written to D since the clone was taken.
+    Drift(u64),
+    /// Snapshots of D that are newer than the clone, by name.
+    Foreign(Vec<String>),
+    /// That number is taken.
+    Taken,
+    /// A limit of snapshots on this dataset is reached.
+    Limit(String),
+    /// A snapshot is in use: it is being sent, or files of it are open.
+    Busy,
+    /// The pool or a quota has no room.
+    Space,
+    /// Something else: the system's number, and what was tried.
+    Other(i32, String),
+}
+
+/// How a dataset came to stand at its mount point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Switched {
+    /// It stood there already.
+    Already,
+    /// Beneath the former one, which then went: there was no gap.
+    Beneath,
+    /// After the former one went: there was a gap of microseconds.
+    Gap,
+    /// Nothing was mounted there.
+    Fresh,
+}
+
+/// What differs between two states.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changes {
+    /// The changes, as the pool names them.
+    pub list: Vec<Change>,
+    /// There are more.
+    pub more: bool,
+}
+
+/// One change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// What happened.
+    pub how: How,
+    /// What kind of file it is.
+    pub kind: Kind,
+    /// Below the dataset's root, in its bytes; empty for the root itself.
+    #[serde(with = "bytes")]
+    pub path: Vec<u8>,
+    /// Where it is now, if it was renamed.
+    #[serde(with = "maybe_bytes")]
+    pub to: Option<Vec<u8>>,
+}
+
+/// What happened to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum How {
+    /// It is new.
+    Added,
+    /// It is gone.
+    Removed,
+    /// Its content or its properties are others.
+    Modified,
+    /// It has another name.
+    Renamed,
+}
+
+/// What kind of file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A file.
+    File,
+    /// A folder.
+    Dir,
+    /// A symbolic link.
+    Link,
+    /// A device, socket or pipe.
+    Other,
+}
+
+/// What a snapshot costs, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cost {
+    /// Which one.
+    pub tag: Tag,
+    /// What would be free if it alone went.
+    pub used: u64,
+    /// What was written between the one before and it.
+    pub written: u64,
+    /// What it holds.
+    pub refer: u64,
+}
+
+/// Whoever performs verbs.
+pub trait Hands: Send + Sync {
+    /// Performs one.
+    ///
+    /// # Errors
+    /// `usage`: not below the prefix. `permission`: no right to do it. `not-found`: a dataset or
+    /// snapshot that must be there is not. `exists`: one that must not be there is. `locked`: in
+    /// use. `space`: no room, or a limit is reached. `unsupported`: this pool or system cannot.
+    /// `unreachable`: the pool is suspended, gone, or its keys are not loaded. `drift`: see
+    /// [`Verb::Bury`]. `io`: else.
+    fn perform(&self, verb: &Verb) -> Outcome<Answer>;
+}
+
+impl Verb {
+    /// The repository's dataset; none where it is not known yet.
+    pub fn dataset(&self) -> Option<&Dataset> {
+        match self {
+            Self::Find { .. } => None,
+            Self::Look { dataset, .. }
+            | Self::Create { dataset, .. }
+            | Self::Clone { dataset, .. }
+            | Self::Mount { dataset, .. }
+            | Self::Decide { dataset, .. }
+            | Self::Retire { dataset, .. }
+            | Self::StepAside { dataset, .. }
+            | Self::TakePlace { dataset, .. }
+            | Self::Switch { dataset }
+            | Self::Settle { dataset }
+            | Self::Bury { dataset, .. }
+            | Self::Abandon { dataset, .. }
+            | Self::Freeze { dataset, .. }
+            | Self::Diff { dataset, .. }
+            | Self::Show { dataset, .. }
+            | Self::Hide { dataset, .. }
+            | Self::Space { dataset }
+            | Self::Drop { dataset, .. }
+            | Self::LockFile { dataset } => Some(dataset),
+        }
+    }
+}
+
+/// Names as text where they are text, else as numbers.
+mod bytes {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    pub(super) enum Bytes {
+        Text(String),
+        Raw(Vec<u8>),
+    }
+
+    impl From<&Vec<u8>> for Bytes {
+        fn from(bytes: &Vec<u8>) -> Self {
+            match std::str::from_utf8(bytes) {
+                Ok(text) => Self::Text(text.to_owned()),
+                Err(_) => Self::Raw(bytes.clone()),
+            }
+        }
+    }
+
+    impl From<Bytes> for Vec<u8> {
+        fn from(bytes: Bytes) -> Self {
+            match bytes {
+                Bytes::Text(text) => text.into_bytes(),
+                Bytes::Raw(raw) => raw,
+            }
+        }
+    }
+
+    pub(super) fn serialize<S: Serializer>(bytes: &Vec<u8>, to: S) -> Result<S::Ok, S::Error> {
+        Bytes::from(bytes).serialize(to)
+    }
+
+    pub(super) fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<Vec<u8>, D::Error> {
+        Bytes::deserialize(from).map(Vec::from)
+    }
+}
+
+mod maybe_bytes {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::bytes::Bytes;
+
+    #[allow(clippy::ref_option, reason = "serde's signature")]
+    pub(super) fn serialize<S: Serializer>(
+        bytes: &Option<Vec<u8>>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        bytes.as_ref().map(Bytes::from).serialize(to)
+    }
+
+    pub(super) fn deserialize<'d, D: Deserializer<'d>>(
+        from: D,
+    ) -> Result<Option<Vec<u8>>, D::Error> {
+        Ok(Option::<Bytes>::deserialize(from)?.map(Vec::from))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verb_travels_as_one_line_and_names_are_proved_on_the_way_in() {
+        let verb = Verb::Decide {
+            dataset: "tank/dsg/p".parse().unwrap(),
+            transaction: Uuid::from_u128(7),
+            live: Some(u64::MAX),
+            snapshot: SnapshotId::FIRST,
+        };
+        let line = serde_json::to_string(&verb).unwrap();
+        assert!(!line.contains('\n'));
+        assert_eq!(serde_json::from_str::<Verb>(&line).unwrap(), verb);
+        for bad in ["tank/../x", "-r", "tank/p@s1", "tank/p;reboot"] {
+            let line = line.replace("tank/dsg/p", bad);
+            assert!(serde_json::from_str::<Verb>(&line).is_err(), "{line}");
+        }
+        let more = line.replace("\"live\"", "\"force\":true,\"live\"");
+        assert!(serde_json::from_str::<Verb>(&more).is_err(), "{more}");
+    }
+
+    #[test]
+    fn names_that_are_no_text_travel_too() {
+        let change = Change {
+            how: How::Renamed,
+            kind: Kind::File,
+            path: b"caf\xe9".to_vec(),
+            to: Some("café".into()),
+        };
+        let line = serde_json::to_string(&change).unwrap();
+        assert_eq!(serde_json::from_str::<Change>(&line).unwrap(), change);
+    }
+}
