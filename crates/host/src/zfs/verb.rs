@@ -7,7 +7,6 @@
 //!
 //! D is a repository's dataset, T a transaction; see [`Part`] for the names beside D.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use dsg_core::failure::Outcome;
@@ -33,6 +32,8 @@ pub enum Verb {
         dataset: Dataset,
         /// Tell also how much was written to D since this snapshot.
         since: Option<SnapshotId>,
+        /// Only D and what this transaction made, which costs less to ask.
+        only: Option<Uuid>,
         /// Let the pool write out what waits first, or what was written a moment ago may not count.
         flush: bool,
     },
@@ -55,12 +56,13 @@ pub enum Verb {
         /// What it builds on.
         base: Tag,
     },
-    /// Mounts `D.dsg-T` privately (again: after a reboot): [`Answer::Mounted`].
+    /// Mounts a member other than D privately (again: after a reboot), a former one read-only:
+    /// [`Answer::Mounted`].
     Mount {
         /// D.
         dataset: Dataset,
-        /// T.
-        transaction: Uuid,
+        /// Which one.
+        part: Part,
     },
     /// **The decision**, in one transaction group: if D is the dataset that was looked at, nothing was
     /// written to it since the clone was taken, no snapshot came and the number is free, then
@@ -112,12 +114,14 @@ pub enum Verb {
     },
     /// Destroys `D.dsg-old-T`: [`Answer::Done`]. Fails with `locked` while a process sits in it: it
     /// waits then, read-only, for the next opening. Fails with `drift` if it holds something that no
-    /// snapshot holds.
+    /// snapshot holds (outside of `.dsg`).
     Bury {
         /// D.
         dataset: Dataset,
         /// T.
         transaction: Uuid,
+        /// What it holds was adopted: it may go with it.
+        adopted: bool,
     },
     /// Destroys `D.dsg-T`, unless T was decided: [`Answer::Done`].
     Abandon {
@@ -218,7 +222,10 @@ pub enum Answer {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(clippy::struct_excessive_bools, reason = "facts, each of its own")]
 pub struct Place {
-    /// The dataset whose files it is, or will be, among.
+    /// The dataset that a repository at the path is, or would be; none if no dataset can be mounted
+    /// there by its name alone. Also while a publish is under way, or was cut off.
+    pub repository: Option<Dataset>,
+    /// The dataset whose files the path is, or would be, among.
     pub dataset: Dataset,
     /// Where that is mounted.
     pub mounted: PathBuf,
@@ -276,6 +283,7 @@ pub struct Family {
 
 /// One dataset of a family.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::struct_excessive_bools, reason = "facts, each of its own")]
 pub struct Member {
     /// Its name.
     pub name: Dataset,
@@ -285,12 +293,12 @@ pub struct Member {
     pub guid: u64,
     /// Of which snapshot it is a clone, by whole name.
     pub origin: Option<String>,
-    /// The `dsg:` properties that are set on it itself, by the name after the colon.
-    pub marks: BTreeMap<String, String>,
     /// Its mount point, as a property.
     pub mountpoint: Mountpoint,
     /// Whether it is mounted by itself: `on`, `off`, `noauto`.
     pub canmount: String,
+    /// Whether that is what it shall be: else [`Verb::Settle`] is still to come.
+    pub settled: bool,
     /// Whether nothing can be written to it.
     pub readonly: bool,
     /// Whether its keys are loaded (also if it needs none).
@@ -320,13 +328,25 @@ pub struct Snapshot {
     pub clones: Vec<String>,
 }
 
+impl Member {
+    /// The number with which a transaction was decided here; none if it was not.
+    pub fn decided(&self, transaction: Uuid) -> Option<SnapshotId> {
+        let made = self.snapshots.iter().find(|s| s.transaction == Some(transaction))?;
+        match made.tag {
+            Some(Tag::Number(number)) => Some(number),
+            Some(Tag::Frozen(_)) | None => None,
+        }
+    }
+}
+
 /// Why nothing was decided.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stop {
     /// There is no `D.dsg-T`, or it is no clone of D.
     Missing,
-    /// D is another dataset than the one that was looked at, or is there though none should be.
+    /// D is another dataset than the one that was looked at (somebody published), or is there
+    /// though none should be.
     Moved,
     /// Bytes were written to D since the clone was taken.
     Drift(u64),
@@ -336,6 +356,8 @@ pub enum Stop {
     Taken,
     /// A limit of snapshots on this dataset is reached.
     Limit(String),
+    /// These properties of D are not what they are on the clone (any more), and cannot be made so.
+    Properties(Vec<String>),
     /// A snapshot is in use: it is being sent, or files of it are open.
     Busy,
     /// The pool or a quota has no room.
