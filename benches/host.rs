@@ -3,6 +3,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use dsg_testkit::proxy::{Proxy, Weather};
 use dsg_testkit::sshd::{Kind, Sshd};
@@ -15,8 +16,8 @@ pub(crate) const NAME: &str = "bench-host";
 /// An ssh server on a free port of the loopback.
 pub(crate) struct Host {
     server: Sshd,
-    /// Between it and whoever comes, where bytes are counted.
-    counter: Option<Proxy>,
+    /// Between it and whoever comes: counts bytes, holds them up.
+    relay: Option<Proxy>,
     dir: PathBuf,
     /// Where agents tell their memory.
     usage: PathBuf,
@@ -33,6 +34,12 @@ impl Host {
         Self::reached(dir, |server| Some(Proxy::to(server.port, Weather::default())))
     }
 
+    /// The same, so far away that an answer takes `away`.
+    pub(crate) fn far(dir: &Path, away: Duration) -> Tried<Self> {
+        let weather = Weather { delay: away / 2, ..Weather::default() };
+        Self::reached(dir, |server| Some(Proxy::to(server.port, weather)))
+    }
+
     /// Where unison keeps what it knows of what it brought here.
     pub(crate) fn archives(&self) -> PathBuf {
         self.server.home().join(".unison")
@@ -40,7 +47,7 @@ impl Host {
 
     /// Bytes that went to it and came from it.
     pub(crate) fn bytes(&self) -> u64 {
-        self.counter.as_ref().map_or(0, |counter| counter.bytes().0 + counter.bytes().1)
+        self.relay.as_ref().map_or(0, |relay| relay.bytes().0 + relay.bytes().1)
     }
 
     fn reached(dir: &Path, through: impl FnOnce(&Sshd) -> Option<Proxy>) -> Tried<Self> {
@@ -50,8 +57,8 @@ impl Host {
         }
         let server = Sshd::start(&Kind::default());
         server.admit(&home, "");
-        let counter = through(&server);
-        let port = counter.as_ref().map_or(server.port, |counter| counter.port);
+        let relay = through(&server);
+        let port = relay.as_ref().map_or(server.port, |relay| relay.port);
         server.introduce(&home, port);
         let (at, login) = (dir.display(), &server.user);
         std::fs::write(
@@ -77,7 +84,7 @@ impl Host {
             )?;
         }
         let usage = dir.join("usage");
-        Ok(Self { server, counter, dir: dir.to_owned(), usage })
+        Ok(Self { server, relay, dir: dir.to_owned(), usage })
     }
 
     /// The same, on which every agent tells at its end how much memory it had. `agents`: where the

@@ -1,6 +1,6 @@
 //! The same work with a repository on a host, over ssh: 20,000 small files, and one of 1 GiB.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::host::{Host, NAME};
 use crate::measure::{Contender, compare, is_there, remove};
@@ -9,6 +9,8 @@ use crate::small::Set;
 use crate::{Run, Tried, changed, data};
 
 const DURABLE: &str = "rsync -a -e ssh, then sync -f there";
+/// How long an answer takes from a host that is far away.
+const AWAY: Duration = Duration::from_millis(50);
 const RAW: &str = "cat into ssh, kept nowhere";
 
 pub(crate) fn many_files(run: &Run, report: &mut Report) -> Tried<()> {
@@ -24,8 +26,48 @@ pub(crate) fn many_files(run: &Run, report: &mut Report) -> Tried<()> {
         up.builtin.min(up.system) <= 1.0,
         &format!("{:.2} × built in, {:.2} × with the ssh program", up.builtin, up.system),
     );
-    nothing_to_do(run, &set, &host, report)?;
+    nothing_to_do(run, &set, &host, "R: nothing to do", report)?;
+    drop(host);
+    far_away(run, &set, report)?;
     run.done("R");
+    Ok(())
+}
+
+/// The small files once more, to a host from which an answer takes a while.
+fn far_away(run: &Run, set: &Set, report: &mut Report) -> Tried<()> {
+    let host = Host::far(&run.dir.join("host-far-away"), AWAY)?;
+    let away = AWAY.as_millis();
+    let (copy, dsg) = (set.work.join("copy"), set.program());
+    let rsync = format!(r#"rsync -a -e ssh "$1/" "{NAME}:$2/" && ssh {NAME} sync -f "$2""#);
+    let init = format!(r#""$1" --quiet -C "$2" init "{NAME}:$3" -m bench"#);
+    let inits = [
+        ("dsg init, built-in ssh", host.line(&init)),
+        ("dsg init, ssh program", host.system_line(&init)),
+    ];
+    let mut contenders =
+        vec![Contender::shell(DURABLE, &host.line(&rsync), &[&set.input, &copy]).after(|| {
+            remove(&copy);
+            Ok(())
+        })];
+    for (name, line) in &inits {
+        let init = Contender::shell(name, line, &[dsg, &set.root, &set.repo]);
+        contenders.push(init.leaving_helpers().after(|| {
+            set.unborn();
+            Ok(())
+        }));
+    }
+    compare(1, &contenders[1..])?;
+    let rows = compare(run.repeats, &contenders)?;
+    let ratio =
+        rows[1..].iter().map(|row| row.median() / rows[0].median()).fold(f64::NAN, f64::min);
+    report.target(
+        &format!("first sync of 20,000 small files, {away} ms away ≤ 1.0 × rsync and sync -f"),
+        ratio <= 1.0,
+        &format!("{ratio:.2} ×"),
+    );
+    report.group(&format!("R: 20,000 small files, {away} ms away"), DURABLE, rows);
+    nothing_to_do(run, set, &host, &format!("R: nothing to do, {away} ms away"), report)?;
+    remove(&copy);
     Ok(())
 }
 
@@ -163,7 +205,7 @@ fn both_ways(
 }
 
 /// Looking whether there is anything to do, in the project that was synced last.
-fn nothing_to_do(run: &Run, set: &Set, host: &Host, report: &mut Report) -> Tried<()> {
+fn nothing_to_do(run: &Run, set: &Set, host: &Host, title: &str, report: &mut Report) -> Tried<()> {
     let copy = set.work.join("copy");
     let rsync = format!(r#"rsync -a -e ssh "$1/" "{NAME}:$2/""#);
     let (dsg, base) = (set.program(), "rsync -a -e ssh, nothing to do");
@@ -177,10 +219,10 @@ fn nothing_to_do(run: &Run, set: &Set, host: &Host, report: &mut Report) -> Trie
     let rows = compare(run.repeats, &contenders)?;
     let ratio = rows[1].median() / rows[0].median();
     report.target(
-        "nothing to do at 20,000 files over ssh ≤ 1.0 × rsync",
+        &format!("{title}, 20,000 files ≤ 1.0 × rsync"),
         ratio <= 1.0,
         &format!("{ratio:.2} ×"),
     );
-    report.group("R: nothing to do", base, rows);
+    report.group(title, base, rows);
     Ok(())
 }

@@ -17,6 +17,8 @@ use crate::error::{FsError, FsResult};
 
 /// Longest content that is read.
 const MAX_CONTENT: u64 = 4096;
+/// Of each of its lines: all of them fit, whatever the characters are.
+const MOST_CHARS: usize = 300;
 
 /// Who holds a lock, for people.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -123,7 +125,9 @@ impl Lock {
     }
 
     fn write(&mut self) -> std::io::Result<()> {
-        let one_line = |text: &str| text.replace(['\n', '\r'], " ");
+        let one_line = |text: &str| -> String {
+            text.replace(['\n', '\r'], " ").chars().take(MOST_CHARS).collect()
+        };
         let Holder { who, since, doing } = &self.holder;
         let text = format!("{}\n{}\n{}\n", one_line(who), one_line(since), one_line(doing));
         self.file.seek(SeekFrom::Start(0))?;

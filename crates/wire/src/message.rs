@@ -135,6 +135,8 @@ pub enum Request {
         base: Option<SnapshotId>,
         /// Its id.
         transaction: String,
+        /// Whose it is, for others who look.
+        author: String,
     },
     /// Stages content. → any number of times: wants, the chunks that they tell, [`Answer::Wanted`], to
     /// which the engine sends that content and a [`Kind::ContentEnd`]; then refusals,

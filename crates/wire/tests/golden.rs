@@ -95,7 +95,11 @@ fn requests() -> Vec<Request> {
         Request::VerifyContents { only: Some(id) },
         Request::Outcome { transaction: transaction.clone() },
         Request::Fetch { snapshot: id, paths: 7, have: 2 },
-        Request::Begin { base: None, transaction: transaction.clone() },
+        Request::Begin {
+            base: None,
+            transaction: transaction.clone(),
+            author: "ana@example.org".into(),
+        },
         Request::Stage { transaction: transaction.clone(), uploads: 8, older: 1 },
         Request::Publish {
             base: Some(id),

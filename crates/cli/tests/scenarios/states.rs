@@ -180,7 +180,8 @@ fn others_see_who_is_at_work_and_for_which_snapshot() {
     let told = p1.dsg(&["status"]).ok().json();
     let lease = &told["at_work"][0];
     assert_eq!((&lease["work"], &lease["snapshot"]), (&"staging".into(), &"s2".into()), "{told}");
-    assert!(lease["who"].is_string() && lease["since"].is_string() && lease["bytes"].is_array());
+    assert_eq!(lease["who"], "p2@example.org");
+    assert!(lease["since"].is_string() && lease["bytes"].is_array());
     let words = p1.words(&["status"]).ok();
     assert!(words.stdout.contains("uploads for s2"), "{}", words.stdout);
     running.go_on();

@@ -82,8 +82,9 @@ impl Endpoint for LocalEndpoint {
         &self,
         base: Option<SnapshotId>,
         transaction: &str,
+        author: &str,
     ) -> Outcome<Box<dyn RemoteTransaction>> {
-        Ok(Box::new(LocalTransaction(self.ask().begin(base, transaction)?)))
+        Ok(Box::new(LocalTransaction(self.ask().begin(base, transaction, author)?)))
     }
 
     fn outcome(&self, transaction: &str) -> Outcome<repository::Outcome> {

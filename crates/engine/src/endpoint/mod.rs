@@ -69,7 +69,8 @@ pub trait Endpoint: Send + Sync {
         each: &mut dyn FnMut(Change) -> Outcome<()>,
     ) -> Outcome<SnapshotHeader>;
 
-    /// Opens a transaction against this head. Nothing is locked and nothing is visible.
+    /// Opens a transaction against this head. Nothing is locked and nothing is visible, but to those
+    /// who ask who is at work: they are told the author.
     ///
     /// # Errors
     /// Staging is not possible there.
@@ -77,6 +78,7 @@ pub trait Endpoint: Send + Sync {
         &self,
         base: Option<SnapshotId>,
         transaction: &str,
+        author: &str,
     ) -> Outcome<Box<dyn RemoteTransaction>>;
 
     /// How a transaction ended. Asking settles it: one that was not published never will be.

@@ -101,7 +101,11 @@ impl Planned {
         let creates = context.base.is_none();
         let (mut remote, mut learned) = (None, Vec::new());
         if steps.plan().changes_remote() || context.config_changes || creates {
-            let mut transaction = endpoint.begin(context.base, &context.authorship.transaction)?;
+            let mut transaction = endpoint.begin(
+                context.base,
+                &context.authorship.transaction,
+                &context.authorship.author,
+            )?;
             let team = endpoint.info().access == Access::Team;
             let sender = outgoing::Sender { team, areas, steps: &steps, index };
             match sender.send(&mut *transaction, monitor)? {

@@ -154,13 +154,14 @@ impl Staging {
         repo: &Arc<Repo>,
         base: Option<SnapshotId>,
         transaction: &str,
+        author: &str,
     ) -> Outcome<Self> {
         check_transaction(transaction)?;
         let folder = repo.layout.folder(STAGING)?;
         // Under a name that nobody takes for a transaction until it is locked: without its lock it
         // would look dead.
         let unborn = folder.temporary_name(transaction);
-        let begun = Self::prepare_area(repo, base, transaction, &folder, &unborn);
+        let begun = Self::prepare_area(repo, base, transaction, author, &folder, &unborn);
         if begun.is_err() {
             let _ = folder.remove_tree(&unborn);
         }
@@ -172,12 +173,13 @@ impl Staging {
         repo: &Arc<Repo>,
         base: Option<SnapshotId>,
         transaction: &str,
+        author: &str,
         folder: &Dir,
         unborn: &str,
     ) -> Outcome<Self> {
         let modes = repo.modes();
         let dir = folder.create_dir(unborn, Some(modes.dir()))?;
-        let by = holder("", "stage");
+        let by = holder(author, "stage");
         let alive = match Lock::try_acquire(&dir, LOCK, modes.own_file(), by)? {
             Tried::Held(lock) => lock,
             Tried::Busy(by) => return Err(locked(&repo.layout, by)),

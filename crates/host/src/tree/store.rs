@@ -123,12 +123,18 @@ impl TreeStore {
         })
     }
 
-    /// Begins a transaction on top of `base` (`None` in a new repository). Needs no lock.
+    /// Begins a transaction on top of `base` (`None` in a new repository). Needs no lock. `author`:
+    /// whose it is, for others who look; who is logged in, if empty.
     ///
     /// # Errors
     /// [`Code::Usage`] for a bad id, [`Code::Locked`] if that very transaction is being worked on.
-    pub fn begin(&self, base: Option<SnapshotId>, transaction: &str) -> Outcome<Staging> {
-        Staging::begin(&self.repo, base, transaction)
+    pub fn begin(
+        &self,
+        base: Option<SnapshotId>,
+        transaction: &str,
+        author: &str,
+    ) -> Outcome<Staging> {
+        Staging::begin(&self.repo, base, transaction, author)
     }
 
     /// Opens one snapshot's files.

@@ -352,7 +352,7 @@ fn what_was_staged_before_the_death_need_not_come_again() {
         assert!(dies(&f, "publish", point));
         let store = f.open();
         let tx = transaction();
-        let staging = store.begin(Some(id(1)), &tx).unwrap();
+        let staging = store.begin(Some(id(1)), &tx, "").unwrap();
         let (uploads, _) = change().uploads();
         assert!(staging.stage(&uploads, &Never, &Monitor::silent()).unwrap().is_empty());
         let publication = change().publication(Some(id(1)), &tx);

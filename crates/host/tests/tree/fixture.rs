@@ -260,7 +260,7 @@ pub(crate) fn staged(
     transaction: &str,
     wish: &Wish,
 ) -> Outcome<Staging> {
-    let staging = store.begin(base, transaction)?;
+    let staging = store.begin(base, transaction, "")?;
     let (uploads, contents) = wish.uploads();
     match staging.stage(&uploads, &contents, &Monitor::silent())?.pop() {
         None => Ok(staging),

@@ -147,7 +147,8 @@ fn who_is_at_work_is_seen_with_how_far_and_the_dead_are_not() {
 
     let seen = Mutex::default();
     let (transaction, wish) = (transaction(), wish().put("big", "xxxx"));
-    let staging = store.begin(Some(id(1)), &transaction).unwrap();
+    let long = "ana@example.org".to_owned() + &"\n".repeat(9000);
+    let staging = store.begin(Some(id(1)), &transaction, &long).unwrap();
     let (uploads, _) = wish.uploads();
     let looks = Looks(&store, &seen);
     assert!(staging.stage(&uploads, &looks, &Monitor::silent()).unwrap().is_empty());
@@ -156,7 +157,8 @@ fn who_is_at_work_is_seen_with_how_far_and_the_dead_are_not() {
     assert_eq!((seen[0].work, seen[0].snapshot), (Work::Staging, Some(id(2))));
     assert_eq!((seen[0].files, seen[0].bytes), (Some((0, 1)), Some((2, 4))));
     assert_eq!(seen[0].transaction.as_deref(), Some(&*transaction));
-    assert!(!seen[0].who.is_empty() && seen[0].since.ends_with('Z'));
+    assert_eq!(seen[0].who.trim_end(), "ana@example.org");
+    assert!(seen[0].since.ends_with('Z'));
 
     // Whoever dies leaves its area, and is at work no more.
     drop(staging);

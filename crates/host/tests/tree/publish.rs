@@ -131,7 +131,7 @@ fn content_that_changed_is_refused_alone() {
     let f = fixture();
     let store = f.open();
     let tx = transaction();
-    let staging = store.begin(Some(id(1)), &tx).unwrap();
+    let staging = store.begin(Some(id(1)), &tx, "").unwrap();
     let wanted =
         wish().put("good", "good").put("longer", "12345").put("other", "abc").put("short", "wxyz");
     let (uploads, mut contents) = wanted.uploads();
@@ -178,7 +178,7 @@ fn what_a_dead_transaction_staged_is_not_asked_for_again() {
     let wanted = wish().put("big", "much work");
     drop(staged(&store, Some(id(1)), &transaction(), &wanted).unwrap());
     let tx = transaction();
-    let staging = store.begin(Some(id(1)), &tx).unwrap();
+    let staging = store.begin(Some(id(1)), &tx, "").unwrap();
     staging.stage(&wanted.uploads().0, &Never, &Monitor::silent()).unwrap();
     staging.publish(&wanted.publication(Some(id(1)), &tx), &Monitor::silent()).unwrap();
     assert_eq!(f.is_consistent()["big"], "much work");

@@ -299,10 +299,12 @@ impl Endpoint for RemoteEndpoint {
         &self,
         base: Option<SnapshotId>,
         transaction: &str,
+        author: &str,
     ) -> Outcome<Box<dyn RemoteTransaction>> {
         let mut current = self.connected()?;
         self.connection.trip();
-        let request = Request::Begin { base, transaction: transaction.to_owned() };
+        let request =
+            Request::Begin { base, transaction: transaction.to_owned(), author: author.to_owned() };
         current.line.converse(&request, None, |line| match line.only_answer()? {
             Answer::Done => Ok(()),
             other => unexpected(line, &other),

@@ -78,7 +78,7 @@ impl Agent {
                 self.store()?.decided(&transaction).map(|outcome| Answer::Outcome { outcome })
             }
             Request::Fetch { snapshot, paths, have } => self.fetch(snapshot, paths, have, monitor),
-            Request::Begin { base, transaction } => self.begin(base, transaction),
+            Request::Begin { base, transaction, author } => self.begin(base, transaction, &author),
             Request::Stage { transaction, uploads, older } => {
                 self.stage(&transaction, uploads, older, monitor)
             }
@@ -253,11 +253,16 @@ impl Agent {
         Ok(Answer::Done)
     }
 
-    fn begin(&mut self, base: Option<SnapshotId>, transaction: String) -> Outcome<Answer> {
+    fn begin(
+        &mut self,
+        base: Option<SnapshotId>,
+        transaction: String,
+        author: &str,
+    ) -> Outcome<Answer> {
         if self.transactions.len() >= MOST_TRANSACTIONS {
             return Err(WireError::Damaged("too many transactions at once".into()).into());
         }
-        let staging = self.store()?.begin(base, &transaction)?;
+        let staging = self.store()?.begin(base, &transaction, author)?;
         self.transactions.insert(transaction, staging);
         Ok(Answer::Done)
     }

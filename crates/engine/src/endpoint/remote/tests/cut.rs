@@ -93,7 +93,7 @@ fn a_publish_whose_answer_is_lost_is_asked_for_over_a_new_connection() {
     let remote = remote.reopening(Box::new(|| Ok(agent())));
     let wanted = publication(Some(SnapshotId::FIRST), source.changes());
     let id = &wanted.authorship.transaction;
-    let mut transaction = remote.begin(wanted.base, id).unwrap();
+    let mut transaction = remote.begin(wanted.base, id, "").unwrap();
     let silent = Monitor::silent();
     assert!(transaction.stage(&source.uploads(), &source, &silent).unwrap().is_empty());
     let lost = transaction.publish(&wanted, &silent).unwrap_err();
@@ -126,7 +126,7 @@ fn a_stopped_upload_leaves_the_connection_usable() {
     let source = source();
     let monitor = Monitor::silent();
     let id = uuid::Uuid::now_v7().to_string();
-    let mut transaction = remote.begin(Some(SnapshotId::FIRST), &id).unwrap();
+    let mut transaction = remote.begin(Some(SnapshotId::FIRST), &id, "").unwrap();
     let stops = Stops(&source, monitor.clone());
     let stopped = transaction.stage(&source.uploads(), &stops, &monitor).unwrap_err();
     assert_eq!(stopped.code, Code::Cancelled);
@@ -141,7 +141,7 @@ fn the_agent_ends_when_nobody_is_there() {
     let (stream, process) = start(Fuse::of(u64::MAX));
     let remote = RemoteEndpoint::over(stream, &host.text(), Opening::Existing).unwrap();
     let id = uuid::Uuid::now_v7().to_string();
-    let transaction = remote.begin(Some(SnapshotId::FIRST), &id).unwrap();
+    let transaction = remote.begin(Some(SnapshotId::FIRST), &id, "").unwrap();
     drop((transaction, remote));
     assert!(process.ended().success());
     let aborted = host.local().outcome(&id).unwrap();

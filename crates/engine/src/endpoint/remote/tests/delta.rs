@@ -104,7 +104,7 @@ fn send(host: &Host, source: &Against<'_>) -> u64 {
     let (stream, _) = start(fuse.clone());
     let remote = RemoteEndpoint::over(stream, &host.text(), Opening::Existing).unwrap();
     let wanted = publication(Some(second()), source.new.changes());
-    let mut transaction = remote.begin(wanted.base, &wanted.authorship.transaction).unwrap();
+    let mut transaction = remote.begin(wanted.base, &wanted.authorship.transaction, "").unwrap();
     let silent = Monitor::silent();
     assert!(transaction.stage(&source.new.uploads(), source, &silent).unwrap().is_empty());
     transaction.publish(&wanted, &silent).unwrap();
@@ -172,7 +172,7 @@ fn an_older_version_that_changed_on_the_host_costs_time_only() {
     file.write_at(b"changed on the host", 1 << 20).unwrap();
     let remote = host.remote();
     let wanted = publication(Some(second()), source.new.changes());
-    let mut transaction = remote.begin(wanted.base, &wanted.authorship.transaction).unwrap();
+    let mut transaction = remote.begin(wanted.base, &wanted.authorship.transaction, "").unwrap();
     let silent = Monitor::silent();
     assert!(transaction.stage(&source.new.uploads(), &source, &silent).unwrap().is_empty());
     let staged = host.0.path().join("srv/.repo.dsg/staging").join(&wanted.authorship.transaction);
@@ -192,7 +192,8 @@ fn an_agent_that_is_killed_while_it_builds_leaves_nothing_wrong() {
         let kill = || drop(process.0.lock().unwrap().kill());
         let dies = Against { at: Some((at, Box::new(kill))), ..Against::new(&source, &old) };
         let wanted = publication(Some(second()), source.changes());
-        let mut transaction = remote.begin(wanted.base, &wanted.authorship.transaction).unwrap();
+        let mut transaction =
+            remote.begin(wanted.base, &wanted.authorship.transaction, "").unwrap();
         let silent = Monitor::silent();
         let lost = transaction.stage(&source.uploads(), &dies, &silent).unwrap_err();
         assert_eq!(lost.code, Code::Unreachable);
@@ -340,7 +341,7 @@ fn a_hostile_agent_gets_no_content_thrice() {
         let done = pack(Kind::Answer, &Answer::Done).unwrap();
         let frames = vec![done, packed(Kind::Want, wants.as_bytes()).unwrap()];
         super::hostile::refused(frames, |endpoint| {
-            let mut transaction = endpoint.begin(None, "x").unwrap();
+            let mut transaction = endpoint.begin(None, "x", "").unwrap();
             transaction.stage(&source.uploads(), &source, &Monitor::silent())
         });
     }

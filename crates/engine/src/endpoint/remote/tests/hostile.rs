@@ -206,7 +206,7 @@ fn more_wanted_than_offered_is_refused() {
     for wants in ["[0,1]\n[0,1]\n", "[1,1]\n", "[0,4000000000]\n", "[0,-1]\n"] {
         let frames = vec![done(), packed(Kind::Want, wants.as_bytes()).unwrap()];
         refused(frames, |endpoint| {
-            let mut transaction = endpoint.begin(None, "x").unwrap();
+            let mut transaction = endpoint.begin(None, "x", "").unwrap();
             transaction.stage(&source.uploads(), &source, &Monitor::silent())
         });
     }

@@ -53,7 +53,7 @@ fn many_small_files_up() {
         let silent = Monitor::silent();
         let wanted = publication(None, source.changes());
         let begun = Instant::now();
-        let mut transaction = endpoint.begin(None, &wanted.authorship.transaction).unwrap();
+        let mut transaction = endpoint.begin(None, &wanted.authorship.transaction, "").unwrap();
         assert!(transaction.stage(&source.uploads(), &disk, &silent).unwrap().is_empty());
         let staged = begun.elapsed();
         transaction.publish(&wanted, &silent).unwrap();

@@ -258,7 +258,7 @@ fn publish(
 ) -> Outcome<SnapshotHeader> {
     let publication = publication(base, changes);
     let monitor = Monitor::silent();
-    let mut transaction = endpoint.begin(base, &publication.authorship.transaction)?;
+    let mut transaction = endpoint.begin(base, &publication.authorship.transaction, "")?;
     let refused = transaction.stage(&source.uploads(), source, &monitor)?;
     assert!(refused.is_empty(), "{refused:?}");
     transaction.publish(&publication, &monitor)

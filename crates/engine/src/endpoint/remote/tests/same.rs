@@ -194,7 +194,7 @@ fn what_cannot_go_is_left_out_and_a_twin_stands_in() {
         source.changed = vec![changed, twin, lost[0], lost[1]];
         source.broken = vec![broken];
         let transaction = uuid::Uuid::now_v7().to_string();
-        let mut transaction = endpoint.begin(Some(s(1)), &transaction).unwrap();
+        let mut transaction = endpoint.begin(Some(s(1)), &transaction, "").unwrap();
         let refused = transaction.stage(&source.uploads(), &source, &Monitor::silent()).unwrap();
         let mut places: Vec<usize> = refused.iter().map(|(place, _)| *place).collect();
         places.sort_unstable();
