@@ -56,6 +56,25 @@ async fn the_window_follows_a_dark_desktop() -> Outcome {
 }
 
 #[tokio::test]
+async fn where_no_graphics_card_is_the_web_view_draws_straight() -> Outcome {
+    let session = Session::start(Setup::default()).await?;
+    session.button("Open a folder…").await?;
+    let cards = std::fs::read_dir("/dev/dri").into_iter().flatten().flatten();
+    let card = cards.map(|c| c.file_name()).any(|c| c.as_encoded_bytes().starts_with(b"render"));
+    let at = |pid: u32, what: &str| std::fs::read(format!("/proc/{pid}/{what}"));
+    let processes = session.processes().into_iter();
+    let pages: Vec<_> =
+        processes.filter(|&p| at(p, "comm").is_ok_and(|c| c.starts_with(b"WebKitWebP"))).collect();
+    assert!(!pages.is_empty());
+    for page in pages {
+        let environment = at(page, "environ")?;
+        let mut told = environment.split(|byte| *byte == 0);
+        assert_eq!(told.any(|one| one == b"WEBKIT_DISABLE_COMPOSITING_MODE=1"), !card);
+    }
+    session.close().await
+}
+
+#[tokio::test]
 async fn the_web_side_may_call_nothing_but_the_contract() -> Outcome {
     let session = Session::start(Setup::default()).await?;
     session.button("Open a folder…").await?;
