@@ -78,6 +78,9 @@ pub enum Verb {
         live: Option<u64>,
         /// The number that the snapshot gets.
         snapshot: SnapshotId,
+        /// D was frozen as `@dsg-T`, and what changed until then was looked at and carried over:
+        /// nothing counts but what was written, and which snapshots came, since that one.
+        frozen: bool,
     },
     /// After a decision: D (still the old one) becomes read-only and is never mounted by itself
     /// again: [`Answer::Done`].
@@ -555,6 +558,7 @@ mod tests {
             transaction: Uuid::from_u128(7),
             live: Some(u64::MAX),
             snapshot: SnapshotId::FIRST,
+            frozen: false,
         };
         let line = serde_json::to_string(&verb).unwrap();
         assert!(!line.contains('\n'));
