@@ -14,6 +14,8 @@ use crate::snapshot::{Authorship, SnapshotId};
 pub enum StoreKind {
     /// A live tree with hardlinked former trees, on any POSIX file system.
     Tree,
+    /// A dataset with snapshots.
+    Zfs,
 }
 
 /// Who works with a repository on its host.

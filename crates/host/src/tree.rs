@@ -1,4 +1,7 @@
-//! The tree store: a live tree at the repository's path, its history in a sidecar beside it.
+//! The store: a live tree at the repository's path, and its history.
+//!
+//! It stands on one of two grounds: a folder with a sidecar beside it, or, on ZFS, a dataset of its own
+//! ([`dataset`]). Nearly all of it does not know which.
 //!
 //! | module | owns |
 //! |---|---|
@@ -26,6 +29,7 @@
 //! | [`net`] | what is new since a snapshot |
 //! | [`trace`] | what the history holds of some paths |
 //! | [`verify`], [`contents`] | proofs of the history and of files |
+//! | [`dataset`] | what differs on ZFS |
 //! | [`browse`] | folders and repositories of the host |
 //! | [`lease`] | who is at work, and how far |
 //! | [`store`] | what else others call |
@@ -37,6 +41,7 @@ mod check;
 mod contents;
 mod copy;
 mod create;
+mod dataset;
 mod drift;
 mod edits;
 mod history;

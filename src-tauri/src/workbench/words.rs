@@ -125,6 +125,7 @@ fn grouped(count: u64) -> String {
 pub(super) fn guarantee(info: &RepositoryInfo) -> String {
     let store = match info.store {
         StoreKind::Tree => "Folder",
+        StoreKind::Zfs => "ZFS",
     };
     let access = match info.access {
         Access::Personal => "personal",

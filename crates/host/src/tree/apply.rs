@@ -1,7 +1,7 @@
 //! Applies a publication's changes to the staging tree, which nobody sees yet.
 //!
 //! Everything happens beneath the staging tree's root: no link is followed. New content is
-//! always a new inode; a move renames the name that is already there, unless its time or exec bit
+//! a new inode (but in a clone, which shares no inode with any other tree: see [`rewrite`]); a move renames the name that is already there, unless its time or exec bit
 //! change (they belong to the inode, which the former snapshot shares).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -21,8 +21,9 @@ use rustix::io::Errno;
 
 use super::check::beneath;
 use super::copy::copy_file;
+use super::dataset::rewrite;
 use super::edits::Patch;
-use super::layout::Modes;
+use super::layout::{Modes, OURS};
 use super::staging::{MOVED, OBJECTS, Staging, beginning, repeated};
 use super::stats::Seen;
 use crate::crash;
@@ -75,6 +76,9 @@ pub(super) fn check(
     let mut order = dsg_core::manifest::OrderCheck::for_delta();
     for change in publication.changes.iter() {
         order.next(&change).map_err(wrong)?;
+        if change.path.is_within(OURS) {
+            return Err(wrong(format!("{} is no data", change.path)));
+        }
     }
     if !publication.copies.is_sorted_by(|a, b| a.0 < b.0) {
         return Err(wrong("copies are out of order".into()));
@@ -293,17 +297,21 @@ fn place_staged(
     let name = file.hash.to_string();
     match staging.objects.stat(&name)? {
         Some(stat) if stat.kind == Kind::File && stat.size == file.size => {
-            if let Err(e) = staging.objects.rename_noreplace(&name, dir, at) {
+            let within = staging.repo.site.is_some()
+                && rewrite(&staging.objects, &name, dir, at, file.size)?;
+            if within {
+                staging.objects.remove_file(&name)?;
+            } else if let Err(e) = staging.objects.rename_noreplace(&name, dir, at) {
                 return Ok(Err(e));
             }
             if twins.repeated.contains(&beginning(&file.hash)) {
                 twins.placed.insert(file.hash, path.clone());
             }
-            if stat.mtime != file.mtime {
+            if within || stat.mtime != file.mtime {
                 dir.set_times(at, file.mtime)?;
             }
             let mode = modes.file(file.exec, stat.private());
-            if stat.mode != mode {
+            if within || stat.mode != mode {
                 dir.set_mode(at, mode)?;
             }
         }

@@ -20,7 +20,7 @@ use dsg_core::path::RepoPath;
 use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
 use dsg_fs::error::FsError;
 use dsg_fs::hash::{Reading, hash_file};
-use dsg_fs::stat::Kind;
+use dsg_fs::stat::{Kind, Stat};
 use rustix::io::Errno;
 
 use super::check::workers;
@@ -133,7 +133,9 @@ impl TreeStore {
             let mut found = Contents::default();
             let next = match &newer {
                 Some(newer) => Some(newer.header.clone()),
-                None if self.repo.history().newest()? > Some(id) => Some(self.header(id.next())?),
+                None if self.repo()?.history().newest()? > Some(id) => {
+                    Some(self.header(id.next())?)
+                }
                 None => None,
             };
             let compared =
@@ -170,7 +172,8 @@ impl TreeStore {
         found: &mut Contents,
         monitor: &Monitor,
     ) -> Outcome<()> {
-        let history = self.repo.history();
+        let repo = self.repo()?;
+        let history = repo.history();
         let mut carried_on = match next {
             Some(next) => Some(InOrder::new(entries(history.manifest(next)?))),
             None => None,
@@ -287,7 +290,7 @@ impl Bench<'_> {
                 if same { Ok(None) } else { Ok(Some(damage_of("points elsewhere"))) }
             }
             (Entry::File(file), Kind::File) => {
-                if job.carried_on && self.is_newers(&job.path, stat.ino) {
+                if job.carried_on && self.is_newers(&job.path, &stat) {
                     self.monitor.advanced(1, file.size);
                     let sound = !self.damaged.lock().is_ok_and(|d| d.contains(&stat.ino));
                     return if sound {
@@ -311,9 +314,9 @@ impl Bench<'_> {
         }
     }
 
-    fn is_newers(&self, path: &RepoPath, ino: u64) -> bool {
+    fn is_newers(&self, path: &RepoPath, stat: &Stat) -> bool {
         let there = self.newer.and_then(|n| n.files.root().stat(path.as_str()).ok().flatten());
-        there.is_some_and(|s| s.ino == ino)
+        there.is_some_and(|s| s.ino == stat.ino && s.ctime == stat.ctime)
     }
 
     fn read(&self, path: &RepoPath, file: &FileEntry) -> Outcome<Option<Wrong>> {

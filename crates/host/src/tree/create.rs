@@ -17,9 +17,10 @@ use dsg_fs::lock::{Lock, Tried};
 use dsg_fs::stat::Kind;
 use rustix::fs::{self as sys, Mode, OFlags, ResolveFlags};
 
+use super::dataset::Site;
 use super::layout::{FACTS, Facts, INIT_LOCK, Layout, Modes, NEW_FACTS, locate, side_name};
 use super::repo::{Repo, holder, locked};
-use super::store::TreeStore;
+use super::store::{Ground, TreeStore};
 use crate::crash;
 
 impl TreeStore {
@@ -32,12 +33,20 @@ impl TreeStore {
     /// [`Code::Permission`] (the directory above it).
     pub fn create(path: &Path, access: Option<Access>) -> Outcome<Self> {
         let (parent, name) = locate(path)?;
+        if Site::belongs_at(&parent, &name)? {
+            let site = Site::create(parent, name, access)?;
+            return Ok(Self { ground: Ground::Dataset(site) });
+        }
+        Self::create_folder(parent, name, access)
+    }
+
+    fn create_folder(parent: Dir, name: String, access: Option<Access>) -> Outcome<Self> {
         if let Ok(side) = parent.open_beneath(side_name(&name)) {
             // Before anything is looked at or locked: a repository is left alone.
-            let layout = Layout { parent: parent.try_clone()?, name: name.clone(), side };
+            let layout = Layout::beside(parent.try_clone()?, name.clone(), side);
             finish_interrupted_init(&layout)?;
             if layout.facts(FACTS)?.is_some() {
-                return Err(exists(&layout));
+                return Err(exists(&layout.path()));
             }
         }
         let place = inspect_place(&parent, &name)?;
@@ -55,7 +64,7 @@ impl TreeStore {
             let _ = sys::fchown(&side, None, Some(sys::Gid::from_raw(group)));
         }
         crash::INIT_SIDECAR.pass();
-        let layout = Layout { parent, name, side };
+        let layout = Layout::beside(parent, name, side);
         let by = holder("", "creates it");
         let init = match Lock::try_acquire(&layout.side, INIT_LOCK, modes.own_file(), by)? {
             Tried::Held(lock) => lock,
@@ -63,7 +72,7 @@ impl TreeStore {
         };
         finish_interrupted_init(&layout)?;
         if layout.facts(FACTS)?.is_some() {
-            return Err(exists(&layout));
+            return Err(exists(&layout.path()));
         }
         for name in layout.side.list()? {
             if let Some(name) = name.name.to_str().filter(|n| *n != INIT_LOCK) {
@@ -81,7 +90,7 @@ impl TreeStore {
         layout.write_json(NEW_FACTS, &facts, modes)?;
         layout.parent.fsync()?;
         crash::INIT_FACTS.pass();
-        Ok(Self { repo: Arc::new(Repo { layout, facts, init: Mutex::new(Some(init)) }) })
+        Ok(Self::on_folder(Repo { layout, facts, init: Mutex::new(Some(init)), site: None }))
     }
 
     /// Opens a repository, and finishes or undoes what an interrupted transaction left, unless
@@ -101,10 +110,13 @@ impl TreeStore {
         };
         let side = match parent.open_beneath(side_name(&name)) {
             Ok(side) => side,
-            Err(e) if e.is_absent() => return Err(none("").because(e)),
+            Err(e) if e.is_absent() => match Site::open(parent, name)? {
+                Some(site) => return Ok(Self { ground: Ground::Dataset(site) }),
+                None => return Err(none("").because(e)),
+            },
             Err(e) => return Err(e.into()),
         };
-        let layout = Layout { parent, name, side };
+        let layout = Layout::beside(parent, name, side);
         if layout.facts(FACTS)?.is_none() {
             finish_interrupted_init(&layout)?;
         }
@@ -123,27 +135,30 @@ impl TreeStore {
     }
 
     fn opened(layout: Layout, facts: Facts) -> Outcome<Self> {
-        let repo = Repo { layout, facts, init: Mutex::new(None) };
+        let repo = Repo { layout, facts, init: Mutex::new(None), site: None };
         if repo.needs_recovery()? {
             recover_if_free(&repo)?;
         }
-        Ok(Self { repo: Arc::new(repo) })
+        Ok(Self::on_folder(repo))
+    }
+
+    fn on_folder(repo: Repo) -> Self {
+        Self { ground: Ground::Folder(Arc::new(repo)) }
     }
 }
 
 /// What stands where a repository is to be.
-struct Place {
-    team: bool,
-    group: Option<u32>,
+pub(super) struct Place {
+    pub(super) team: bool,
+    pub(super) group: Option<u32>,
 }
 
-fn exists(layout: &Layout) -> Failure {
-    let at = layout.parent.at(&layout.name);
+pub(super) fn exists(at: &Path) -> Failure {
     Failure::new(Code::Exists, format!("There is a repository at {} already.", at.display()))
         .hint("Clone it, or choose another place.")
 }
 
-fn inspect_place(parent: &Dir, name: &str) -> Outcome<Place> {
+pub(super) fn inspect_place(parent: &Dir, name: &str) -> Outcome<Place> {
     let at = parent.at(name);
     let is_team = |mode: u32| mode & 0o2020 == 0o2020;
     let above = parent.own_stat()?.mode;
@@ -183,12 +198,9 @@ fn inspect_place(parent: &Dir, name: &str) -> Outcome<Place> {
 /// If the first publish was decided, its repository is there once it is rolled forward.
 fn finish_interrupted_init(layout: &Layout) -> Outcome<()> {
     let Some(facts) = layout.facts(NEW_FACTS)? else { return Ok(()) };
-    let reopened = Layout {
-        parent: layout.parent.try_clone()?,
-        name: layout.name.clone(),
-        side: layout.side.try_clone()?,
-    };
-    let repo = Repo { layout: reopened, facts, init: Mutex::new(None) };
+    let reopened =
+        Layout::beside(layout.parent.try_clone()?, layout.name.clone(), layout.side.try_clone()?);
+    let repo = Repo { layout: reopened, facts, init: Mutex::new(None), site: None };
     if repo.needs_recovery()? { recover_if_free(&repo) } else { Ok(()) }
 }
 

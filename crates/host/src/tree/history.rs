@@ -326,7 +326,9 @@ impl<'a> History<'a> {
         let cannot = |e: rustix::io::Errno| {
             Failure::io("make a temporary file in", self.layout.side.path(), e)
         };
-        if let Ok(fd) = sys::openat(&self.layout.side, c".", flags, mode) {
+        // What stands within the live tree is not written to after its snapshot.
+        let within = self.layout.root.is_some();
+        if !within && let Ok(fd) = sys::openat(&self.layout.side, c".", flags, mode) {
             return Ok(fd.into());
         }
         // A reader may not write beside the repository, and not every file system has nameless files.

@@ -15,6 +15,8 @@ use dsg_fs::error::FsResult;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+/// Never data, wherever it stands: on ZFS what is ours within the live tree.
+pub(super) const OURS: &str = ".dsg";
 /// The facts of a published repository.
 pub(super) const FACTS: &str = "repository.json";
 /// The same before the first publish: a repository only once it has the other name.
@@ -63,15 +65,10 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    pub(super) fn info(&self) -> RepositoryInfo {
+    pub(super) fn info(&self, store: StoreKind) -> RepositoryInfo {
         let capabilities =
             Capabilities { atomic_publish: self.exchange, history: true, locking: true };
-        RepositoryInfo {
-            id: self.id.clone(),
-            store: StoreKind::Tree,
-            access: self.access,
-            capabilities,
-        }
+        RepositoryInfo { id: self.id.clone(), store, access: self.access, capabilities }
     }
 }
 
@@ -115,6 +112,8 @@ pub(super) struct Layout {
     pub(super) parent: Dir,
     /// The live tree's name in it.
     pub(super) name: String,
+    /// The live tree's root, where that is not whatever has the name now.
+    pub(super) root: Option<Dir>,
     /// The sidecar.
     pub(super) side: Dir,
 }
@@ -163,9 +162,22 @@ pub(super) fn side_name(name: &str) -> String {
 }
 
 impl Layout {
+    /// That of a live tree with its sidecar.
+    pub(super) fn beside(parent: Dir, name: String, side: Dir) -> Self {
+        Self { parent, name, root: None, side }
+    }
+
     /// The live tree.
     pub(super) fn live(&self) -> FsResult<Dir> {
-        self.parent.open_beneath(&self.name)
+        match &self.root {
+            Some(root) => root.try_clone(),
+            None => self.parent.open_beneath(&self.name),
+        }
+    }
+
+    /// The repository's path.
+    pub(super) fn path(&self) -> PathBuf {
+        self.parent.at(&self.name)
     }
 
     /// The live root's inode, if a directory is there.

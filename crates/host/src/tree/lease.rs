@@ -13,12 +13,13 @@ use dsg_core::monitor::{Event, Monitor, Sink};
 use dsg_core::places::{Lease, Work};
 use dsg_core::repository::Upload;
 use dsg_core::snapshot::SnapshotId;
+use dsg_fs::dir::Dir;
 use dsg_fs::lock::Lock;
 use serde::{Deserialize, Serialize};
 
 use super::layout::{LOCK, STAGING};
 use super::staging::check_transaction;
-use super::store::TreeStore;
+use super::store::{Ground, TreeStore};
 
 /// Between two words about how far it is.
 const PACE: Duration = Duration::from_secs(1);
@@ -124,6 +125,21 @@ fn published(doing: &str) -> Option<SnapshotId> {
     doing.strip_prefix(PUBLISHES)?.split(':').next()?.parse().ok()
 }
 
+/// The areas in which transactions stage, by their ids.
+pub(super) fn areas(staging: &Dir) -> Outcome<Vec<(String, Dir)>> {
+    let mut areas = Vec::new();
+    for name in staging.list()? {
+        let Some(name) = name.name.to_str().filter(|n| check_transaction(n).is_ok()) else {
+            continue;
+        };
+        // It may end while it is looked at.
+        if let Ok(area) = staging.open_beneath(name) {
+            areas.push((name.to_owned(), area));
+        }
+    }
+    Ok(areas)
+}
+
 impl TreeStore {
     /// Who is at work here: first whoever publishes, then whoever stages.
     ///
@@ -131,7 +147,8 @@ impl TreeStore {
     /// The locks cannot be looked at.
     pub fn leases(&self) -> Outcome<Vec<Lease>> {
         let mut leases = Vec::new();
-        let publisher = Lock::holder(&self.repo.layout.side, LOCK)?;
+        let repo = self.repo()?;
+        let publisher = repo.holder()?;
         if let Some(holder) = publisher {
             let snapshot = published(&holder.doing);
             leases.push(Lease {
@@ -144,19 +161,17 @@ impl TreeStore {
                 bytes: None,
             });
         }
-        let staging = self.repo.layout.folder(STAGING)?;
-        for name in staging.list()?.iter().take(MOST) {
-            let Some(name) = name.name.to_str().filter(|n| check_transaction(n).is_ok()) else {
-                continue;
-            };
-            // It may end while it is looked at.
-            let Ok(area) = staging.open_beneath(name) else { continue };
+        let areas = match &self.ground {
+            Ground::Folder(repo) => areas(&repo.layout.folder(STAGING)?)?,
+            Ground::Dataset(site) => site.areas()?,
+        };
+        for (name, area) in areas.into_iter().take(MOST) {
             let Ok(Some(holder)) = Lock::holder(&area, LOCK) else { continue };
             let course: Course = serde_json::from_str(&holder.doing).unwrap_or_default();
             if course.publishing {
                 let publisher = leases.iter_mut().find(|l| l.work == Work::Publishing);
                 if let Some(publisher) = publisher.filter(|l| l.snapshot == course.snapshot) {
-                    publisher.transaction = Some(name.to_owned());
+                    publisher.transaction = Some(name);
                 }
                 continue;
             }
@@ -164,7 +179,7 @@ impl TreeStore {
                 who: holder.who,
                 since: holder.since,
                 work: Work::Staging,
-                transaction: Some(name.to_owned()),
+                transaction: Some(name),
                 snapshot: course.snapshot,
                 files: course.files,
                 bytes: course.bytes,

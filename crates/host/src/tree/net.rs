@@ -19,7 +19,8 @@ impl TreeStore {
         since: Option<SnapshotId>,
         take: &mut dyn FnMut(Change) -> Outcome<()>,
     ) -> Outcome<SnapshotHeader> {
-        let history = self.repo.history();
+        let repo = self.repo()?;
+        let history = repo.history();
         let head = self.head()?;
         let Some(since) = since else {
             self.give(&head, take)?;
@@ -50,7 +51,7 @@ impl TreeStore {
         let after = entries(history.manifest(&head)?);
         difference(before, after, take).map_err(|e| match e {
             Differ::Manifest(e) => {
-                damaged(&self.repo.layout.side.at(MANIFEST), &e.to_string()).because(e)
+                damaged(&repo.layout.side.at(MANIFEST), &e.to_string()).because(e)
             }
             Differ::Taker(e) => e,
         })?;
@@ -66,7 +67,7 @@ impl TreeStore {
         id: SnapshotId,
         take: &mut dyn FnMut(Change) -> Outcome<()>,
     ) -> Outcome<SnapshotHeader> {
-        let header = self.repo.history().header(id)?;
+        let header = self.repo()?.history().header(id)?;
         self.give(&header, take)?;
         Ok(header)
     }
@@ -76,9 +77,10 @@ impl TreeStore {
         header: &SnapshotHeader,
         take: &mut dyn FnMut(Change) -> Outcome<()>,
     ) -> Outcome<()> {
-        for change in entries(self.repo.history().manifest(header)?) {
+        let repo = self.repo()?;
+        for change in entries(repo.history().manifest(header)?) {
             take(change.map_err(|e| {
-                damaged(&self.repo.layout.side.at(MANIFEST), &e.to_string()).because(e)
+                damaged(&repo.layout.side.at(MANIFEST), &e.to_string()).because(e)
             })?)?;
         }
         Ok(())

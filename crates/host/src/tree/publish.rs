@@ -45,6 +45,9 @@ impl Staging {
     /// the host, [`Code::Locked`] if somebody else publishes; else what went wrong. Nothing was
     /// published then, unless the message says so.
     pub fn publish(self, publication: &Publication, monitor: &Monitor) -> Outcome<SnapshotHeader> {
+        if let Some(site) = self.repo.site.clone() {
+            return site.publish(self, publication, monitor);
+        }
         let repo = std::sync::Arc::clone(&self.repo);
         let author = publication.authorship.author.clone();
         let next = publication.base.map_or(SnapshotId::FIRST, SnapshotId::next);
@@ -97,7 +100,11 @@ impl Staging {
         Ok(header)
     }
 
-    fn may_publish(&self, publication: &Publication, base: Option<&SnapshotHeader>) -> Outcome<()> {
+    pub(super) fn may_publish(
+        &self,
+        publication: &Publication,
+        base: Option<&SnapshotHeader>,
+    ) -> Outcome<()> {
         let base = base.map(|b| b.id);
         if self.spoiled.load(Ordering::Relaxed) {
             let objects = self.objects.path().display();
@@ -171,7 +178,7 @@ impl Staging {
         // Somebody prepared an empty folder for us: its mode and group are meant.
         if let Some(empty) = layout.live_ino()?.and_then(|_| layout.live().ok()) {
             if !empty.list()?.is_empty() {
-                return Err(not_empty(&layout.parent.at(&layout.name)));
+                return Err(not_empty(&layout.path()));
             }
             like(&empty, &tree)?;
         }
@@ -220,7 +227,7 @@ impl Staging {
     }
 
     /// The new manifest, and the record with the new header.
-    fn write_record(
+    pub(super) fn write_record(
         &self,
         publication: &Publication,
         base: Option<&SnapshotHeader>,
@@ -326,7 +333,7 @@ impl Staging {
         // `rename` onto a directory works only if that is empty.
         self.dir.rename_replacing(TREE, &layout.parent, &layout.name).map_err(|e| {
             if e.is_present() || e.is_absent() {
-                not_empty(&layout.parent.at(&layout.name)).because(e)
+                not_empty(&layout.path()).because(e)
             } else {
                 e.into()
             }
@@ -362,7 +369,7 @@ pub(super) fn live_or_drift(repo: &Repo, head: &SnapshotHeader) -> Outcome<Dir> 
     match repo.layout.live() {
         Ok(live) => Ok(live),
         Err(e) if e.is_absent() => {
-            let at = repo.layout.parent.at(&repo.layout.name);
+            let at = repo.layout.path();
             Err(Failure::new(
                 Code::Drift,
                 format!(

@@ -72,7 +72,23 @@ pub struct SnapshotReader {
 }
 
 impl SnapshotReader {
+    /// Where the history stands within the live tree, that is the newest in it, and has the others.
+    fn within(repo: &Repo, id: SnapshotId) -> Outcome<Self> {
+        let root = repo.layout.live()?;
+        if repo.history().newest()? == Some(id) {
+            return Ok(Self { id, root });
+        }
+        match root.open_beneath(format!(".zfs/snapshot/{id}")) {
+            Ok(root) => Ok(Self { id, root }),
+            Err(e) if e.is_absent() => Err(not_kept(repo, id).because(e)),
+            Err(e) => Err(e.into()),
+        }
+    }
+
     pub(super) fn open(repo: &Repo, id: SnapshotId) -> Outcome<Self> {
+        if repo.site.is_some() {
+            return Self::within(repo, id);
+        }
         // A publish may pass by between two looks: what is found must be proved, or looked for again.
         for _ in 0..50 {
             if let Some(root) = find(repo, id)? {
@@ -84,10 +100,7 @@ impl SnapshotReader {
             // The root was replaced outside DSG (a restored backup): its content will show.
             return Ok(Self { id, root: repo.layout.live()? });
         }
-        repo.history().header(id)?;
-        Err(Failure::new(Code::NotFound, format!("The files of {id} are not kept any more.")).hint(
-            "Its record is; older files can be had only from snapshots whose trees are kept.",
-        ))
+        Err(not_kept(repo, id))
     }
 
     pub(super) fn root(&self) -> &Dir {
@@ -125,6 +138,17 @@ impl SnapshotReader {
         })?;
         let stat = file_stat(&file, &self.root.at(path.as_str()))?;
         Ok((file, stat))
+    }
+}
+
+/// The files of a snapshot are not there; nor is it, perhaps.
+pub(super) fn not_kept(repo: &Repo, id: SnapshotId) -> Failure {
+    match repo.history().header(id) {
+        Err(e) => e,
+        Ok(_) => Failure::new(Code::NotFound, format!("The files of {id} are not kept any more."))
+            .hint(
+                "Its record is; older files can be had only from snapshots whose trees are kept.",
+            ),
     }
 }
 

@@ -62,11 +62,17 @@ pub(super) fn verdict(
 impl Repo {
     /// Whether something waits for recovery.
     pub(super) fn needs_recovery(&self) -> Outcome<bool> {
+        if let Some(site) = &self.site {
+            return site.needs_recovery();
+        }
         Ok(self.layout.side.stat(JOURNAL)?.is_some())
     }
 
     /// Finishes or undoes what the journal says.
     pub(super) fn recover(&self, lock: &Lock) -> Outcome<()> {
+        if let Some(site) = &self.site {
+            return site.recover(lock);
+        }
         let Some(journal) = self.journal()? else { return Ok(()) };
         check_transaction(&journal.transaction)
             .map_err(|e| super::layout::damaged(&self.layout.side.at(JOURNAL), &e.message))?;
@@ -94,7 +100,7 @@ impl Repo {
                 format!(
                     "A publish of {} was interrupted, and {} is neither the folder before nor the one after it.",
                     journal.snapshot,
-                    self.layout.parent.at(&self.layout.name).display()
+                    self.layout.path().display()
                 ),
             )
             .hint(format!(
@@ -113,14 +119,7 @@ impl Repo {
         let staging = layout.folder(STAGING)?;
         let dir = staging.open_beneath(&journal.transaction)?;
 
-        let snapshots = layout.folder(SNAPSHOTS)?;
-        rename_if_there(&dir, RECORD, &snapshots, &record_name(journal.snapshot))?;
-        snapshots.fsync()?;
-        crash::ROLLED_RECORD.pass();
-        rename_if_there(side, NEW_FACTS, side, FACTS)?;
-        crash::ROLLED_FACTS.pass();
-        self.write_outcome(&journal.transaction, TransactionOutcome::Published(journal.snapshot))?;
-        crash::ROLLED_OUTCOME.pass();
+        self.enter(&dir, journal.snapshot, &journal.transaction)?;
 
         if journal.swap == Swap::Renames {
             rename_if_there(&dir, ASIDE, &dir, TREE)?;
@@ -160,6 +159,20 @@ impl Repo {
         let _ = staging.remove_tree(&journal.transaction);
         crash::ROLLED_STAGING.pass();
         Ok(found)
+    }
+
+    /// Enters a snapshot in the history: its record, of the first one the facts, the outcome.
+    pub(super) fn enter(&self, dir: &Dir, id: SnapshotId, transaction: &str) -> Outcome<()> {
+        let side = &self.layout.side;
+        let snapshots = self.layout.folder(SNAPSHOTS)?;
+        rename_if_there(dir, RECORD, &snapshots, &record_name(id))?;
+        snapshots.fsync()?;
+        crash::ROLLED_RECORD.pass();
+        rename_if_there(side, NEW_FACTS, side, FACTS)?;
+        crash::ROLLED_FACTS.pass();
+        self.write_outcome(transaction, TransactionOutcome::Published(id))?;
+        crash::ROLLED_OUTCOME.pass();
+        Ok(())
     }
 
     /// Moves a former tree to where its snapshot's tree stands.
@@ -255,7 +268,7 @@ fn rename_if_there(from: &Dir, name: &str, to: &Dir, to_name: &str) -> Outcome<b
 /// As [`rename_if_there`], but the old file goes first: a rename over a file makes ext4 write the
 /// new one out at once, and all that is made durable next would wait for it. Whoever looks in
 /// between finds no cache, and rebuilds what is in it.
-fn replace_cache(from: &Dir, name: &str, to: &Dir, to_name: &str) -> Outcome<bool> {
+pub(super) fn replace_cache(from: &Dir, name: &str, to: &Dir, to_name: &str) -> Outcome<bool> {
     if from.stat(name)?.is_none() {
         return Ok(false);
     }

@@ -1,14 +1,17 @@
 //! What every operation on a tree repository shares: its layout, facts, lock and small marks.
 
 use std::os::fd::AsFd as _;
-use std::sync::Mutex;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::snapshot::SnapshotHeader;
+use dsg_fs::dir::Dir;
 use dsg_fs::lock::{Holder, Lock, Tried};
 use rustix::fs::{self as sys, Timespec, Timestamps};
 
+use super::dataset::Site;
 use super::history::History;
 use super::layout::{CTIMES_VOID, Facts, JOURNAL, Journal, LOCK, Layout, Modes, WANTED};
 
@@ -23,11 +26,17 @@ pub(super) struct Repo {
     pub(super) facts: Facts,
     /// Held while the first snapshot is being made.
     pub(super) init: Mutex<Option<Lock>>,
+    /// Where it stands, if that is no folder.
+    pub(super) site: Option<Arc<Site>>,
 }
 
 /// Somebody else holds a lock.
 pub(super) fn locked(layout: &Layout, by: Option<Holder>) -> Failure {
-    let at = layout.parent.at(&layout.name);
+    in_use(&layout.path(), by)
+}
+
+/// As [`locked`].
+pub(super) fn in_use(at: &Path, by: Option<Holder>) -> Failure {
     let who = match by {
         Some(holder) if !holder.who.is_empty() => format!(" by {holder}"),
         _ => String::new(),
@@ -91,13 +100,29 @@ impl Repo {
     }
 
     pub(super) fn try_lock(&self, who: &str, doing: &str) -> Outcome<Tried> {
-        let holder = holder(who, doing);
-        Ok(Lock::try_acquire(&self.layout.side, LOCK, self.modes().own_file(), holder)?)
+        let (dir, name) = self.lock_file();
+        Ok(Lock::try_acquire(dir, name, self.modes().own_file(), holder(who, doing))?)
+    }
+
+    /// Who holds the lock now.
+    pub(super) fn holder(&self) -> Outcome<Option<Holder>> {
+        let (dir, name) = self.lock_file();
+        Ok(Lock::holder(dir, name)?)
+    }
+
+    fn lock_file(&self) -> (&Dir, &str) {
+        match &self.site {
+            None => (&self.layout.side, LOCK),
+            Some(site) => site.lock_file(),
+        }
     }
 
     /// Says, before links are made or removed, that recorded change times mean nothing now. If
     /// this mark is lost, files are compared by content: slower, never wrong.
     pub(super) fn void_ctimes(&self) -> Outcome<()> {
+        if self.site.is_some() {
+            return Ok(());
+        }
         match self.layout.side.create_new(CTIMES_VOID, self.modes().own_file()) {
             Ok(_) => Ok(()),
             Err(e) if e.is_present() => Ok(()),
@@ -113,6 +138,9 @@ impl Repo {
     /// Waits until the file system's clock has moved on: a write after this gets another change
     /// time than anything before.
     pub(super) fn tick(&self) -> Outcome<()> {
+        if self.site.is_some() {
+            return Ok(());
+        }
         let file = match self.layout.side.create_new("tick", self.modes().own_file()) {
             Ok(file) => file,
             Err(e) if e.is_present() => {

@@ -150,6 +150,7 @@ pub(super) fn beginning(hash: &Hash) -> u64 {
 }
 
 impl Staging {
+    /// Begins in the sidecar, or within the clone that `repo` is.
     pub(super) fn begin(
         repo: &Arc<Repo>,
         base: Option<SnapshotId>,
@@ -291,6 +292,10 @@ impl Staging {
         let repo = Arc::clone(&self.repo);
         let transaction = self.transaction.clone();
         drop(self);
+        if let Some(site) = repo.site.clone() {
+            drop(repo);
+            return site.abandon(&transaction);
+        }
         repo.void_ctimes()?;
         Ok(repo.layout.folder(STAGING)?.remove_tree(&transaction)?)
     }

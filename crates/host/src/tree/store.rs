@@ -1,30 +1,54 @@
-//! A tree repository as others see it: look, begin, adopt, prepare, prune.
+//! A repository as others see it: look, begin, adopt, prepare, prune.
+//!
+//! What depends on the ground that it stands on is asked there ([`Ground`]); all else is the same on
+//! both.
 
 use std::sync::Arc;
 
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::manifest::Change;
 use dsg_core::monitor::Monitor;
-use dsg_core::repository::{Outcome as TransactionOutcome, RepositoryInfo};
+use dsg_core::repository::{Outcome as TransactionOutcome, RepositoryInfo, StoreKind};
 use dsg_core::snapshot::{Authorship, SnapshotHeader, SnapshotId};
 use dsg_fs::lock::{Holder, Lock, Tried};
 
+use super::dataset::Site;
 use super::layout::{LOCK, STAGING, TREES};
 use super::reader::SnapshotReader;
 use super::repo::Repo;
 use super::staging::Staging;
 use crate::crash;
 
-/// A repository on a POSIX file system. Clones share it.
+/// A repository on this host. Clones share it.
 #[derive(Clone)]
 pub struct TreeStore {
-    pub(super) repo: Arc<Repo>,
+    pub(super) ground: Ground,
+}
+
+/// What a repository stands on.
+#[derive(Clone)]
+pub(super) enum Ground {
+    /// A folder, with a sidecar.
+    Folder(Arc<Repo>),
+    /// A ZFS dataset.
+    Dataset(Arc<Site>),
 }
 
 impl TreeStore {
     /// The repository's unchanging facts.
     pub fn info(&self) -> RepositoryInfo {
-        self.repo.facts.info()
+        match &self.ground {
+            Ground::Folder(repo) => repo.facts.info(StoreKind::Tree),
+            Ground::Dataset(site) => site.facts().info(StoreKind::Zfs),
+        }
+    }
+
+    /// It, as it stands now.
+    pub(super) fn repo(&self) -> Outcome<Arc<Repo>> {
+        match &self.ground {
+            Ground::Folder(repo) => Ok(Arc::clone(repo)),
+            Ground::Dataset(site) => site.now(),
+        }
     }
 
     /// The newest snapshot's header, proved against its parent's.
@@ -32,8 +56,7 @@ impl TreeStore {
     /// # Errors
     /// [`Code::RepositoryDamaged`]; [`Code::NoRepository`] before the first publish.
     pub fn head(&self) -> Outcome<SnapshotHeader> {
-        self.repo
-            .head()?
+        self.newest()?
             .ok_or_else(|| Failure::new(Code::NoRepository, "This repository has no snapshot yet."))
     }
 
@@ -42,7 +65,10 @@ impl TreeStore {
     /// # Errors
     /// [`Code::RepositoryDamaged`].
     pub fn newest(&self) -> Outcome<Option<SnapshotHeader>> {
-        self.repo.head()
+        match &self.ground {
+            Ground::Dataset(site) if site.is_unborn() => Ok(None),
+            _ => self.repo()?.head(),
+        }
     }
 
     /// One snapshot's header.
@@ -50,7 +76,7 @@ impl TreeStore {
     /// # Errors
     /// [`Code::NotFound`], [`Code::RepositoryDamaged`].
     pub fn header(&self, id: SnapshotId) -> Outcome<SnapshotHeader> {
-        self.repo.history().header(id)
+        self.repo()?.history().header(id)
     }
 
     /// Up to `limit` headers, newest first, from the head or from just below `before`; each is
@@ -63,7 +89,7 @@ impl TreeStore {
         before: Option<SnapshotId>,
         limit: usize,
     ) -> Outcome<Vec<SnapshotHeader>> {
-        self.repo.history().headers(before, limit)
+        self.repo()?.history().headers(before, limit)
     }
 
     /// One snapshot's own changes, sorted: for log, blame and diff.
@@ -75,7 +101,7 @@ impl TreeStore {
         id: SnapshotId,
         take: &mut dyn FnMut(Change) -> Outcome<()>,
     ) -> Outcome<SnapshotHeader> {
-        let record = self.repo.history().record(id)?;
+        let record = self.repo()?.history().record(id)?;
         let header = record.header.clone();
         for change in record.changes() {
             take(change?)?;
@@ -89,23 +115,27 @@ impl TreeStore {
     /// # Errors
     /// [`Code::Usage`] for what is no transaction id; else what went wrong.
     pub fn outcome(&self, transaction: &str) -> Outcome<Option<TransactionOutcome>> {
-        if let Some(outcome) = self.repo.recorded_outcome(transaction)? {
+        let repo = match &self.ground {
+            Ground::Folder(repo) => repo,
+            Ground::Dataset(site) => return site.outcome(transaction),
+        };
+        if let Some(outcome) = repo.recorded_outcome(transaction)? {
             return Ok(Some(outcome));
         }
-        let Tried::Held(lock) = self.repo.try_lock("", "looks how a transaction ended")? else {
+        let Tried::Held(lock) = repo.try_lock("", "looks how a transaction ended")? else {
             return Ok(None);
         };
-        self.repo.recover(&lock)?;
-        if let Some(outcome) = self.repo.recorded_outcome(transaction)? {
+        repo.recover(&lock)?;
+        if let Some(outcome) = repo.recorded_outcome(transaction)? {
             return Ok(Some(outcome));
         }
-        let staging = self.repo.layout.folder(STAGING)?;
+        let staging = repo.layout.folder(STAGING)?;
         if let Ok(dir) = staging.open_beneath(transaction)
             && Lock::holder(&dir, LOCK)?.is_some()
         {
             return Ok(None);
         }
-        self.repo.write_outcome(transaction, TransactionOutcome::Aborted)?;
+        repo.write_outcome(transaction, TransactionOutcome::Aborted)?;
         Ok(Some(TransactionOutcome::Aborted))
     }
 
@@ -134,7 +164,10 @@ impl TreeStore {
         transaction: &str,
         author: &str,
     ) -> Outcome<Staging> {
-        Staging::begin(&self.repo, base, transaction, author)
+        match &self.ground {
+            Ground::Folder(repo) => Staging::begin(repo, base, transaction, author),
+            Ground::Dataset(site) => site.begin(base, transaction, author),
+        }
     }
 
     /// Opens one snapshot's files.
@@ -142,7 +175,7 @@ impl TreeStore {
     /// # Errors
     /// [`Code::NotFound`] if there is no such snapshot or its files are not kept.
     pub fn snapshot(&self, id: SnapshotId) -> Outcome<SnapshotReader> {
-        SnapshotReader::open(&self.repo, id)
+        SnapshotReader::open(&*self.repo()?, id)
     }
 
     /// Snapshots whose files can be had, oldest first.
@@ -150,10 +183,14 @@ impl TreeStore {
     /// # Errors
     /// The sidecar cannot be read.
     pub fn kept(&self) -> Outcome<Vec<SnapshotId>> {
-        let names = self.repo.layout.folder(TREES)?.list()?;
+        let repo = match &self.ground {
+            Ground::Folder(repo) => repo,
+            Ground::Dataset(site) => return site.kept(),
+        };
+        let names = repo.layout.folder(TREES)?.list()?;
         let mut kept: Vec<SnapshotId> =
             names.iter().filter_map(|n| n.name.to_str()?.parse().ok()).collect();
-        kept.extend(self.repo.history().newest()?);
+        kept.extend(repo.history().newest()?);
         kept.sort_unstable();
         kept.dedup();
         Ok(kept)
@@ -164,7 +201,7 @@ impl TreeStore {
     /// # Errors
     /// [`Code::Usage`] for the head, [`Code::Locked`]; else what could not be removed.
     pub fn prune(&self, id: SnapshotId) -> Outcome<()> {
-        let repo = &self.repo;
+        let repo = &*self.repo()?;
         let lock = repo.lock("", "removes a former snapshot's files")?;
         repo.recover(&lock)?;
         if repo.history().newest()? <= Some(id) {
@@ -172,6 +209,9 @@ impl TreeStore {
                 Code::Usage,
                 format!("{id} is the newest snapshot: its files are in use."),
             ));
+        }
+        if let Some(site) = &repo.site {
+            return site.prune(id);
         }
         let staging = repo.layout.folder(STAGING)?;
         let doomed = format!("pruned-{id}");
@@ -192,7 +232,10 @@ impl TreeStore {
     /// # Errors
     /// [`Code::Drift`] with the paths; [`Code::Locked`]; else what could not be read.
     pub fn check_drift(&self, monitor: &Monitor) -> Outcome<()> {
-        let repo = &self.repo;
+        let repo = match &self.ground {
+            Ground::Folder(repo) => repo,
+            Ground::Dataset(site) => return site.check_drift(monitor),
+        };
         let lock = repo.lock("", "looks for changes made on the host")?;
         repo.recover(&lock)?;
         let head = self.head()?;
@@ -217,7 +260,10 @@ impl TreeStore {
         authorship: Authorship,
         monitor: &Monitor,
     ) -> Outcome<SnapshotHeader> {
-        self.repo.adopt_drift(authorship, monitor)
+        match &self.ground {
+            Ground::Folder(repo) => repo.adopt_drift(authorship, monitor),
+            Ground::Dataset(site) => site.adopt_drift(authorship, monitor),
+        }
     }
 
     /// Makes the copy of the live tree that the next publish needs. To be called in the
@@ -226,7 +272,11 @@ impl TreeStore {
     /// # Errors
     /// [`Code::Locked`], [`Code::Drift`]; a publish then makes the copy itself.
     pub fn prestage(&self, monitor: &Monitor) -> Outcome<()> {
-        self.repo.prestage(monitor)
+        match &self.ground {
+            Ground::Folder(repo) => repo.prestage(monitor),
+            // A clone is made in no time.
+            Ground::Dataset(_) => Ok(()),
+        }
     }
 
     /// Removes what dead transactions left that is too old to be taken over.
@@ -234,9 +284,10 @@ impl TreeStore {
     /// # Errors
     /// [`Code::Locked`]; else what could not be removed.
     pub fn clean(&self) -> Outcome<()> {
-        let lock = self.repo.lock("", "cleans up")?;
-        self.repo.recover(&lock)?;
-        self.repo.clean(&lock)
+        let repo = self.repo()?;
+        let lock = repo.lock("", "cleans up")?;
+        repo.recover(&lock)?;
+        if repo.site.is_some() { Ok(()) } else { repo.clean(&lock) }
     }
 
     /// Who has the repository locked now.
@@ -244,6 +295,6 @@ impl TreeStore {
     /// # Errors
     /// The lock cannot be looked at.
     pub fn holder(&self) -> Outcome<Option<Holder>> {
-        Ok(Lock::holder(&self.repo.layout.side, LOCK)?)
+        self.repo()?.holder()
     }
 }

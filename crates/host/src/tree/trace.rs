@@ -40,7 +40,8 @@ impl TreeStore {
         which: Traced<'_>,
         each: &mut dyn FnMut(&SnapshotHeader, Change) -> Outcome<bool>,
     ) -> Outcome<()> {
-        let history = self.repo.history();
+        let repo = self.repo()?;
+        let history = repo.history();
         let wanted = Wanted::of(which);
         let mut at = history.newest()?;
         let mut child: Option<SnapshotHeader> = None;

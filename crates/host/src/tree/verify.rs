@@ -31,7 +31,8 @@ impl TreeStore {
     /// # Errors
     /// It cannot be read at all; what is wrong with it is in the result.
     pub fn validate_chain(&self, deep: bool, monitor: &Monitor) -> Outcome<Vec<Fault>> {
-        let history = self.repo.history();
+        let repo = self.repo()?;
+        let history = repo.history();
         let Some(newest) = history.newest()? else { return Ok(Vec::new()) };
         let mut faults = Vec::new();
         let mut parent: Option<SnapshotHeader> = None;
@@ -125,10 +126,11 @@ impl TreeStore {
     }
 
     fn entry(&self, header: &SnapshotHeader, path: &RepoPath) -> Outcome<Option<Entry>> {
-        let manifest = BufReader::with_capacity(256 * 1024, self.repo.history().manifest(header)?);
+        let repo = self.repo()?;
+        let manifest = BufReader::with_capacity(256 * 1024, repo.history().manifest(header)?);
         let mut found = None;
         patch::lookup(manifest, [path.as_bytes()], |_, entry| found = Some(entry))
-            .map_err(|e| e.into_failure(&self.repo.layout.side.at(MANIFEST)))?;
+            .map_err(|e| e.into_failure(&repo.layout.side.at(MANIFEST)))?;
         Ok(found)
     }
 }

@@ -1,0 +1,312 @@
+//! The publish of a repository on ZFS: the clone becomes the repository.
+//!
+//! Runs under the lock. Everything, our own files too, stands in the clone as it is to be before the
+//! deciding program takes its snapshot: after it nothing is written, only datasets change their names
+//! and places. What that takes is the same list that recovery takes, and may be cut off anywhere.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use dsg_core::failure::{Code, Failure, Outcome};
+use dsg_core::monitor::{Event, Monitor, Phase};
+use dsg_core::repository::Publication;
+use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
+use dsg_fs::dir::Dir;
+use dsg_fs::lock::Lock;
+use uuid::Uuid;
+
+use super::open::check_below;
+use super::verdict::{finishing, staged};
+use super::{Site, parsed, strange};
+use crate::crash;
+use crate::tree::apply;
+use crate::tree::layout::{MANIFEST, STAGING};
+use crate::tree::lease;
+use crate::tree::recover::replace_cache;
+use crate::tree::repo::Repo;
+use crate::tree::staging::{NEW_MANIFEST, Staging};
+use crate::zfs::name::Tag;
+use crate::zfs::verb::{Answer, Family, Stop, Verb};
+
+/// How long a snapshot that is being read is waited for.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+impl Site {
+    /// Publishes: all of it, or nothing.
+    pub(in crate::tree) fn publish(
+        self: &Arc<Self>,
+        staging: Staging,
+        publication: &Publication,
+        monitor: &Monitor,
+    ) -> Outcome<SnapshotHeader> {
+        let next = publication.base.map_or(SnapshotId::FIRST, SnapshotId::next);
+        if publication.base.is_none() {
+            let mut unborn = self.unborn();
+            if let Some(born) = unborn.as_mut() {
+                let header = self.publish_locked(staging, publication, &mut born.lock, monitor)?;
+                *unborn = None;
+                return Ok(header);
+            }
+        }
+        let author = &publication.authorship.author;
+        let mut lock = staging.repo.lock(author, &lease::publishes(next, ""))?;
+        self.publish_locked(staging, publication, &mut lock, monitor)
+    }
+
+    fn publish_locked(
+        self: &Arc<Self>,
+        staging: Staging,
+        publication: &Publication,
+        lock: &mut Lock,
+        monitor: &Monitor,
+    ) -> Outcome<SnapshotHeader> {
+        let id = parsed(staging.transaction())?;
+        let next = publication.base.map_or(SnapshotId::FIRST, SnapshotId::next);
+        staging.voice.publishing(next);
+        crash::LOCKED.pass();
+        let family = self.settled(lock, publication.base)?;
+        let base = match &family.live {
+            Some(_) => self.now()?.head()?,
+            None => None,
+        };
+        staging.may_publish(publication, base.as_ref())?;
+        check_below(&self.dataset, &family)?;
+        self.check_origin(&family, id)?;
+        monitor.phase(Phase::Publishing, None, None);
+        let mut frozen = false;
+        if let Some(head) = base.as_ref().filter(|_| family.written != Some(0)) {
+            lock.doing(&lease::publishes(next, "looks at what was written on the host"));
+            self.carry_over(&staging, publication, head, id, monitor)?;
+            frozen = true;
+        }
+        lock.doing(&lease::publishes(next, "prepares the tree"));
+        let prepared = prepare(&staging, publication, base.as_ref(), monitor).and_then(|header| {
+            lock.doing(&lease::publishes(next, "decides"));
+            let live = family.live.as_ref().map(|live| live.guid);
+            match self.decide(id, live, next, frozen)? {
+                Some(Stop::Drift(_)) if base.is_some() => {}
+                Some(stop) => return Err(self.stopped(&stop)),
+                None => return Ok(header),
+            }
+            if let Some(head) = &base {
+                self.thaw(id);
+                self.carry_over(&staging, publication, head, id, monitor)?;
+                frozen = true;
+            }
+            match self.decide(id, live, next, true)? {
+                Some(stop) => Err(self.stopped(&stop)),
+                None => Ok(header),
+            }
+        });
+        // The dataset is switched beneath, and an old one destroyed: nothing of them stays open here.
+        drop(staging);
+        let header = match prepared {
+            Ok(header) => header,
+            Err(e) => {
+                // It is applied, perhaps in part: of no use to another.
+                let _ = self.recover(lock);
+                return Err(e);
+            }
+        };
+        crash::EXCHANGED.pass();
+        lock.doing(&lease::publishes(next, "puts it in its place"));
+        self.finish(id, &header, base.is_some(), frozen, monitor)?;
+        Ok(header)
+    }
+
+    /// Whether the clone is of what is newest: a snapshot that another program took since would stay
+    /// behind.
+    fn check_origin(&self, family: &Family, transaction: Uuid) -> Outcome<()> {
+        let Some(live) = &family.live else { return Ok(()) };
+        let clone = staged(family).find(|(id, _)| *id == transaction);
+        let Some((_, clone)) = clone else { return Err(self.stopped(&Stop::Missing)) };
+        let origin = clone.origin.as_deref().and_then(|o| o.split_once('@')).map(|(_, name)| name);
+        let at = live.snapshots.iter().position(|s| Some(s.name.as_str()) == origin);
+        let Some(at) = at else { return Err(self.stopped(&Stop::Moved)) };
+        let newer: Vec<String> = live.snapshots[at + 1..].iter().map(|s| s.name.clone()).collect();
+        if newer.is_empty() { Ok(()) } else { Err(self.stopped(&Stop::Foreign(newer))) }
+    }
+
+    /// The step that decides; gives why it did not.
+    pub(super) fn decide(
+        &self,
+        transaction: Uuid,
+        live: Option<u64>,
+        snapshot: SnapshotId,
+        frozen: bool,
+    ) -> Outcome<Option<Stop>> {
+        let dataset = self.dataset.clone();
+        let verb = Verb::Decide { dataset, transaction, live, snapshot, frozen };
+        let started = Instant::now();
+        loop {
+            match self.perform(&verb) {
+                Ok(Answer::Decided) => return Ok(None),
+                Ok(Answer::Stopped(Stop::Busy)) if started.elapsed() < PATIENCE => {
+                    std::thread::sleep(Duration::from_millis(500));
+                }
+                Ok(Answer::Stopped(stop)) => return Ok(Some(stop)),
+                Ok(other) => return Err(strange(&verb, &other)),
+                // Whether it was done stands in the pool.
+                Err(e) => {
+                    let family = self.look(None, false).map_err(|_| unknown(snapshot, &e))?;
+                    let marked = |m: &crate::zfs::verb::Member| m.decided(transaction).is_some();
+                    let decided = staged(&family).any(|(id, m)| id == transaction && marked(m));
+                    return if decided { Ok(None) } else { Err(e) };
+                }
+            }
+        }
+    }
+
+    /// All after the decision.
+    pub(super) fn finish(
+        &self,
+        transaction: Uuid,
+        header: &SnapshotHeader,
+        replaces: bool,
+        frozen: bool,
+        monitor: &Monitor,
+    ) -> Outcome<()> {
+        let mut steps = finishing(&self.dataset, transaction, replaces);
+        if frozen {
+            let (dataset, tag) = (self.dataset.clone(), Tag::Frozen(transaction));
+            steps.push(Verb::Drop { dataset, tag });
+        }
+        for step in &steps {
+            let Err(e) = self.perform(step) else { continue };
+            if !super::may_wait(step, &e) {
+                return Err(Failure::new(
+                    e.code,
+                    format!(
+                        "{} is published, but its bookkeeping is not finished: {}",
+                        header.id, e.message
+                    ),
+                )
+                .hint("The next access to the repository finishes it.")
+                .because(e));
+            }
+            if e.code == Code::Drift {
+                monitor.event(Event::Notice(e.message));
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a freeze up; what cannot be now is by the next opening.
+    pub(super) fn thaw(&self, transaction: Uuid) {
+        let (dataset, tag) = (self.dataset.clone(), Tag::Frozen(transaction));
+        let _ = self.perform(&Verb::Drop { dataset, tag });
+    }
+
+    /// Why nothing was decided, in words.
+    pub(super) fn stopped(&self, stop: &Stop) -> Failure {
+        let dataset = &self.dataset;
+        let at = self.path();
+        let (code, what, hint) = match stop {
+            Stop::Missing => (
+                Code::HeadMoved,
+                format!("What was staged for {dataset} is not there any more."),
+                "Nothing was published. Sync again.",
+            ),
+            Stop::Moved => (
+                Code::HeadMoved,
+                format!("The dataset {dataset} is another one by now."),
+                "Nothing was published. Look at the new status, then sync again.",
+            ),
+            Stop::Drift(bytes) => (
+                Code::Drift,
+                format!("{bytes} bytes were written in {} while it was published.", at.display()),
+                "Nothing was published. Wait until nobody writes there, then sync again.",
+            ),
+            Stop::Foreign(names) => (
+                Code::HeadMoved,
+                format!(
+                    "Another program took a snapshot of {dataset} meanwhile: {}.",
+                    names.join(", ")
+                ),
+                "Nothing was published. Sync again.",
+            ),
+            Stop::Taken => (
+                Code::RepositoryDamaged,
+                format!("{dataset} has a snapshot of that number already, which DSG did not make."),
+                "Nothing was published. Rename that snapshot (zfs rename), then sync again.",
+            ),
+            Stop::Limit(where_) => (
+                Code::Space,
+                format!(
+                    "The number of snapshots of {where_} is limited, and the limit is reached."
+                ),
+                "Nothing was published. Remove former snapshots, or raise snapshot_limit.",
+            ),
+            Stop::Busy => (
+                Code::Locked,
+                format!("A snapshot of {dataset} is being sent or read, and cannot be moved."),
+                "Nothing was published. Sync again when that is done.",
+            ),
+            Stop::Properties(names) => (
+                Code::Permission,
+                format!(
+                    "These properties of {dataset} could not be carried on: {}.",
+                    names.join(", ")
+                ),
+                "Nothing was published. Ask whoever keeps the host.",
+            ),
+            Stop::Space => (
+                Code::Space,
+                format!("The pool of {dataset}, or a quota on it, has no room left."),
+                "Nothing was published. Free some space, then sync again.",
+            ),
+            Stop::Other(number, what) => (
+                Code::Io,
+                format!("{dataset} could not be published: {what} ({}).", errno(*number)),
+                "Nothing was published. Ask whoever keeps the host.",
+            ),
+        };
+        Failure::new(code, what).hint(hint)
+    }
+}
+
+fn unknown(snapshot: SnapshotId, why: &Failure) -> Failure {
+    Failure::new(
+        Code::Unreachable,
+        format!("Whether {snapshot} is published is not known yet: {}", why.message),
+    )
+    .hint("The next access to the repository finds out, and finishes or undoes it.")
+}
+
+fn errno(number: i32) -> std::io::Error {
+    std::io::Error::from_raw_os_error(number)
+}
+
+/// Makes the clone what is to be published.
+fn prepare(
+    staging: &Staging,
+    publication: &Publication,
+    base: Option<&SnapshotHeader>,
+    monitor: &Monitor,
+) -> Outcome<SnapshotHeader> {
+    let repo = &*staging.repo;
+    let header = staging.write_record(publication, base)?;
+    monitor.check()?;
+    apply::apply(staging, &repo.layout.live()?, publication)?;
+    crash::APPLIED.pass();
+    enter(repo, &staging.dir, &header)?;
+    monitor.check()?;
+    Ok(header)
+}
+
+/// Enters what was prepared in a staging area, and removes that with all others of the clone.
+pub(super) fn enter(repo: &Repo, area: &Dir, header: &SnapshotHeader) -> Outcome<()> {
+    repo.enter(area, header.id, &header.authorship.transaction)?;
+    replace_cache(area, NEW_MANIFEST, &repo.layout.side, MANIFEST)?;
+    if repo.history().checkpoint_if_due(header, repo.modes()).is_ok_and(|done| done) {
+        crash::CHECKPOINTED.pass();
+    }
+    let folder = repo.layout.folder(STAGING)?;
+    for name in folder.list()? {
+        if let Some(name) = name.name.to_str() {
+            folder.remove_tree(name)?;
+        }
+    }
+    crash::TREE_DURABLE.pass();
+    Ok(())
+}
