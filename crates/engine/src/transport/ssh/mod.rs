@@ -3,6 +3,7 @@
 mod agent;
 mod aliases;
 mod ask;
+mod askpass;
 mod buffer;
 mod builtin;
 mod choice;

@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::io::{Read as _, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use dsg_core::address::SshHost;
 use dsg_core::failure::{Code, Failure, Outcome};
 
 use super::ask::Ask;
+use super::askpass::Desk;
 use super::lane::{SaidHere, with_said};
 use crate::transport::Stream;
 
@@ -98,19 +99,19 @@ impl Program {
     /// # Errors
     /// What the program said.
     pub(super) fn connect(host: &SshHost, patience: Duration, ask: &dyn Ask) -> Outcome<Self> {
-        Self::log_in(host, patience, !ask.has_terminal(), None)
+        Self::log_in(host, patience, ask, None)
     }
 
     /// With a configuration of the test's own: `ssh` finds the account's, whatever `HOME` says.
     #[cfg(test)]
-    pub(super) fn with(host: &SshHost, configuration: &Path) -> Outcome<Self> {
-        Self::log_in(host, Duration::from_secs(15), true, Some(configuration.to_owned()))
+    pub(super) fn with(host: &SshHost, configuration: &Path, ask: &dyn Ask) -> Outcome<Self> {
+        Self::log_in(host, Duration::from_secs(15), ask, Some(configuration.to_owned()))
     }
 
     fn log_in(
         host: &SshHost,
         patience: Duration,
-        batch: bool,
+        ask: &dyn Ask,
         configuration: Option<PathBuf>,
     ) -> Outcome<Self> {
         let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
@@ -118,28 +119,31 @@ impl Program {
         // The path of a socket may not be longer than 108 bytes, and ssh appends 17 for a while.
         let folder = tempfile::Builder::new().prefix("dsg-").tempdir_in(&place);
         let folder = folder.map_err(|e| Failure::io("make a folder in", &place, e))?;
+        let batch = !ask.has_terminal() && !ask.is_there();
         let arguments =
             arguments(host, patience, batch, Share::Master, &folder.path().join("c"), MASTER);
-        let (mut child, said) = start(&arguments, configuration.as_deref())?;
-        let stdin = child.stdin.take();
-        let mut seen = Vec::new();
-        if let Some(mut stdout) = child.stdout.take() {
-            let mut byte = [0; 512];
-            while !seen.windows(LOGGED_IN.len()).any(|w| w == LOGGED_IN) && seen.len() < 64 * 1024 {
-                match stdout.read(&mut byte) {
-                    Ok(count) if count > 0 => seen.extend_from_slice(&byte[..count]),
-                    _ => break,
-                }
-            }
-            // What it says later would fill the pipe.
-            std::thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
+        let mut command = command(&arguments, configuration.as_deref());
+        let asks_here = !batch && !ask.has_terminal();
+        let desk = asks_here.then(|| Desk::in_folder(folder.path(), host.to_string(), ask));
+        let desk = desk.transpose()?;
+        if let Some(desk) = &desk {
+            desk.announce(&mut command);
         }
-        if !seen.windows(LOGGED_IN.len()).any(|w| w == LOGGED_IN) {
+        let (mut child, said) = start(command)?;
+        let stdin = child.stdin.take();
+        let stdout = child.stdout.take();
+        let (is_in, left) = match desk {
+            Some(desk) => desk.attend(|| logged_in(stdout)),
+            None => (logged_in(stdout), false),
+        };
+        if !is_in {
             drop(stdin);
             let _ = child.wait();
-            return Err(refused(host, &said.text()));
+            return Err(if left { Failure::cancelled() } else { refused(host, &said.text()) });
         }
         let master = Mutex::new(Master { child, stdin });
+        // Whoever lost the login is not to ask by itself.
+        let batch = !ask.has_terminal();
         Ok(Self { host: host.clone(), patience, batch, configuration, folder, master })
     }
 
@@ -156,7 +160,7 @@ impl Program {
         let control = self.folder.path().join("c");
         let arguments =
             arguments(&self.host, self.patience, self.batch, Share::Guest, &control, line);
-        let (mut child, said) = start(&arguments, self.configuration.as_deref())?;
+        let (mut child, said) = start(command(&arguments, self.configuration.as_deref()))?;
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(Failure::new(Code::Io, "Could not speak to the program ssh."));
         };
@@ -230,17 +234,34 @@ impl Words {
     }
 }
 
-fn start(arguments: &[OsString], configuration: Option<&Path>) -> Outcome<(Child, Words)> {
+/// Whether the master says so, before it ends.
+fn logged_in(stdout: Option<ChildStdout>) -> bool {
+    let Some(mut stdout) = stdout else { return false };
+    let said = |seen: &[u8]| seen.windows(LOGGED_IN.len()).any(|w| w == LOGGED_IN);
+    let (mut seen, mut bytes) = (Vec::new(), [0; 512]);
+    while !said(&seen) && seen.len() < 64 * 1024 {
+        match stdout.read(&mut bytes) {
+            Ok(count) if count > 0 => seen.extend_from_slice(&bytes[..count]),
+            _ => break,
+        }
+    }
+    // What it says later would fill the pipe.
+    std::thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
+    said(&seen)
+}
+
+fn command(arguments: &[OsString], configuration: Option<&Path>) -> Command {
     let mut command = Command::new("ssh");
     if let Some(configuration) = configuration {
         command.arg("-F").arg(configuration);
     }
-    let spawned = command
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
+    command.args(arguments);
+    command
+}
+
+fn start(mut command: Command) -> Outcome<(Child, Words)> {
+    let spawned =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut child = spawned.map_err(|e| {
         Failure::new(Code::Unreachable, "The program ssh could not be started.").because(e)
     })?;

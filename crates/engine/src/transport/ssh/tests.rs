@@ -64,6 +64,8 @@ struct Told {
     trusts: bool,
     secrets: Mutex<Vec<&'static str>>,
     asked: Mutex<Vec<String>>,
+    /// Where no secret is left.
+    leaves: bool,
 }
 
 impl Ask for Told {
@@ -75,6 +77,12 @@ impl Ask for Told {
         self.asked.lock().unwrap().push(format!("{secret:?}"));
         let mut secrets = self.secrets.lock().unwrap();
         (!secrets.is_empty()).then(|| secrets.remove(0).to_owned())
+    }
+    fn is_there(&self) -> bool {
+        true
+    }
+    fn has_left(&self) -> bool {
+        self.leaves
     }
 }
 
@@ -347,8 +355,8 @@ fn the_program_ssh_logs_in_once_for_several_streams() {
         sshd.user,
         at = client.home.path().join(".ssh").display()
     ));
-    let program =
-        Program::with(&alias.parse().unwrap(), &client.home.path().join(".ssh/config")).unwrap();
+    let config = client.home.path().join(".ssh/config");
+    let program = Program::with(&alias.parse().unwrap(), &config, &Nobody).unwrap();
     for _ in 0..2 {
         there_and_back(program.program("cat").unwrap(), 1 << 20);
     }
@@ -360,6 +368,64 @@ fn the_program_ssh_logs_in_once_for_several_streams() {
         "Host {alias}\n HostName 127.0.0.1\n Port {}\n UserKnownHostsFile /dev/null\n",
         sshd.port
     ));
-    let refused = Program::with(&alias.parse().unwrap(), &unknown.home.path().join(".ssh/config"));
+    let config = unknown.home.path().join(".ssh/config");
+    let refused = Program::with(&alias.parse().unwrap(), &config, &Nobody);
     assert_eq!(code(refused), Code::HostKeyUnknown);
+}
+
+#[test]
+fn what_the_program_ssh_asks_is_asked_where_dsg_asks() {
+    let sshd = Sshd::start(&Kind::default());
+    let client = Client::new();
+    sshd.admit(client.home.path(), "open sesame");
+    let alias = format!("dsg-test-{}", sshd.port);
+    let at = client.home.path().join(".ssh");
+    let (config, at) = (at.join("config"), at.display());
+    client.config(&format!(
+        "Host {alias}\n HostName 127.0.0.1\n Port {}\n User {}\n IdentityFile {at}/id_ed25519\n IdentitiesOnly yes\n IdentityAgent none\n UserKnownHostsFile {at}/known_hosts\n",
+        sshd.port, sshd.user,
+    ));
+    let host = alias.parse().unwrap();
+    let person = |secrets: &[&'static str], leaves| Told {
+        trusts: true,
+        secrets: Mutex::new(secrets.to_vec()),
+        leaves,
+        ..Told::default()
+    };
+
+    // A login that nobody goes on with leaves nothing behind but the host that was confirmed.
+    let left = person(&[], true);
+    assert_eq!(code(Program::with(&host, &config, &left)), Code::Cancelled);
+    let asked = left.asked.into_inner().unwrap();
+    assert_eq!(asked[0], sshd.fingerprint());
+    assert!(asked[1].contains("Passphrase") && asked[1].contains("id_ed25519"), "{asked:?}");
+
+    let person = person(&["wrong", "open sesame"], false);
+    let program = Program::with(&host, &config, &person).unwrap();
+    there_and_back(program.program("cat").unwrap(), 1 << 20);
+    let asked = person.asked.into_inner().unwrap();
+    assert_eq!(asked.len(), 2, "{asked:?}");
+    assert!(asked[0].contains("again: false") && asked[1].contains("again: true"), "{asked:?}");
+}
+
+#[test]
+fn the_program_ssh_is_given_a_password_by_whoever_is_there() {
+    let kind = Kind { password: true, ..Kind::default() };
+    if let Some(why) = missing(&kind) {
+        return skipped(&why);
+    }
+    let sshd = Sshd::start(&kind);
+    let client = Client::new();
+    sshd.introduce(client.home.path(), sshd.port);
+    let (alias, at) = (format!("dsg-test-{}", sshd.port), client.home.path().join(".ssh"));
+    client.config(&format!(
+        "Host {alias}\n HostName 127.0.0.1\n Port {}\n User {}\n PubkeyAuthentication no\n UserKnownHostsFile {}/known_hosts\n",
+        sshd.port, sshd.user, at.display()
+    ));
+    let person = Told { secrets: Mutex::new(vec![PASSWORD]), ..Told::default() };
+    let program = Program::with(&alias.parse().unwrap(), &at.join("config"), &person).unwrap();
+    assert_eq!(said(program.program("id -un").unwrap()), format!("{}\n", sshd.user));
+    let asked = person.asked.into_inner().unwrap();
+    let login = format!("{}@127.0.0.1", sshd.user);
+    assert!(asked.len() == 1 && asked[0].contains("Password") && asked[0].contains(&login));
 }
