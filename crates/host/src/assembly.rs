@@ -2,10 +2,12 @@
 //!
 //! It only grows at its end: cut off at any time, it is a beginning of its content, and the next try
 //! goes on from there. What stands in an older version shares its blocks where the file system can.
-//! The hash is that of what stands in the file, not of what was meant to.
+//! The hash is that of what stands in the file, not of what was meant to. The disk begins to write
+//! while more of it comes: making it durable at its end then takes little.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
+use std::num::NonZeroU64;
 use std::os::unix::fs::FileExt as _;
 
 use dsg_core::entry::Hash;
@@ -16,6 +18,8 @@ use sha2::{Digest as _, Sha256};
 /// File systems share blocks, and those are no smaller.
 const BLOCK: u64 = 4096;
 const BUFFER: usize = 256 * 1024;
+/// So much is left to the disk at a time.
+const STRIDE: u64 = 8 * 1024 * 1024;
 
 /// A file that grows.
 pub struct Assembly<'f> {
@@ -25,6 +29,8 @@ pub struct Assembly<'f> {
     shares: bool,
     /// Bytes so far.
     size: u64,
+    /// Up to where the disk was told to write.
+    told: u64,
     hash: Sha256,
     buffer: Vec<u8>,
 }
@@ -33,7 +39,7 @@ impl<'f> Assembly<'f> {
     /// An empty file; parts of it may stand in `older`.
     pub fn new(file: &'f File, older: Option<&'f File>) -> Self {
         let shares = older.is_some() && !only_copies(file);
-        Self { file, older, shares, size: 0, hash: Sha256::new(), buffer: Vec::new() }
+        Self { file, older, shares, size: 0, told: 0, hash: Sha256::new(), buffer: Vec::new() }
     }
 
     /// Goes on behind the first `kept` bytes, which stand in the file.
@@ -45,6 +51,7 @@ impl<'f> Assembly<'f> {
             let read = self.hash_next(kept - self.size)?;
             self.size += read;
         }
+        self.told = self.size;
         // Whatever stands behind them is none of it.
         self.file.set_len(kept)
     }
@@ -81,7 +88,16 @@ impl<'f> Assembly<'f> {
         self.file.write_all_at(bytes, self.size).map_err(AssemblyError::Write)?;
         self.hash.update(bytes);
         self.size += bytes.len() as u64;
+        self.begin_writing();
         Ok(())
+    }
+
+    /// What nobody needs in memory is written first: advice that may be ignored.
+    fn begin_writing(&mut self) {
+        if let Some(length) = NonZeroU64::new(self.size - self.told).filter(|l| l.get() >= STRIDE) {
+            let _ = sys::fadvise(self.file, self.told, Some(length), sys::Advice::DontNeed);
+            self.told = self.size;
+        }
     }
 
     fn copy(&mut self, older: &File, place: Place) -> Result<(), AssemblyError> {

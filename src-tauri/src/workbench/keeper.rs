@@ -19,6 +19,8 @@ use crate::api::{Event, WatchState};
 const POLL: Duration = Duration::from_secs(10);
 /// The same while somebody else is at work in it.
 const POLL_AT_WORK: Duration = Duration::from_secs(2);
+/// Before a folder is watched for the first time: what was found in it is drawn first.
+const DRAWING: Duration = Duration::from_millis(300);
 /// It is never asked more often.
 const BREATH: Duration = Duration::from_secs(1);
 
@@ -77,6 +79,7 @@ impl Work {
 pub(super) fn keep(session: &Arc<Session>, words: &Receiver<Word>) {
     let mut work = Work { everything: true, shown: true, ..Work::default() };
     let mut watcher = None;
+    let mut drawn = None;
     // What is on a server is asked when the folder is shown; what is here, with it.
     let server = session.host().is_some();
     work.asks = !server;
@@ -109,9 +112,14 @@ pub(super) fn keep(session: &Arc<Session>, words: &Receiver<Word>) {
         if std::mem::take(&mut work.ignored) {
             session.look_for_ignored();
         }
-        watch(session, &mut watcher);
+        let drawn = *drawn.get_or_insert_with(|| Instant::now() + DRAWING);
+        let draws = drawn.saturating_duration_since(Instant::now());
+        if draws.is_zero() {
+            watch(session, &mut watcher);
+        }
         let due = if work.ask { asked } else { due(session, asked) };
         let left = due.saturating_duration_since(Instant::now());
+        let left = if draws.is_zero() { left } else { left.min(draws) };
         let left = if syncing { left.min(Duration::from_millis(200)) } else { left };
         match words.recv_timeout(left) {
             Ok(word) => work.add(word),

@@ -8,7 +8,7 @@ use crate::path::{MAX_COMPONENT, RepoPath};
 
 /// Gives every `KeepBoth` its free name. In a clash the whole local folder moves under one name.
 pub(super) fn choose_names(items: &mut Items, request: &Request) {
-    if !items.has_asides {
+    if !items.may_have(|action| matches!(action, Action::KeepBoth { .. })) {
         return;
     }
     let mut used: BTreeSet<RepoPath> = BTreeSet::new();

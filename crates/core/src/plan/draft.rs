@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Action, Item, PathState, Plan, Request, aside, moves, occupancy};
+use super::{Action, Item, Kinds, PathState, Plan, Request, aside, moves, occupancy};
 use crate::packed::Packed;
 use crate::path::RepoPath;
 use crate::state::State;
@@ -45,12 +45,10 @@ impl<'r> Draft<'r> {
         }
         aside::choose_names(&mut items, request);
         let moves = moves::pair(&items);
-        let items = if moves.is_empty() && items.are_final() {
-            items.packed
-        } else {
-            moves::join(&items, &moves).filter(|item| item.action != Action::None).collect()
-        };
-        Plan { items }
+        if moves.is_empty() && items.are_final() {
+            return Plan { items: items.packed, kinds: items.kinds };
+        }
+        moves::join(&items, &moves).filter(|item| item.action != Action::None).collect()
     }
 }
 
@@ -73,12 +71,7 @@ fn is_named(path: &str, only: &BTreeSet<&str>) -> bool {
 pub(super) struct Items {
     packed: Packed<Item>,
     changed: BTreeMap<usize, Item>,
-    /// Some have nothing to say.
-    has_none: bool,
-    /// Some keep a copy beside what comes.
-    pub(super) has_asides: bool,
-    /// Some delete on a side.
-    pub(super) has_deletions: bool,
+    kinds: Kinds,
 }
 
 impl FromIterator<Item> for Items {
@@ -101,9 +94,7 @@ impl Items {
     }
 
     fn note(&mut self, item: &Item) {
-        self.has_none |= item.action == Action::None;
-        self.has_asides |= matches!(item.action, Action::KeepBoth { .. });
-        self.has_deletions |= matches!(item.action, Action::DeleteLocal | Action::DeleteRemote);
+        self.kinds.note(&item.action);
     }
 
     /// With others among them.
@@ -115,7 +106,12 @@ impl Items {
 
     /// Whether what is packed is all that there is to say.
     fn are_final(&self) -> bool {
-        self.changed.is_empty() && !self.has_none
+        self.changed.is_empty() && !self.may_have(|action| *action == Action::None)
+    }
+
+    /// As [`Plan::may_have`].
+    pub(super) fn may_have(&self, wanted: impl Fn(&Action) -> bool) -> bool {
+        self.kinds.any(wanted)
     }
 
     pub(super) fn len(&self) -> usize {

@@ -192,9 +192,27 @@ pub struct Request<'a> {
 }
 
 /// What a sync would do, sorted by path. Its items are packed: reading them makes each anew.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Plan {
     items: Packed<Item>,
+    kinds: Kinds,
+}
+
+/// One action of each kind that there is, or was.
+#[derive(Clone, Debug, Default)]
+struct Kinds(Vec<Action>);
+
+impl Kinds {
+    fn note(&mut self, action: &Action) {
+        let kind = std::mem::discriminant(action);
+        if !self.any(|known| std::mem::discriminant(known) == kind) {
+            self.0.push(action.clone());
+        }
+    }
+
+    fn any(&self, wanted: impl Fn(&Action) -> bool) -> bool {
+        self.0.iter().any(wanted)
+    }
 }
 
 impl Plan {
@@ -230,7 +248,13 @@ impl Plan {
     /// Without the items for which `keep` is not true.
     #[must_use]
     pub fn keeping(self, keep: impl FnMut(&Item) -> bool + 'static) -> Self {
-        Self { items: self.items.into_iter().filter(keep).collect() }
+        self.items.into_iter().filter(keep).collect()
+    }
+
+    /// Whether there may be items with an action of a kind for which `wanted` is true, whatever it
+    /// tells beside its kind. `false` is certain, and known without reading any.
+    pub fn may_have(&self, wanted: impl Fn(&Action) -> bool) -> bool {
+        self.kinds.any(wanted)
     }
 
     /// The paths that wait for a decision.
@@ -240,7 +264,24 @@ impl Plan {
 
     /// Whether applying it would leave everything as it is.
     pub fn is_inert(&self) -> bool {
-        self.items().all(|i| i.action.is_inert())
+        !self.may_have(|action| !action.is_inert()) || self.items().all(|i| i.action.is_inert())
+    }
+}
+
+impl PartialEq for Plan {
+    fn eq(&self, other: &Self) -> bool {
+        self.items == other.items
+    }
+}
+
+impl Eq for Plan {}
+
+impl FromIterator<Item> for Plan {
+    /// From items in the order of their paths.
+    fn from_iter<I: IntoIterator<Item = Item>>(items: I) -> Self {
+        let mut kinds = Kinds::default();
+        let items = items.into_iter().inspect(|item| kinds.note(&item.action)).collect();
+        Self { items, kinds }
     }
 }
 

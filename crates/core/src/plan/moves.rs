@@ -25,7 +25,7 @@ pub(super) struct Move {
 /// where they go.
 pub(super) fn pair(items: &Items) -> Vec<Move> {
     let mut found = Vec::new();
-    if items.has_deletions {
+    if items.may_have(|action| matches!(action, Action::DeleteLocal | Action::DeleteRemote)) {
         let names = RandomState::new();
         for (addition, deletion) in
             [(Action::Upload, Action::DeleteRemote), (Action::Download, Action::DeleteLocal)]

@@ -33,6 +33,11 @@ impl Project {
     /// Downloads whose place is a folder that would still hold something.
     fn obstructed(&self, plan: &Plan) -> Outcome<BTreeMap<RepoPath, String>> {
         let mut found = BTreeMap::new();
+        let arrives =
+            |a: &Action| matches!(a, Action::Download | Action::Restore | Action::MoveLocal { .. });
+        if !plan.may_have(arrives) {
+            return Ok(found);
+        }
         let leaving: BTreeSet<RepoPath> = plan
             .items()
             .filter_map(|i| match i.action {
@@ -41,11 +46,7 @@ impl Project {
                 _ => None,
             })
             .collect();
-        for item in plan.items() {
-            if !matches!(item.action, Action::Download | Action::Restore | Action::MoveLocal { .. })
-            {
-                continue;
-            }
+        for item in plan.items().filter(|i| arrives(&i.action)) {
             let path = &item.at.path;
             let is_dir =
                 self.dir.stat(path.as_str()).is_ok_and(|s| s.is_some_and(|s| s.kind == Kind::Dir));
@@ -69,8 +70,12 @@ impl Project {
                 && i.at.local.entry().is_none()
                 && i.action != Action::DeleteRemote
         };
+        // What is only there comes, or waits.
+        let may_be_there_only = plan.may_have(|action| {
+            !matches!(action, Action::Upload | Action::MoveRemote { .. } | Action::DeleteRemote)
+        });
         let mut theirs: HashMap<String, String> = HashMap::new();
-        if plan.items().any(|i| is_new(&i)) {
+        if may_be_there_only && plan.items().any(|i| is_new(&i)) {
             for item in plan.items().filter(is_there_only) {
                 for name in names(&item.at.path) {
                     theirs.entry(folded(name)).or_insert_with(|| name.to_owned());

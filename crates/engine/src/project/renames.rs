@@ -28,7 +28,8 @@ impl Project {
         let mut found = BTreeMap::new();
         // What a person decided does not wait.
         let deletes = |i: &Item| i.action == Action::DeleteRemote && i.resolution.is_none();
-        if !plan.items().any(|i| deletes(&i)) {
+        let may_delete = plan.may_have(|action| *action == Action::DeleteRemote);
+        if !may_delete || !plan.items().any(|i| deletes(&i)) {
             return Ok(found);
         }
         let mut doubts = Doubts::default();

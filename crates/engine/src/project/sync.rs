@@ -145,7 +145,7 @@ impl Project {
             let plan = self.plan(rules, None, BTreeMap::new())?;
             let deletes =
                 |a: &Action| matches!(a, Action::DeleteRemote | Action::MoveRemote { .. });
-            if !plan.items().any(|i| deletes(&i.action)) {
+            if !plan.may_have(deletes) {
                 return Ok(summary);
             }
         }
@@ -258,8 +258,7 @@ impl Project {
     ) -> Outcome<()> {
         let incoming: u64 = plan.deeds().map(|step| step.incoming()).sum();
         let shown = |dir: &str| if dir.is_empty() { ".".to_owned() } else { dir.to_owned() };
-        let deletes =
-            plan.items().any(|i| matches!(i.action, Action::DeleteLocal | Action::DeleteRemote));
+        let deletes = plan.may_have(|a| matches!(a, Action::DeleteLocal | Action::DeleteRemote));
         let facts = Facts {
             // Counting reads every row; only deletions are measured against it.
             cached: if deletes { self.index.counts()?.cached } else { 0 },

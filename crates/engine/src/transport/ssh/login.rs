@@ -19,8 +19,8 @@ use super::route::Route;
 
 /// Fast on every processor of the last ten years, and authenticated.
 const CIPHERS: [&str; 6] = [
-    "aes256-gcm@openssh.com",
     "aes128-gcm@openssh.com",
+    "aes256-gcm@openssh.com",
     "chacha20-poly1305@openssh.com",
     "aes256-ctr",
     "aes192-ctr",

@@ -120,8 +120,11 @@ impl Program {
         let folder = tempfile::Builder::new().prefix("dsg-").tempdir_in(&place);
         let folder = folder.map_err(|e| Failure::io("make a folder in", &place, e))?;
         let batch = !ask.has_terminal() && !ask.is_there();
-        let arguments =
+        let mut arguments =
             arguments(host, patience, batch, Share::Master, &folder.path().join("c"), MASTER);
+        if let Some(ciphers) = quicker_ciphers(&arguments, configuration.as_deref()) {
+            arguments.splice(0..0, ["-o".into(), format!("Ciphers={ciphers}").into()]);
+        }
         let mut command = command(&arguments, configuration.as_deref());
         let asks_here = !batch && !ask.has_terminal();
         let desk = asks_here.then(|| Desk::in_folder(folder.path(), host.to_string(), ask));
@@ -283,6 +286,38 @@ fn start(mut command: Command) -> Outcome<(Child, Words)> {
     Ok((child, Words { said, done }))
 }
 
+/// The ciphers that `ssh` would offer with these arguments, those first that this processor has
+/// instructions for; nothing where that changes nothing, or cannot be told.
+fn quicker_ciphers(arguments: &[OsString], configuration: Option<&Path>) -> Option<String> {
+    if !has_aes() {
+        return None;
+    }
+    // It says what it would do (ssh(1)), and reaches nobody.
+    let told = command(&[], configuration).arg("-G").args(arguments).stdin(Stdio::null()).output();
+    let told = String::from_utf8(told.ok().filter(|told| told.status.success())?.stdout).ok()?;
+    quicker(told.lines().find_map(|line| line.strip_prefix("ciphers "))?)
+}
+
+pub(super) fn has_aes() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("aes");
+    #[cfg(target_arch = "aarch64")]
+    return std::arch::is_aarch64_feature_detected!("aes");
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    return false;
+}
+
+/// AES-GCM before what `ssh` prefers for processors without instructions for it. None is added and none
+/// taken away. Pure.
+fn quicker(ciphers: &str) -> Option<String> {
+    let all = || ciphers.split(',');
+    let quick = |cipher: &&str| cipher.contains("-gcm@");
+    (all().next()?.starts_with("chacha20-") && all().any(|cipher| quick(&cipher))).then(|| {
+        let others = all().filter(|cipher| !quick(cipher));
+        all().filter(quick).chain(others).collect::<Vec<_>>().join(",")
+    })
+}
+
 /// What kind of refusal the program's words are. Pure.
 fn refused(host: &SshHost, words: &str) -> Failure {
     let (code, hint) = if words.contains("REMOTE HOST IDENTIFICATION HAS CHANGED")
@@ -340,6 +375,18 @@ mod tests {
             master.contains(&"ControlMaster=yes".to_owned())
                 && master.contains(&"BatchMode=no".to_owned())
         );
+    }
+
+    #[test]
+    fn ciphers_for_this_processor_come_first_where_ssh_would_take_another() {
+        assert_eq!(
+            quicker("chacha20-poly1305@openssh.com,aes128-ctr,aes128-gcm@openssh.com").as_deref(),
+            Some("aes128-gcm@openssh.com,chacha20-poly1305@openssh.com,aes128-ctr")
+        );
+        // What somebody chose stays.
+        for chosen in ["chacha20-poly1305@openssh.com", "aes256-ctr,aes256-gcm@openssh.com", ""] {
+            assert_eq!(quicker(chosen), None);
+        }
     }
 
     #[test]

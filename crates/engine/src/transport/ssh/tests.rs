@@ -345,8 +345,8 @@ fn a_cut_connection_ends_every_stream_of_it() {
 /// The program `ssh` reads its files from the account's home, whatever `HOME` says: a configuration of the
 /// test's own is named to it.
 #[test]
-fn the_program_ssh_logs_in_once_for_several_streams() {
-    let sshd = Sshd::start(&Kind::default());
+fn the_program_ssh_logs_in_once_for_several_streams_and_with_a_quick_cipher() {
+    let sshd = Sshd::start(&Kind { rules: vec!["LogLevel DEBUG".into()], ..Kind::default() });
     let client = Client::of(&sshd);
     let alias = format!("dsg-test-{}", sshd.port);
     client.config(&format!(
@@ -363,6 +363,11 @@ fn the_program_ssh_logs_in_once_for_several_streams() {
     let mut stream = program.program("echo sad >&2; exit 3").unwrap();
     assert_eq!(stream.reader.read(&mut [0]).unwrap(), 0);
     assert_eq!(sshd.log().matches("Accepted publickey").count(), 1);
+    if super::program::has_aes() {
+        let log = sshd.log();
+        let taken: Vec<&str> = log.lines().filter(|line| line.contains(" cipher: ")).collect();
+        assert!(!taken.is_empty() && taken.iter().all(|line| line.contains("-gcm@")), "{taken:?}");
+    }
     let unknown = Client::new();
     unknown.config(&format!(
         "Host {alias}\n HostName 127.0.0.1\n Port {}\n UserKnownHostsFile /dev/null\n",
