@@ -11,6 +11,8 @@ macro_rules! points {
     };
 }
 
+pub(crate) use points;
+
 points! {
     /// The new sidecar exists, without facts.
     INIT_SIDECAR = "host.init.sidecar",

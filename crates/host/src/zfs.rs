@@ -4,6 +4,28 @@
 //! |---|---|
 //! | [`name`] | names of datasets and snapshots, proved before anything is done with them |
 //! | [`verb`] | the closed set of privileged steps, and what each answers |
+//! | [`root`] | the steps, performed by root |
+//! | [`helper`] | the same, performed by a process of root's for a user |
+//! | [`sudo`] | who performs them for this user |
+//! | [`find`] | looking: which dataset a path is on, what a family is like |
+//! | [`carry`] | properties and grants that a clone does not get by itself |
+//! | [`mount`], [`mounts`] | mounting and the switch; what is mounted where |
+//! | [`argv`], [`parse`], [`run`] | calls of the programs, their answers, running them |
+//! | `program.lua` | the decision, in one transaction group |
+//! | [`crash`] | named places after each change |
 
+mod argv;
+mod carry;
+pub mod crash;
+mod find;
+pub mod helper;
+mod mount;
+mod mounts;
 pub mod name;
+mod parse;
+mod root;
+mod run;
+pub mod sudo;
 pub mod verb;
+
+pub use root::Root;

@@ -82,38 +82,15 @@ pub enum Verb {
         /// nothing counts but what was written, and which snapshots came, since that one.
         frozen: bool,
     },
-    /// After a decision: D (still the old one) becomes read-only and is never mounted by itself
-    /// again: [`Answer::Done`].
-    Retire {
+    /// All that follows a decision, from wherever it was cut off: the old D becomes read-only and is
+    /// renamed to `D.dsg-old-T`, `D.dsg-T` is renamed to D, D is what stands at its mount point (also
+    /// after a reboot), no private mount of it is left, and it is mounted at boot if the old one was:
+    /// [`Answer::Finished`].
+    Finish {
         /// D.
         dataset: Dataset,
         /// T.
         transaction: Uuid,
-    },
-    /// After that: D is renamed to `D.dsg-old-T`; mounts stay: [`Answer::Done`].
-    StepAside {
-        /// D.
-        dataset: Dataset,
-        /// T.
-        transaction: Uuid,
-    },
-    /// After that: `D.dsg-T` is renamed to D; mounts stay: [`Answer::Done`].
-    TakePlace {
-        /// D.
-        dataset: Dataset,
-        /// T.
-        transaction: Uuid,
-    },
-    /// After that: D (the new one) is what stands at its mount point, and no private mount of it is
-    /// left: [`Answer::Switched`]. Mounts it where nothing is mounted (after a reboot).
-    Switch {
-        /// D.
-        dataset: Dataset,
-    },
-    /// After that: D is mounted by itself at boot, if it was before: [`Answer::Done`].
-    Settle {
-        /// D.
-        dataset: Dataset,
     },
     /// Destroys `D.dsg-old-T`: [`Answer::Done`]. Fails with `locked` while a process sits in it: it
     /// waits then, read-only, for the next opening. Fails with `drift` if it holds something that no
@@ -211,8 +188,8 @@ pub enum Answer {
     Decided,
     /// Nothing was decided, and why.
     Stopped(Stop),
-    /// It stands at its mount point.
-    Switched(Switched),
+    /// It stands at its mount point, and how it came there.
+    Finished(Switched),
     /// What differs.
     Changes(Changes),
     /// What snapshots cost, oldest first.
@@ -300,14 +277,16 @@ pub struct Member {
     pub mountpoint: Mountpoint,
     /// Whether it is mounted by itself: `on`, `off`, `noauto`.
     pub canmount: String,
-    /// Whether that is what it shall be: else [`Verb::Settle`] is still to come.
-    pub settled: bool,
+    /// What that shall be once all is finished.
+    pub meant: String,
     /// Whether nothing can be written to it.
     pub readonly: bool,
     /// Whether its keys are loaded (also if it needs none).
     pub unlocked: bool,
     /// Where it is mounted, also where another mount hides it.
     pub mounts: Vec<PathBuf>,
+    /// Whether it is what stands at the repository's mount point.
+    pub in_place: bool,
     /// Its snapshots, oldest first.
     pub snapshots: Vec<Snapshot>,
 }
@@ -329,6 +308,19 @@ pub struct Snapshot {
     pub holds: u64,
     /// The datasets that are clones of it.
     pub clones: Vec<String>,
+}
+
+impl Family {
+    /// The decided transaction that is not finished; [`Verb::Finish`] does that.
+    pub fn unfinished(&self) -> Option<Uuid> {
+        let decided = |m: &Member| match m.part {
+            Part::Staging(transaction) => m.decided(transaction).and(Some(transaction)),
+            Part::Live | Part::Former(_) => None,
+        };
+        let live = self.live.as_ref().filter(|m| !m.in_place || m.canmount != m.meant);
+        let newest = |m: &Member| m.snapshots.iter().rev().find_map(|s| s.transaction);
+        self.others.iter().find_map(decided).or_else(|| live.and_then(newest))
+    }
 }
 
 impl Member {
@@ -471,11 +463,7 @@ impl Verb {
             | Self::Clone { dataset, .. }
             | Self::Mount { dataset, .. }
             | Self::Decide { dataset, .. }
-            | Self::Retire { dataset, .. }
-            | Self::StepAside { dataset, .. }
-            | Self::TakePlace { dataset, .. }
-            | Self::Switch { dataset }
-            | Self::Settle { dataset }
+            | Self::Finish { dataset, .. }
             | Self::Bury { dataset, .. }
             | Self::Abandon { dataset, .. }
             | Self::Freeze { dataset, .. }

@@ -1,0 +1,251 @@
+//! What the programs are called with. Pure: each call is a value, every argument a word of its own,
+//! and nothing that comes from outside stands where an option could.
+
+use dsg_core::snapshot::SnapshotId;
+use uuid::Uuid;
+
+use super::name::{Dataset, Tag};
+use super::parse::{Grant, Property, Scope};
+
+/// The decision.
+const DECIDE: &str = include_str!("decide.lua");
+/// The end of a former dataset.
+const BURY: &str = include_str!("bury.lua");
+/// The mark of the transaction that made a snapshot.
+pub(super) const MADE_BY: &str = "dsg:transaction";
+/// The mark of how a dataset is to be mounted once all is done.
+pub(super) const MEANT: &str = "dsg:canmount";
+/// What is asked of every member of a family, and of its snapshots.
+const FACTS: &str = "type,guid,createtxg,origin,clones,userrefs,mountpoint,canmount,readonly,\
+                     keystatus,dsg:transaction,dsg:canmount";
+
+/// One call of one program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Call {
+    /// Its name.
+    pub program: &'static str,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// What it reads.
+    pub input: &'static str,
+}
+
+fn zfs<const N: usize>(args: [&str; N]) -> Call {
+    Call { program: "zfs", args: args.map(str::to_owned).to_vec(), input: "" }
+}
+
+fn with(mut call: Call, more: impl IntoIterator<Item = String>) -> Call {
+    call.args.extend(more);
+    call
+}
+
+fn at(dataset: &Dataset, tag: &str) -> String {
+    format!("{dataset}@{tag}")
+}
+
+/// The names directly below a dataset.
+pub(super) fn children(above: &Dataset) -> Call {
+    zfs(["list", "-H", "-d", "1", "-t", "filesystem", "-o", "name", above.as_str()])
+}
+
+/// Every dataset with its mount point.
+pub(super) fn mountpoints() -> Call {
+    zfs(["list", "-H", "-t", "filesystem", "-o", "mountpoint,name"])
+}
+
+/// What is known of one dataset.
+pub(super) fn place(dataset: &Dataset) -> Call {
+    let facts = "type,guid,mountpoint,canmount,readonly,atime,encryptionroot,keystatus,available,\
+                 used,quota";
+    zfs(["get", "-H", "-p", "-o", "name,property,value,source", facts, dataset.as_str()])
+}
+
+/// What is known of members, of all below them and of their snapshots.
+pub(super) fn facts(members: &[Dataset], since: Option<SnapshotId>) -> Call {
+    let facts = since.map_or_else(|| FACTS.to_owned(), |s| format!("{FACTS},written@{s}"));
+    let call = zfs(["get", "-H", "-p", "-r", "-t", "filesystem,volume,snapshot"]);
+    let call = with(call, ["-o".into(), "name,property,value,source".into(), facts]);
+    with(call, members.iter().map(ToString::to_string))
+}
+
+/// How a dataset is to be mounted.
+pub(super) fn mounting(dataset: &Dataset) -> Call {
+    let facts = "mountpoint,setuid,devices,exec,atime,relatime";
+    zfs(["get", "-H", "-p", "-o", "name,property,value,source", facts, dataset.as_str()])
+}
+
+/// One number of a snapshot or dataset.
+pub(super) fn number(property: &str, of: &str) -> Call {
+    zfs(["get", "-H", "-p", "-o", "value", property, of])
+}
+
+/// What is set on a dataset itself.
+pub(super) fn own_properties(dataset: &Dataset) -> Call {
+    let own = ["get", "-H", "-p", "-s", "local,received", "-o", "name,property,value,source"];
+    with(zfs(own), ["all".into(), dataset.to_string()])
+}
+
+/// An empty dataset that nothing mounts.
+pub(super) fn create(dataset: &Dataset) -> Call {
+    let quiet = ["create", "-o", "canmount=noauto", "-o", "atime=off", "-o", "dsg:canmount=on"];
+    with(zfs(quiet), [dataset.to_string()])
+}
+
+/// A clone that nothing mounts, with properties of its own.
+pub(super) fn clone(
+    origin: (&Dataset, &str),
+    dataset: &Dataset,
+    meant: &str,
+    properties: &[Property],
+) -> Call {
+    let mut call = zfs(["clone", "-o", "canmount=noauto"]);
+    let own = properties.iter().map(|p| format!("{}={}", p.name, p.value));
+    for property in std::iter::once(format!("{MEANT}={meant}")).chain(own) {
+        call = with(call, ["-o".into(), property]);
+    }
+    with(call, [at(origin.0, origin.1), dataset.to_string()])
+}
+
+/// Who may do what with a dataset.
+pub(super) fn grants(dataset: &Dataset) -> Call {
+    zfs(["allow", dataset.as_str()])
+}
+
+/// The same for another one.
+pub(super) fn allow(dataset: &Dataset, grant: &Grant) -> Call {
+    let words: Vec<&str> = match &grant.scope {
+        Scope::Set(name) => vec!["-s", name],
+        Scope::Creator => vec!["-c"],
+        Scope::Here { to } | Scope::Below { to } | Scope::Both { to } => {
+            let mut words = match &grant.scope {
+                Scope::Here { .. } => vec!["-l"],
+                Scope::Below { .. } => vec!["-d"],
+                _ => vec![],
+            };
+            match to.split_once(' ') {
+                Some(("user", name)) => words.extend(["-u", name]),
+                Some(("group", name)) => words.extend(["-g", name]),
+                _ => words.push("-e"),
+            }
+            words
+        }
+    };
+    let words = words.into_iter().map(str::to_owned);
+    with(with(zfs(["allow"]), words), [grant.permissions.clone(), dataset.to_string()])
+}
+
+/// The decision.
+pub(super) fn decide(
+    live: &Dataset,
+    staged: &Dataset,
+    guid: Option<u64>,
+    snapshot: SnapshotId,
+    transaction: Uuid,
+) -> Call {
+    // Numbers are signed there.
+    let guid = guid.map(|g| g.cast_signed().to_string()).unwrap_or_default();
+    let call = Call { input: DECIDE, ..zfs(["program", "-j", live.pool(), "-"]) };
+    let number = snapshot.number().to_string();
+    with(call, [live.to_string(), staged.to_string(), guid, number, transaction.to_string()])
+}
+
+/// The end of a former dataset, with what it holds if that was adopted.
+pub(super) fn bury(former: &Dataset, adopted: bool) -> Call {
+    let call = Call { input: BURY, ..zfs(["program", "-j", former.pool(), "-"]) };
+    with(call, [former.to_string(), if adopted { "adopted".into() } else { String::new() }])
+}
+
+/// Properties set in one step.
+pub(super) fn set(dataset: &Dataset, properties: &[(&str, &str)]) -> Call {
+    let words = properties.iter().map(|(name, value)| format!("{name}={value}"));
+    with(with(zfs(["set"]), words), [dataset.to_string()])
+}
+
+/// A new name; nothing is mounted or unmounted.
+pub(super) fn rename(from: &Dataset, to: &Dataset) -> Call {
+    zfs(["rename", "-u", from.as_str(), to.as_str()])
+}
+
+/// A snapshot.
+pub(super) fn snapshot(dataset: &Dataset, tag: Tag) -> Call {
+    with(zfs(["snapshot"]), [at(dataset, &tag.to_string())])
+}
+
+/// The end of a dataset and of its snapshots; not of anything that was cloned from it.
+pub(super) fn destroy(dataset: &Dataset) -> Call {
+    zfs(["destroy", "-r", dataset.as_str()])
+}
+
+/// The end of one snapshot.
+pub(super) fn destroy_snapshot(dataset: &Dataset, tag: Tag) -> Call {
+    with(zfs(["destroy"]), [at(dataset, &tag.to_string())])
+}
+
+/// What differs; names escaped, so that each change is one line.
+pub(super) fn diff(since: (&Dataset, &str), until: &str) -> Call {
+    with(zfs(["diff", "-F", "-H"]), [at(since.0, since.1), until.to_owned()])
+}
+
+/// What snapshots cost.
+pub(super) fn space(dataset: &Dataset) -> Call {
+    let columns = "name,used,written,referenced";
+    let list = ["list", "-H", "-p", "-d", "1", "-t", "snapshot", "-s", "createtxg", "-o"];
+    with(zfs(list), [columns.to_owned(), dataset.to_string()])
+}
+
+/// Lets a pool write out what waits.
+pub(super) fn flush(pool: &str) -> Call {
+    Call { program: "zpool", args: vec!["sync".into(), pool.into()], input: "" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dataset(text: &str) -> Dataset {
+        text.parse().unwrap()
+    }
+
+    fn line(call: &Call) -> String {
+        format!("{} {}", call.program, call.args.join(" "))
+    }
+
+    #[test]
+    fn a_clone_gets_what_is_set_on_the_live_dataset() {
+        let quota = Property { name: "quota".into(), value: "1073741824".into() };
+        let call = clone(
+            (&dataset("t/p"), "s3"),
+            &dataset("t/p.dsg-x"),
+            "on",
+            std::slice::from_ref(&quota),
+        );
+        assert_eq!(
+            line(&call),
+            "zfs clone -o canmount=noauto -o dsg:canmount=on -o quota=1073741824 t/p@s3 t/p.dsg-x"
+        );
+    }
+
+    #[test]
+    fn a_grant_is_given_in_the_way_in_which_it_was() {
+        let grant = |scope, permissions: &str| Grant { scope, permissions: permissions.into() };
+        for (given, expected) in [
+            (grant(Scope::Set("@we".into()), "clone"), "zfs allow -s @we clone t/p"),
+            (grant(Scope::Creator, "destroy"), "zfs allow -c destroy t/p"),
+            (grant(Scope::Here { to: "group a".into() }, "send"), "zfs allow -l -g a send t/p"),
+            (grant(Scope::Below { to: "everyone".into() }, "hold"), "zfs allow -d -e hold t/p"),
+            (grant(Scope::Both { to: "user 42".into() }, "@we"), "zfs allow -u 42 @we t/p"),
+        ] {
+            assert_eq!(line(&allow(&dataset("t/p"), &given)), expected);
+        }
+    }
+
+    #[test]
+    fn the_program_reads_numbers_as_signed_ones() {
+        let (live, staged) = (dataset("t/p"), dataset("t/p.dsg-x"));
+        let call = |guid| decide(&live, &staged, guid, SnapshotId::FIRST, Uuid::nil());
+        let asked = call(Some(12_029_310_824_965_272_277));
+        assert_eq!(asked.args[..6], ["program", "-j", "t", "-", "t/p", "t/p.dsg-x"]);
+        assert_eq!(asked.args[6..8], ["-6417433248744279339", "1"]);
+        assert_eq!(call(None).args[6], "");
+    }
+}

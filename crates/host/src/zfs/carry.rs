@@ -1,0 +1,73 @@
+//! What a clone does not get by itself: the properties and grants that are set on the live dataset.
+
+use std::collections::BTreeSet;
+
+use dsg_core::failure::{Code, Failure, Outcome};
+
+use super::name::{Dataset, Tag};
+use super::parse::{self, Property};
+use super::root::odd;
+use super::verb::Member;
+use super::{argv, crash, run};
+
+/// The snapshot of which the clone is taken: the newest that holds what `base` holds. One that another
+/// program took since `base` has to stay with the repository, and only those up to the clone's
+/// origin do.
+pub(super) fn origin(live: &Member, base: Tag) -> Outcome<String> {
+    let name = &live.name;
+    let snapshots = live.snapshots.iter().filter(|s| !s.name.starts_with("zfs-diff-"));
+    let later: Vec<_> = snapshots.skip_while(|s| s.tag != Some(base)).collect();
+    let Some(newest) = later.last() else {
+        return Err(Failure::new(Code::NotFound, format!("{name} has no snapshot {base}.")));
+    };
+    if newest.tag != Some(base) {
+        let whole = format!("{name}@{}", newest.name);
+        let written = run::must(&argv::number(&format!("written@{base}"), &whole))?;
+        if written.trim() != "0" {
+            return Err(Failure::new(
+                Code::Drift,
+                format!("{name} was changed on its host before its snapshot {}.", newest.name),
+            )
+            .hint("Look at the changes, and adopt them with --allow drift."));
+        }
+    }
+    Ok(newest.name.clone())
+}
+
+/// What is set on a dataset itself.
+pub(super) fn properties(dataset: &Dataset) -> Outcome<Vec<Property>> {
+    parse::carried(&run::must(&argv::own_properties(dataset))?).map_err(odd)
+}
+
+/// Gives a dataset the grants of another one.
+pub(super) fn grants(from: &Dataset, to: &Dataset) -> Outcome<()> {
+    let wanted = granted(from)?;
+    for grant in &wanted {
+        run::must(&argv::allow(to, grant))?;
+        crash::GRANTED.pass();
+    }
+    if !wanted.is_empty() && granted(to)? != wanted {
+        return Err(not_carried(from, &["its grants (zfs allow)".to_owned()]));
+    }
+    Ok(())
+}
+
+fn granted(dataset: &Dataset) -> Outcome<Vec<parse::Grant>> {
+    parse::grants(dataset, &run::must(&argv::grants(dataset))?).map_err(odd)
+}
+
+/// Whether a clone has what it was to be given.
+pub(super) fn verify(from: &Dataset, to: &Dataset, wanted: &[Property]) -> Outcome<()> {
+    let pairs = |all: &[Property]| -> BTreeSet<(String, String)> {
+        all.iter().map(|p| (p.name.clone(), p.value.clone())).collect()
+    };
+    let (wanted, has) = (pairs(wanted), pairs(&properties(to)?));
+    let lost: Vec<String> = wanted.difference(&has).map(|(name, _)| name.clone()).collect();
+    if lost.is_empty() { Ok(()) } else { Err(not_carried(from, &lost)) }
+}
+
+fn not_carried(from: &Dataset, what: &[String]) -> Failure {
+    let message = format!("What is set on {from} could not be carried over: {}.", what.join(", "));
+    Failure::new(Code::Unsupported, message)
+        .hint("Nothing was published. Ask the host's administrator about these properties.")
+}

@@ -1,0 +1,114 @@
+-- The decision: everything is checked, and then done, in one transaction group.
+-- Arguments: D, the staged dataset, D's guid as a signed number (empty: there must be no D), the
+-- number of the snapshot, the transaction. Gives what stopped it, or that it is decided.
+local argv = (...)["argv"]
+local live, staged, guid, number, transaction = argv[1], argv[2], argv[3], argv[4], argv[5]
+local made = staged .. "@s" .. number
+local first = guid == ""
+
+local EBUSY, EEXIST, ENOSPC, EDQUOT = 16, 17, 28, 122
+
+local function stopped(why, what)
+    return { stopped = why, what = what }
+end
+
+local function refused(errno, doing)
+    if errno == EBUSY then return stopped("busy") end
+    if errno == EEXIST then return stopped("taken") end
+    if errno == ENOSPC or errno == EDQUOT then return stopped("space") end
+    return { stopped = "other", errno = errno, what = doing }
+end
+
+-- What D sets itself must be the same on its successor. Where and whether it is mounted is settled
+-- afterwards; keys follow the promotion.
+local ELSEWHERE = {
+    canmount = true, readonly = true, keylocation = true, keyformat = true, pbkdf2iters = true,
+    encryption = true,
+}
+
+local function differing()
+    local names = {}
+    local function compare(name, value)
+        if tostring(value) ~= tostring((zfs.get_prop(staged, name))) then
+            names[#names + 1] = name
+        end
+    end
+    for _, name in ipairs(zfs.list.system_properties(live)) do
+        if not ELSEWHERE[name] then
+            local value, source = zfs.get_prop(live, name)
+            if source == live or source == "$recvd" then compare(name, value) end
+        end
+    end
+    local own = zfs.list.user_properties or zfs.list.properties
+    for name, value, source in own(live) do
+        if (source == live or source == "$recvd") and string.sub(name, 1, 4) ~= "dsg:" then
+            compare(name, value)
+        end
+    end
+    return names
+end
+
+-- Root is bound by no limit of snapshots, so whoever set one is heard here.
+local function limited()
+    local at = live
+    while at do
+        if zfs.exists(at) then
+            local limit, count = zfs.get_prop(at, "snapshot_limit"), zfs.get_prop(at, "snapshot_count")
+            if limit and count and limit >= 0 and count >= limit then return at end
+        end
+        at = string.match(at, "^(.*)/[^/]*$")
+    end
+end
+
+if not zfs.exists(staged) then return stopped("missing") end
+if zfs.exists(made) then return stopped("taken") end
+
+if first then
+    if zfs.exists(live) then return stopped("moved") end
+else
+    if not zfs.exists(live) then return stopped("moved") end
+    if tostring((zfs.get_prop(live, "guid"))) ~= guid then return stopped("moved") end
+    local origin = zfs.get_prop(staged, "origin")
+    if not origin or string.match(origin, "^(.*)@") ~= live then return stopped("missing") end
+
+    local since = zfs.get_prop(origin, "createtxg")
+    local newer = {}
+    for snapshot in zfs.list.snapshots(live) do
+        local name = string.match(snapshot, "@(.*)$")
+        local taken = string.match(name, "^s(%d+)$")
+        if taken and tonumber(taken) >= tonumber(number) then return stopped("taken") end
+        -- A comparison that runs takes such a one for as long as it does.
+        local passing = string.sub(name, 1, 9) == "zfs-diff-"
+        if not passing and zfs.get_prop(snapshot, "createtxg") > since then
+            newer[#newer + 1] = name
+        end
+    end
+    if #newer > 0 then return stopped("foreign", newer) end
+
+    local written = zfs.get_prop(live, "written@" .. string.match(origin, "@(.*)$"))
+    if written ~= 0 then return stopped("drift", written) end
+
+    local names = differing()
+    if #names > 0 then return stopped("properties", names) end
+end
+
+local full = limited()
+if full then return stopped("limit", full) end
+
+local errno = zfs.check.snapshot(made)
+if errno ~= 0 then return refused(errno, "snapshot") end
+if not first then
+    errno = zfs.check.promote(staged)
+    if errno ~= 0 then return refused(errno, "promote") end
+end
+
+errno = zfs.sync.snapshot(made)
+if errno ~= 0 then return refused(errno, "snapshot") end
+errno = zfs.sync.set_prop(made, "dsg:transaction", transaction)
+if errno == 0 and not first then errno = zfs.sync.promote(staged) end
+if errno ~= 0 then
+    -- The group is not written out yet: nothing of this is ever seen.
+    zfs.sync.destroy(made)
+    return refused(errno, "promote")
+end
+return { decided = true }

@@ -1,0 +1,254 @@
+//! Mounting: privately under `/run/dsg`, where nobody looks, and the switch at a repository's own
+//! mount point.
+//!
+//! The switch takes a detached copy of the private mount (so it works wherever `/run` is a shared
+//! mount, which cannot give one away) and puts it *beneath* the former one, which then goes: whoever
+//! opens a path sees the one or the other, never nothing. Kernels before 6.5 cannot: there the
+//! former one goes first, and the copy follows in the next system call.
+
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use dsg_core::failure::{Code, Failure, Outcome};
+use dsg_fs::error::FsError;
+use rustix::fs::{CWD, Mode};
+use rustix::io::Errno;
+use rustix::mount::{
+    MountFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, move_mount, open_tree, unmount,
+};
+
+use super::crash;
+use super::mounts::{Mount, Mounts};
+use super::name::{Dataset, Part, Tag};
+use super::parse::{Read as _, Values};
+use super::verb::Switched;
+
+/// Root's own folder for private mounts and locks.
+pub(super) const PRIVATE: &str = "/run/dsg";
+
+/// Where a member other than the live dataset is mounted.
+pub(super) fn private(part: Part, guid: Option<u64>) -> PathBuf {
+    let name = match part {
+        // A live dataset that is not mounted: on its way to its mount point.
+        Part::Live => format!("live-{:016x}", guid.unwrap_or_default()),
+        Part::Staging(transaction) => transaction.to_string(),
+        Part::Former(transaction) => format!("old-{transaction}"),
+    };
+    Path::new(PRIVATE).join(name)
+}
+
+/// Where a snapshot is mounted.
+pub(super) fn shown(dataset: &Dataset, tag: Tag) -> PathBuf {
+    Path::new(PRIVATE).join("at").join(format!("{}@{tag}", dataset.as_str().replace('/', "%")))
+}
+
+/// A folder of root's, made with those above it, that everybody may pass.
+pub(super) fn folder(path: &Path) -> Outcome<()> {
+    let failed = |e: Errno| -> Failure { FsError::new("create the folder", path, e).into() };
+    if let Some(above) = path.parent().filter(|above| !above.exists()) {
+        folder(above)?;
+    }
+    match rustix::fs::mkdir(path, Mode::from_raw_mode(0o755)) {
+        // A umask may have narrowed it.
+        Ok(()) => rustix::fs::chmod(path, Mode::from_raw_mode(0o755)).map_err(failed),
+        Err(Errno::EXIST) => Ok(()),
+        Err(e) => Err(failed(e)),
+    }
+}
+
+/// How a dataset is mounted, by its properties, as ZFS' own program would.
+fn flags(properties: &Values) -> MountFlags {
+    let mut flags = MountFlags::empty();
+    for (property, flag) in [
+        ("setuid", MountFlags::NOSUID),
+        ("devices", MountFlags::NODEV),
+        ("exec", MountFlags::NOEXEC),
+        ("atime", MountFlags::NOATIME),
+    ] {
+        if properties.text(property) == Some("off") {
+            flags |= flag;
+        }
+    }
+    if !flags.contains(MountFlags::NOATIME) {
+        let relative = properties.is_on("relatime");
+        flags |= if relative { MountFlags::RELATIME } else { MountFlags::STRICTATIME };
+    }
+    flags
+}
+
+/// Mounts a dataset at a place that holds nothing yet. `home` is where it will stand in the end:
+/// it is what `.zfs/snapshot` is mounted below.
+pub(super) fn attach(
+    dataset: &Dataset,
+    properties: &Values,
+    at: &Path,
+    home: &Path,
+    readonly: bool,
+) -> Outcome<()> {
+    folder(at)?;
+    let mut flags = flags(properties);
+    flags.set(MountFlags::RDONLY, readonly);
+    let home = home.to_string_lossy();
+    // A comma would begin another option: such a mount point does without snapshots in `.zfs`.
+    let data = if home.contains(',') { String::new() } else { format!(",mntpoint={home}") };
+    mounted(mount(dataset.as_str(), at, c"zfs", flags, options(&data).as_deref()), at)
+}
+
+/// Mounts a snapshot.
+pub(super) fn attach_snapshot(dataset: &Dataset, tag: Tag, at: &Path) -> Outcome<()> {
+    folder(at)?;
+    let flags = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV;
+    let source = format!("{dataset}@{tag}");
+    mounted(mount(source, at, c"zfs", flags, options("").as_deref()), at)
+}
+
+fn options(more: &str) -> Option<std::ffi::CString> {
+    std::ffi::CString::new(format!("zfsutil{more}")).ok()
+}
+
+fn mounted(done: rustix::io::Result<()>, at: &Path) -> Outcome<()> {
+    match done {
+        Ok(()) => {
+            crash::MOUNTED.pass();
+            Ok(())
+        }
+        Err(e @ Errno::ACCESS) => Err(Failure::new(
+            Code::Unreachable,
+            format!("Could not mount at {}: the dataset's key is not loaded.", at.display()),
+        )
+        .hint("Ask the host's administrator to load it.")
+        .because(FsError::new("mount", at, e))),
+        Err(e) => Err(FsError::new("mount", at, e).into()),
+    }
+}
+
+/// Takes away every mount of something in our own folder. Whoever sits there keeps what he sees.
+pub(super) fn detach(source: &str) -> Outcome<()> {
+    for at in Mounts::now()?.of(source).iter().filter(|at| at.starts_with(PRIVATE)) {
+        release(at)?;
+        // What is left of an empty folder does no harm.
+        let _ = rustix::fs::rmdir(at);
+    }
+    Ok(())
+}
+
+/// Takes away the snapshots of a dataset that `.zfs` or we show: as long as one is mounted, it cannot
+/// be promoted away. Whoever reads there keeps what he has open.
+pub(super) fn release_snapshots(dataset: &Dataset) -> Outcome<()> {
+    let of = format!("{dataset}@");
+    for Mount { at, .. } in Mounts::now()?.0.iter().filter(|m| m.source.starts_with(&of)) {
+        match unmount(at, UnmountFlags::DETACH) {
+            Ok(()) | Err(Errno::INVAL | Errno::NOENT) => {}
+            Err(e) => return Err(FsError::new("unmount", at, e).into()),
+        }
+    }
+    Ok(())
+}
+
+fn release(at: &Path) -> Outcome<()> {
+    match unmount(at, UnmountFlags::DETACH) {
+        Ok(()) => {
+            crash::UNMOUNTED.pass();
+            Ok(())
+        }
+        // Not mounted (any more).
+        Err(Errno::INVAL | Errno::NOENT) => Ok(()),
+        Err(e) => Err(FsError::new("unmount", at, e).into()),
+    }
+}
+
+/// Makes a live dataset what stands at its mount point. `from` is where it is mounted already.
+pub(super) fn switch(live: &Dataset, home: &Path, from: &Path) -> Outcome<Switched> {
+    let mounts = Mounts::now()?;
+    let stack = mounts.stack(home);
+    let ours = |m: &Mount| m.kind == "zfs" && m.source == live.as_str();
+    let Some(top) = stack.last() else {
+        folder(home)?;
+        place(from, home, MoveMountFlags::empty())?;
+        crash::SWITCHED.pass();
+        return Ok(Switched::Fresh);
+    };
+    if ours(top) {
+        return Ok(Switched::Already);
+    }
+    if !is_former(live, top) {
+        return Err(Failure::new(
+            Code::Exists,
+            format!("Something else is mounted at {}: {}.", home.display(), top.source),
+        )
+        .hint("Unmount it on the host; DSG finishes at the next opening."));
+    }
+    let beneath = if stack.iter().any(|m| ours(m)) {
+        true
+    } else if can_beneath() {
+        // Where propagation forbids it, the other way does.
+        place(from, home, MoveMountFlags::MOVE_MOUNT_BENEATH).is_ok()
+    } else {
+        false
+    };
+    if beneath {
+        crash::BENEATH.pass();
+        // Several publishes may have been cut off here.
+        for _ in stack.iter().rev().take_while(|m| is_former(live, m)) {
+            release(home)?;
+        }
+        crash::SWITCHED.pass();
+        return Ok(Switched::Beneath);
+    }
+    let tree = detached(from)?;
+    for _ in stack.iter().rev().take_while(|m| is_former(live, m)) {
+        unmount(home, UnmountFlags::DETACH).map_err(|e| FsError::new("unmount", home, e))?;
+    }
+    put(&tree, home, MoveMountFlags::empty())?;
+    crash::SWITCHED.pass();
+    Ok(Switched::Gap)
+}
+
+fn is_former(live: &Dataset, mount: &Mount) -> bool {
+    let source = mount.source.parse().ok().filter(|_| mount.kind == "zfs");
+    source.is_some_and(|s| matches!(live.part_of(&s), Some(Part::Former(_))))
+}
+
+/// A copy of a mount that stands nowhere yet.
+fn detached(from: &Path) -> Outcome<OwnedFd> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    open_tree(CWD, from, flags).map_err(|e| FsError::new("take the mount", from, e).into())
+}
+
+fn put(tree: &OwnedFd, at: &Path, how: MoveMountFlags) -> Outcome<()> {
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | how;
+    move_mount(tree, c"", CWD, at, flags).map_err(|e| FsError::new("mount", at, e).into())
+}
+
+fn place(from: &Path, at: &Path, how: MoveMountFlags) -> Outcome<()> {
+    put(&detached(from)?, at, how)
+}
+
+/// Whether this kernel mounts beneath: since Linux 6.5.
+pub(super) fn can_beneath() -> bool {
+    since(rustix::system::uname().release().to_string_lossy().as_ref(), (6, 5))
+}
+
+fn since(release: &str, wanted: (u32, u32)) -> bool {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|n| n.parse().ok());
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= wanted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn releases_are_compared_as_numbers() {
+        for (release, expected) in [
+            ("6.12.95+deb12-cloud-amd64", true),
+            ("6.5.0", true),
+            ("10.0", true),
+            ("6.1.0-56-cloud-amd64", false),
+            ("5.15.167.4-microsoft-standard-WSL2", false),
+            ("", false),
+        ] {
+            assert_eq!(since(release, (6, 5)), expected, "{release}");
+        }
+    }
+}

@@ -1,0 +1,570 @@
+//! The verbs, performed. Needs root.
+//!
+//! Each change is one call, and what came of it is read again where the call was refused: a refusal
+//! that took effect all the same counts as done, one that did not is told. Verbs about one repository
+//! go one after another, also those of a process that died while its program still runs.
+
+use std::fs::File;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use dsg_core::failure::{Code, Failure, Outcome};
+use dsg_fs::error::FsError;
+use rustix::fs::{FlockOperation, Gid, Mode, OFlags, Uid};
+use uuid::Uuid;
+
+use super::argv::{self, Call};
+use super::mounts::Mounts;
+use super::name::{Dataset, Part, Tag};
+use super::parse::{self, Odd, Read as _};
+use super::verb::{
+    Answer, Changes, Family, Hands, Member, Mountpoint, Stop, Switched, Until, Verb,
+};
+use super::{carry, crash, find, mount, run};
+
+/// Root's hands, for what lies below one dataset.
+pub struct Root {
+    prefix: Dataset,
+    /// Whom what is made belongs to.
+    caller: (Uid, Gid),
+}
+
+impl Root {
+    /// For what lies below `prefix`; what is made belongs to `caller` (user and group).
+    pub fn new(prefix: Dataset, caller: (u32, u32)) -> Self {
+        Self { prefix, caller: (Uid::from_raw(caller.0), Gid::from_raw(caller.1)) }
+    }
+
+    /// A verb's dataset, if it is one that these hands may touch.
+    fn admitted<'v>(&self, verb: &'v Verb) -> Outcome<Option<&'v Dataset>> {
+        let Some(dataset) = verb.dataset() else { return Ok(None) };
+        if !dataset.is_below(&self.prefix) {
+            return Err(Failure::new(
+                Code::Permission,
+                format!("{dataset} is not below {}, and nothing else is allowed.", self.prefix),
+            ));
+        }
+        let name = dataset.clone().for_repository();
+        name.map_err(|e| Failure::new(Code::Usage, format!("{e}.")))?;
+        Ok(Some(dataset))
+    }
+}
+
+impl Hands for Root {
+    fn perform(&self, verb: &Verb) -> Outcome<Answer> {
+        let Some(dataset) = self.admitted(verb)? else {
+            let Verb::Find { path } = verb else { return Ok(Answer::Done) };
+            return find::place(path).map(|place| Answer::Place(place.map(Box::new)));
+        };
+        find::answers(dataset.pool())?;
+        let at = At { live: dataset, caller: self.caller };
+        match verb {
+            Verb::Diff { since, until, most, .. } => at.diff(*since, *until, *most),
+            Verb::Space { .. } => at.space(),
+            Verb::LockFile { .. } => at.lock_file(),
+            _ => {
+                let turn = at.turn()?;
+                let answer = at.perform(verb);
+                drop(turn);
+                answer
+            }
+        }
+    }
+}
+
+/// Whoever answers differently from what is known.
+pub(super) fn odd(e: Odd) -> Failure {
+    Failure::new(Code::Unsupported, "ZFS on this host speaks in a way that DSG does not know.")
+        .hint("DSG knows OpenZFS 2.1 to 2.3.")
+        .because(e)
+}
+
+/// One repository.
+struct At<'a> {
+    live: &'a Dataset,
+    caller: (Uid, Gid),
+}
+
+impl At<'_> {
+    fn perform(&self, verb: &Verb) -> Outcome<Answer> {
+        match *verb {
+            Verb::Look { since, only, flush, .. } => {
+                if flush {
+                    run::must(&argv::flush(self.live.pool()))?;
+                }
+                let family = find::family(self.live, only, since)?;
+                Ok(Answer::Family(Box::new(family)))
+            }
+            Verb::Create { transaction, .. } => self.create(transaction),
+            Verb::Clone { transaction, base, .. } => self.clone(transaction, base),
+            Verb::Mount { part, .. } => self.mount(part, None).map(Answer::Mounted),
+            Verb::Decide { transaction, live, snapshot, .. } => {
+                self.decide(transaction, live, snapshot)
+            }
+            Verb::Finish { transaction, .. } => self.finish(transaction),
+            Verb::Bury { transaction, adopted, .. } => self.bury(transaction, adopted),
+            Verb::Abandon { transaction, .. } => self.abandon(transaction),
+            Verb::Freeze { transaction, .. } => self.freeze(transaction),
+            Verb::Show { tag, .. } => self.show(tag),
+            Verb::Hide { tag, .. } => {
+                mount::detach(&format!("{}@{tag}", self.live))?;
+                Ok(Answer::Done)
+            }
+            Verb::Drop { tag, .. } => self.drop_snapshot(tag),
+            // Answered before, or not about one repository.
+            Verb::Find { .. } | Verb::Diff { .. } | Verb::Space { .. } | Verb::LockFile { .. } => {
+                Ok(Answer::Done)
+            }
+        }
+    }
+
+    fn member(&self, part: Part) -> Dataset {
+        self.live.member(part)
+    }
+
+    /// The family's members that concern one transaction, as they are now.
+    fn family(&self, transaction: Uuid) -> Outcome<Family> {
+        find::family(self.live, Some(transaction), None)
+    }
+
+    fn one(&self, part: Part) -> Outcome<Option<Member>> {
+        let name = self.member(part);
+        let mut family = match part {
+            Part::Live => find::members(self.live, std::slice::from_ref(&name), None)?,
+            Part::Staging(t) | Part::Former(t) => self.family(t)?,
+        };
+        Ok(match part {
+            Part::Live => family.live.take(),
+            _ => family.others.into_iter().find(|m| m.part == part),
+        })
+    }
+
+    fn needed(&self, part: Part) -> Outcome<Member> {
+        self.one(part)?.ok_or_else(|| missing(&self.member(part)))
+    }
+
+    /// Verbs about one repository go one after another. The file is left to the programs that are
+    /// run, so that one that outlives its caller still has its turn.
+    fn turn(&self) -> Outcome<File> {
+        let folder = Path::new(mount::PRIVATE).join("turn");
+        let path = file_of(&folder, self.live)?;
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW;
+        let failed = |e| -> Failure { FsError::new("lock", &path, e).into() };
+        let file = rustix::fs::open(&path, flags, Mode::from_raw_mode(0o600)).map_err(failed)?;
+        rustix::fs::flock(&file, FlockOperation::LockExclusive).map_err(failed)?;
+        Ok(file.into())
+    }
+
+    fn create(&self, transaction: Uuid) -> Outcome<Answer> {
+        let part = Part::Staging(transaction);
+        let name = self.member(part);
+        if find::exists(self.live)? {
+            return Err(Failure::new(
+                Code::Exists,
+                format!("There is a dataset {} already.", self.live),
+            )
+            .hint("Choose another name for the repository."));
+        }
+        Self::do_unless(&argv::create(&name), || Ok(self.one(part)?.is_some()))?;
+        crash::CREATED.pass();
+        // A mount point that its parent does not give has to be known before the tree is filled.
+        self.home(&find::mounting(&name)?.mountpoint())?;
+        let at = self.mount(part, None)?;
+        rustix::fs::chown(&at, Some(self.caller.0), Some(self.caller.1))
+            .map_err(|e| FsError::new("give away", &at, e))?;
+        crash::OWNED.pass();
+        Ok(Answer::Mounted(at))
+    }
+
+    fn clone(&self, transaction: Uuid, base: Tag) -> Outcome<Answer> {
+        let part = Part::Staging(transaction);
+        let live = self.needed(Part::Live)?;
+        if live.readonly {
+            return Err(Failure::new(
+                Code::Permission,
+                format!("The dataset {} is read-only: nothing can be published.", self.live),
+            )
+            .hint("Ask the host's administrator."));
+        }
+        let origin = carry::origin(&live, base)?;
+        let properties = carry::properties(self.live)?;
+        let name = self.member(part);
+        let call = argv::clone((self.live, &origin), &name, &live.meant, &properties);
+        let whole = format!("{}@{origin}", self.live);
+        Self::do_unless(&call, || {
+            Ok(self.one(part)?.is_some_and(|m| m.origin.as_deref() == Some(whole.as_str())))
+        })?;
+        crash::CLONED.pass();
+        carry::grants(self.live, &name)?;
+        carry::verify(self.live, &name, &properties)?;
+        self.mount(part, None).map(Answer::Mounted)
+    }
+
+    /// Mounts a member privately, if it is not.
+    fn mount(&self, part: Part, guid: Option<u64>) -> Outcome<PathBuf> {
+        let name = self.member(part);
+        let private = |at: &PathBuf| at.starts_with(mount::PRIVATE);
+        if let Some(at) = Mounts::now()?.of(name.as_str()).into_iter().find(private) {
+            return Ok(at);
+        }
+        let properties = find::mounting(&name)?;
+        let home = self.home(&properties.mountpoint())?;
+        let at = mount::private(part, guid);
+        let readonly = matches!(part, Part::Former(_));
+        mount::attach(&name, &properties, &at, &home, readonly)?;
+        Ok(at)
+    }
+
+    /// Where the repository stands.
+    fn home(&self, mountpoint: &Mountpoint) -> Outcome<PathBuf> {
+        find::home(self.live, mountpoint).ok_or_else(|| {
+            Failure::new(
+                Code::Unsupported,
+                format!(
+                    "{} has the mount point {:?}: it stands nowhere by itself.",
+                    self.live, mountpoint.value
+                ),
+            )
+            .hint("Give the dataset a mount point on the host (its property mountpoint).")
+        })
+    }
+
+    fn decide(
+        &self,
+        transaction: Uuid,
+        live: Option<u64>,
+        snapshot: dsg_core::snapshot::SnapshotId,
+    ) -> Outcome<Answer> {
+        let staged = self.member(Part::Staging(transaction));
+        let call = argv::decide(self.live, &staged, live, snapshot, transaction);
+        mount::release_snapshots(self.live)?;
+        let told = run::run(&call)?;
+        let came = parse::decision(&told.text);
+        if let (true, Ok(None)) = (told.well, &came) {
+            crash::DECIDED.pass();
+            return Ok(Answer::Decided);
+        }
+        // Whatever was said: what is there counts. It may have been decided by an earlier try.
+        let family = self.family(transaction)?;
+        let decided = |m: &Member| m.decided(transaction) == Some(snapshot);
+        let promoted = |m: &Member| live.is_none() || m.origin.is_none() || family.live.is_none();
+        let mut all = family.live.iter().chain(&family.others);
+        if all.any(|m| decided(m) && (m.part == Part::Live || promoted(m))) {
+            crash::DECIDED.pass();
+            return Ok(Answer::Decided);
+        }
+        match came {
+            Ok(Some(stop)) => Ok(Answer::Stopped(stop)),
+            Ok(None) | Err(_) => Err(run::refused(&call, &told.complaint)),
+        }
+    }
+
+    fn finish(&self, transaction: Uuid) -> Outcome<Answer> {
+        let mut family = self.family(transaction)?;
+        let staged = family.others.iter().position(|m| m.part == Part::Staging(transaction));
+        let staged = staged.map(|at| family.others.swap_remove(at));
+        let new = match (staged, family.live) {
+            (Some(staged), live) => {
+                if staged.decided(transaction).is_none() {
+                    return Err(self.not_decided(transaction));
+                }
+                if let Some(old) = live {
+                    self.step_aside(transaction, &staged, &old)?;
+                }
+                let call = argv::rename(&staged.name, self.live);
+                let taken = || Ok(self.one(Part::Live)?.is_some_and(|m| m.guid == staged.guid));
+                Self::do_unless(&call, taken)?;
+                crash::PLACE_TAKEN.pass();
+                staged
+            }
+            (None, Some(live)) if live.decided(transaction).is_some() => live,
+            (None, _) => return Err(self.not_decided(transaction)),
+        };
+        let came = self.switch(&new)?;
+        if new.canmount != new.meant {
+            let call = argv::set(self.live, &[("canmount", &new.meant)]);
+            let settled = |m: Member| m.canmount == m.meant;
+            Self::do_unless(&call, || Ok(self.one(Part::Live)?.is_some_and(settled)))?;
+            crash::SETTLED.pass();
+        }
+        Ok(Answer::Finished(came))
+    }
+
+    fn not_decided(&self, transaction: Uuid) -> Failure {
+        let message = format!("The transaction {transaction} of {} is not decided.", self.live);
+        Failure::new(Code::Usage, message)
+    }
+
+    /// The old dataset takes no more writes, is mounted by nobody again, and gives up its name.
+    fn step_aside(&self, transaction: Uuid, staged: &Member, old: &Member) -> Outcome<()> {
+        let promoted = format!("{}@", staged.name);
+        if !old.origin.as_deref().is_some_and(|origin| origin.starts_with(&promoted)) {
+            return Err(Failure::new(
+                Code::Exists,
+                format!("{} is not what the transaction {transaction} replaces.", self.live),
+            )
+            .hint("Look at the datasets on the host: somebody renamed them."));
+        }
+        let retired = |m: &Member| m.readonly && m.canmount == "noauto";
+        if !retired(old) {
+            let call = argv::set(self.live, &[("readonly", "on"), ("canmount", "noauto")]);
+            // It is known to refuse and to do it all the same.
+            Self::do_unless(&call, || Ok(self.one(Part::Live)?.as_ref().is_some_and(retired)))?;
+        }
+        crash::RETIRED.pass();
+        let former = Part::Former(transaction);
+        let call = argv::rename(self.live, &self.member(former));
+        Self::do_unless(&call, || Ok(self.one(former)?.is_some()))?;
+        crash::STEPPED_ASIDE.pass();
+        Ok(())
+    }
+
+    fn switch(&self, live: &Member) -> Outcome<Switched> {
+        let home = self.home(&live.mountpoint)?;
+        let on_top = || -> Outcome<bool> {
+            let mounts = Mounts::now()?;
+            Ok(mounts.stack(&home).last().is_some_and(|m| m.source == self.live.as_str()))
+        };
+        let came = if on_top()? {
+            Switched::Already
+        } else {
+            let from = self.mount(Part::Live, Some(live.guid))?;
+            mount::switch(self.live, &home, &from)?
+        };
+        mount::detach(self.live.as_str())?;
+        if on_top()? {
+            return Ok(came);
+        }
+        let at = home.display();
+        Err(Failure::new(Code::Io, format!("{} could not be mounted at {at}.", self.live)))
+    }
+
+    fn bury(&self, transaction: Uuid, adopted: bool) -> Outcome<Answer> {
+        let part = Part::Former(transaction);
+        let name = self.member(part);
+        mount::detach(name.as_str())?;
+        let call = argv::bury(&name, adopted);
+        let told = run::run(&call)?;
+        match parse::decision(&told.text) {
+            Ok(None) if told.well => {}
+            Ok(Some(Stop::Drift(_))) => {
+                let former = self.needed(part)?;
+                if self.holds_something(&former)? {
+                    return Err(Failure::new(
+                        Code::Drift,
+                        format!("Something was written to {} while it was replaced.", self.live),
+                    )
+                    .hint("It is kept, read-only, until it is adopted."));
+                }
+                return self.bury(transaction, true);
+            }
+            Ok(Some(Stop::Foreign(names))) => {
+                let names = names.join(", ");
+                return Err(Failure::new(
+                    Code::Drift,
+                    format!("{name} keeps snapshots that are not DSG's: {names}."),
+                )
+                .hint("Send or destroy them on the host; the rest goes at the next opening."));
+            }
+            Ok(Some(Stop::Busy)) => {
+                return Err(Failure::new(
+                    Code::Locked,
+                    format!("A process on the host still works in what {} was.", self.live),
+                )
+                .hint("It goes at the next opening after that."));
+            }
+            Ok(Some(stop)) => return Err(stop.into()),
+            Ok(None) | Err(_) if find::exists(&name)? => {
+                return Err(run::refused(&call, &told.complaint));
+            }
+            Ok(None) | Err(_) => {}
+        }
+        crash::DESTROYED.pass();
+        Ok(Answer::Done)
+    }
+
+    /// Whether a former dataset has content that the snapshot it goes back to has not: a read that
+    /// left its time is none.
+    fn holds_something(&self, former: &Member) -> Outcome<bool> {
+        let origin = former.origin.as_deref().and_then(|o| o.rsplit_once('@'));
+        let Some((dataset, tag)) = origin else { return Ok(true) };
+        let Ok(dataset) = dataset.parse::<Dataset>() else { return Ok(true) };
+        let changes = self.compared((&dataset, tag), Until::Now(former.part), 1000)?;
+        let ours = |p: &[u8]| p.is_empty() || p == b".dsg" || p.starts_with(b".dsg/");
+        Ok(changes.more || changes.list.iter().any(|c| !ours(&c.path)))
+    }
+
+    fn abandon(&self, transaction: Uuid) -> Outcome<Answer> {
+        let part = Part::Staging(transaction);
+        let Some(staged) = self.one(part)? else { return Ok(Answer::Done) };
+        if staged.decided(transaction).is_some() {
+            return Err(Failure::new(
+                Code::Usage,
+                format!("The transaction {transaction} of {} is decided.", self.live),
+            ));
+        }
+        mount::detach(staged.name.as_str())?;
+        self.destroy(part)
+    }
+
+    /// Destroys a member of this name, once nothing of ours shows it any more.
+    fn destroy(&self, part: Part) -> Outcome<Answer> {
+        let call = argv::destroy(&self.member(part));
+        Self::do_unless(&call, || Ok(self.one(part)?.is_none()))?;
+        crash::DESTROYED.pass();
+        Ok(Answer::Done)
+    }
+
+    fn freeze(&self, transaction: Uuid) -> Outcome<Answer> {
+        let tag = Tag::Frozen(transaction);
+        let call = argv::snapshot(self.live, tag);
+        let has = |m: Member| m.snapshots.iter().any(|s| s.tag == Some(tag));
+        Self::do_unless(&call, || Ok(self.one(Part::Live)?.is_some_and(has)))?;
+        crash::FROZEN.pass();
+        Ok(Answer::Done)
+    }
+
+    fn drop_snapshot(&self, tag: Tag) -> Outcome<Answer> {
+        let live = self.needed(Part::Live)?;
+        let Some(snapshot) = live.snapshots.iter().find(|s| s.tag == Some(tag)) else {
+            return Ok(Answer::Done);
+        };
+        let name = &snapshot.name;
+        let users = match (snapshot.holds, &snapshot.clones[..]) {
+            (0, []) => None,
+            (0, clones) => Some(format!("{} builds on it", clones.join(", "))),
+            _ => Some("it is held".to_owned()),
+        };
+        if let Some(why) = users {
+            return Err(Failure::new(
+                Code::Locked,
+                format!("The snapshot {name} of {} stays: {why}.", self.live),
+            ));
+        }
+        mount::detach(&format!("{}@{name}", self.live))?;
+        let call = argv::destroy_snapshot(self.live, tag);
+        let has = |m: Member| m.snapshots.iter().any(|s| s.tag == Some(tag));
+        Self::do_unless(&call, || Ok(!self.one(Part::Live)?.is_some_and(has)))?;
+        crash::DROPPED.pass();
+        Ok(Answer::Done)
+    }
+
+    fn show(&self, tag: Tag) -> Outcome<Answer> {
+        let at = mount::shown(self.live, tag);
+        if Mounts::now()?.stack(&at).is_empty() {
+            mount::attach_snapshot(self.live, tag, &at)?;
+        }
+        Ok(Answer::Mounted(at))
+    }
+
+    fn diff(&self, since: Tag, until: Until, most: usize) -> Outcome<Answer> {
+        self.compared((self.live, &since.to_string()), until, most).map(Answer::Changes)
+    }
+
+    fn compared(&self, since: (&Dataset, &str), until: Until, most: usize) -> Outcome<Changes> {
+        let (part, name) = match until {
+            Until::Tag(tag) => (Part::Live, format!("{}@{tag}", self.live)),
+            Until::Now(part) => (part, self.member(part).to_string()),
+        };
+        let member = self.member(part);
+        // Names are told as they are below a mount point, so there has to be one.
+        if Mounts::now()?.of(member.as_str()).is_empty() {
+            self.mount(part, None)?;
+        }
+        let mounts = Mounts::now()?.of(member.as_str());
+        let (lines, more) = run::lines(&argv::diff(since, &name), most)?;
+        let list = lines.iter().map(|line| parse::change(line, &mounts).map_err(odd));
+        Ok(Changes { list: list.collect::<Outcome<_>>()?, more })
+    }
+
+    fn space(&self) -> Outcome<Answer> {
+        let told = run::must(&argv::space(self.live))?;
+        parse::costs(&told).map(Answer::Space).map_err(odd)
+    }
+
+    /// Whoever may write the repository's files may hold its lock.
+    fn lock_file(&self) -> Outcome<Answer> {
+        let path = file_of(&Path::new(mount::PRIVATE).join("lock"), self.live)?;
+        let home = Mounts::now()?.of(self.live.as_str()).into_iter().next();
+        let (uid, gid, mode) = match home.and_then(|home| home.metadata().ok()) {
+            Some(root) => {
+                (Uid::from_raw(root.uid()), Gid::from_raw(root.gid()), root.permissions().mode())
+            }
+            None => (self.caller.0, self.caller.1, 0),
+        };
+        let mode = 0o600
+            | if mode & 0o020 != 0 { 0o060 } else { 0 }
+            | if mode & 0o002 != 0 { 0o006 } else { 0 };
+        let failed = |e| -> Failure { FsError::new("make the lock", &path, e).into() };
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = rustix::fs::open(&path, flags, Mode::from_raw_mode(0o600)).map_err(failed)?;
+        rustix::fs::fchown(&file, Some(uid), Some(gid)).map_err(failed)?;
+        rustix::fs::fchmod(&file, Mode::from_raw_mode(mode)).map_err(failed)?;
+        Ok(Answer::LockFile(path))
+    }
+
+    /// Makes a call; one that is refused counts as done if what it was for is there.
+    fn do_unless(call: &Call, done: impl FnOnce() -> Outcome<bool>) -> Outcome<()> {
+        let told = run::run(call)?;
+        if told.well || done()? { Ok(()) } else { Err(run::refused(call, &told.complaint)) }
+    }
+}
+
+fn missing(dataset: &Dataset) -> Failure {
+    Failure::new(Code::NotFound, format!("There is no dataset {dataset}."))
+}
+
+/// A file of root's for a repository; `%` stands in no dataset's name.
+fn file_of(folder: &Path, dataset: &Dataset) -> Outcome<PathBuf> {
+    mount::folder(folder)?;
+    Ok(folder.join(dataset.as_str().replace('/', "%")))
+}
+
+impl From<Stop> for Failure {
+    fn from(stop: Stop) -> Self {
+        let again = "Run the sync again.";
+        let (code, message, hint) = match stop {
+            Stop::Missing => (Code::Io, "What was staged is not there any more.".into(), again),
+            Stop::Moved | Stop::Taken => {
+                (Code::HeadMoved, "Somebody published meanwhile.".to_owned(), again)
+            }
+            Stop::Drift(bytes) => (
+                Code::Drift,
+                format!("The repository's files were changed on its host ({bytes} bytes)."),
+                "Look at the changes, and adopt them with --allow drift.",
+            ),
+            Stop::Foreign(names) => (
+                Code::HeadMoved,
+                format!("Snapshots of the repository were taken meanwhile: {}.", names.join(", ")),
+                again,
+            ),
+            Stop::Limit(dataset) => (
+                Code::Space,
+                format!("{dataset} may have no more snapshots."),
+                "Remove snapshots that nobody needs, or ask the host's administrator to raise its \
+                 snapshot_limit.",
+            ),
+            Stop::Properties(names) => (
+                Code::Io,
+                format!("Properties of the dataset were changed meanwhile: {}.", names.join(", ")),
+                again,
+            ),
+            Stop::Busy => (
+                Code::Locked,
+                "A snapshot of the repository is being sent or read on its host.".to_owned(),
+                "Run the sync again when that is done.",
+            ),
+            Stop::Space => (
+                Code::Space,
+                "The pool, or a quota on it, is full.".to_owned(),
+                "Free some space, or ask the host's administrator for more.",
+            ),
+            Stop::Other(errno, doing) => {
+                let why = rustix::io::Errno::from_raw_os_error(errno);
+                (Code::Io, format!("ZFS refused to {doing}: {why}."), "")
+            }
+        };
+        let failure = Failure::new(code, message);
+        if hint.is_empty() { failure } else { failure.hint(hint) }
+    }
+}
