@@ -141,18 +141,21 @@ pub(super) fn decide(
     guid: Option<u64>,
     snapshot: SnapshotId,
     transaction: Uuid,
+    frozen: bool,
 ) -> Call {
+    let tag = if frozen { Tag::Frozen(transaction).to_string() } else { String::new() };
     // Numbers are signed there.
     let guid = guid.map(|g| g.cast_signed().to_string()).unwrap_or_default();
     let call = Call { input: DECIDE, ..zfs(["program", "-j", live.pool(), "-"]) };
     let number = snapshot.number().to_string();
-    with(call, [live.to_string(), staged.to_string(), guid, number, transaction.to_string()])
+    with(call, [live.to_string(), staged.to_string(), guid, number, transaction.to_string(), tag])
 }
 
 /// The end of a former dataset, with what it holds if that was adopted.
-pub(super) fn bury(former: &Dataset, adopted: bool) -> Call {
+pub(super) fn bury(former: &Dataset, transaction: Uuid, adopted: bool) -> Call {
     let call = Call { input: BURY, ..zfs(["program", "-j", former.pool(), "-"]) };
-    with(call, [former.to_string(), if adopted { "adopted".into() } else { String::new() }])
+    let adopted = if adopted { "adopted" } else { "" };
+    with(call, [former.to_string(), Tag::Frozen(transaction).to_string(), adopted.to_owned()])
 }
 
 /// Properties set in one step.
@@ -242,7 +245,7 @@ mod tests {
     #[test]
     fn the_program_reads_numbers_as_signed_ones() {
         let (live, staged) = (dataset("t/p"), dataset("t/p.dsg-x"));
-        let call = |guid| decide(&live, &staged, guid, SnapshotId::FIRST, Uuid::nil());
+        let call = |guid| decide(&live, &staged, guid, SnapshotId::FIRST, Uuid::nil(), false);
         let asked = call(Some(12_029_310_824_965_272_277));
         assert_eq!(asked.args[..6], ["program", "-j", "t", "-", "t/p", "t/p.dsg-x"]);
         assert_eq!(asked.args[6..8], ["-6417433248744279339", "1"]);

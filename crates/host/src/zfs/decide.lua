@@ -1,8 +1,10 @@
 -- The decision: everything is checked, and then done, in one transaction group.
 -- Arguments: D, the staged dataset, D's guid as a signed number (empty: there must be no D), the
--- number of the snapshot, the transaction. Gives what stopped it, or that it is decided.
+-- number of the snapshot, the transaction, and the snapshot that froze D (empty: none did). Gives
+-- what stopped it, or that it is decided.
 local argv = (...)["argv"]
 local live, staged, guid, number, transaction = argv[1], argv[2], argv[3], argv[4], argv[5]
+local frozen = argv[6]
 local made = staged .. "@s" .. number
 local first = guid == ""
 
@@ -79,13 +81,16 @@ else
         if taken and tonumber(taken) >= tonumber(number) then return stopped("taken") end
         -- A comparison that runs takes such a one for as long as it does.
         local passing = string.sub(name, 1, 9) == "zfs-diff-"
-        if not passing and zfs.get_prop(snapshot, "createtxg") > since then
+        if name ~= frozen and not passing and zfs.get_prop(snapshot, "createtxg") > since then
             newer[#newer + 1] = name
         end
     end
     if #newer > 0 then return stopped("foreign", newer) end
 
-    local written = zfs.get_prop(live, "written@" .. string.match(origin, "@(.*)$"))
+    -- What was written before a freeze was looked at, and carried over.
+    local counted = frozen ~= "" and frozen or string.match(origin, "@(.*)$")
+    if not zfs.exists(live .. "@" .. counted) then return stopped("missing") end
+    local written = zfs.get_prop(live, "written@" .. counted)
     if written ~= 0 then return stopped("drift", written) end
 
     local names = differing()

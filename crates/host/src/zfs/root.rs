@@ -9,6 +9,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use dsg_core::failure::{Code, Failure, Outcome};
+use dsg_core::snapshot::SnapshotId;
 use dsg_fs::error::FsError;
 use rustix::fs::{FlockOperation, Gid, Mode, OFlags, Uid};
 use uuid::Uuid;
@@ -98,8 +99,8 @@ impl At<'_> {
             Verb::Create { transaction, .. } => self.create(transaction),
             Verb::Clone { transaction, base, .. } => self.clone(transaction, base),
             Verb::Mount { part, .. } => self.mount(part, None).map(Answer::Mounted),
-            Verb::Decide { transaction, live, snapshot, .. } => {
-                self.decide(transaction, live, snapshot)
+            Verb::Decide { transaction, live, snapshot, frozen, .. } => {
+                self.decide(transaction, live, snapshot, frozen)
             }
             Verb::Finish { transaction, .. } => self.finish(transaction),
             Verb::Bury { transaction, adopted, .. } => self.bury(transaction, adopted),
@@ -233,10 +234,11 @@ impl At<'_> {
         &self,
         transaction: Uuid,
         live: Option<u64>,
-        snapshot: dsg_core::snapshot::SnapshotId,
+        snapshot: SnapshotId,
+        frozen: bool,
     ) -> Outcome<Answer> {
         let staged = self.member(Part::Staging(transaction));
-        let call = argv::decide(self.live, &staged, live, snapshot, transaction);
+        let call = argv::decide(self.live, &staged, live, snapshot, transaction, frozen);
         mount::release_snapshots(self.live)?;
         let told = run::run(&call)?;
         let came = parse::decision(&told.text);
@@ -280,9 +282,14 @@ impl At<'_> {
             (None, Some(live)) if live.decided(transaction).is_some() => live,
             (None, _) => return Err(self.not_decided(transaction)),
         };
-        let came = self.switch(&new)?;
-        if new.canmount != new.meant {
-            let call = argv::set(self.live, &[("canmount", &new.meant)]);
+        self.settle(&new)
+    }
+
+    /// D stands at its mount point, and is mounted at boot if it is to be.
+    fn settle(&self, live: &Member) -> Outcome<Answer> {
+        let came = self.switch(live)?;
+        if live.canmount != live.meant {
+            let call = argv::set(self.live, &[("canmount", &live.meant)]);
             let settled = |m: Member| m.canmount == m.meant;
             Self::do_unless(&call, || Ok(self.one(Part::Live)?.is_some_and(settled)))?;
             crash::SETTLED.pass();
@@ -343,7 +350,7 @@ impl At<'_> {
         let part = Part::Former(transaction);
         let name = self.member(part);
         mount::detach(name.as_str())?;
-        let call = argv::bury(&name, adopted);
+        let call = argv::bury(&name, transaction, adopted);
         let told = run::run(&call)?;
         match parse::decision(&told.text) {
             Ok(None) if told.well => {}
@@ -373,11 +380,10 @@ impl At<'_> {
                 )
                 .hint("It goes at the next opening after that."));
             }
-            Ok(Some(stop)) => return Err(stop.into()),
-            Ok(None) | Err(_) if find::exists(&name)? => {
+            Ok(Some(_) | None) | Err(_) if find::exists(&name)? => {
                 return Err(run::refused(&call, &told.complaint));
             }
-            Ok(None) | Err(_) => {}
+            Ok(Some(_) | None) | Err(_) => {}
         }
         crash::DESTROYED.pass();
         Ok(Answer::Done)
