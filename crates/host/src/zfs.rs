@@ -28,4 +28,5 @@ mod run;
 pub mod sudo;
 pub mod verb;
 
+pub use find::place;
 pub use root::Root;

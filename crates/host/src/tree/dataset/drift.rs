@@ -176,7 +176,7 @@ impl Site {
         enter(&repo, &area, &header)?;
         crash::ADOPT_PREPARED.pass();
         match self.decide(transaction, live, header.id, false)? {
-            Some(stop) => Err(self.stopped(&stop)),
+            Some(stop) => Err(stop.into()),
             None => Ok(Some(header)),
         }
     }

@@ -181,7 +181,7 @@ impl Site {
         let owner = |transaction| {
             member(transaction).map_or(Owner::Gone, |m| self.owner(m, transaction, mount))
         };
-        verdict(&self.dataset, &self.path(), family, &owner)
+        verdict(&self.dataset, family, &owner)
     }
 
     /// Whether something waits for recovery.

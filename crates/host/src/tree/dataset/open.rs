@@ -48,15 +48,10 @@ struct Spot {
 impl Spot {
     /// `None` if a repository there could be no dataset of its own.
     fn of(path: &Path) -> Outcome<Option<Self>> {
-        let hands = hands()?;
-        let verb = Verb::Find { path: path.to_owned() };
-        let place = match hands.perform(&verb)? {
-            Answer::Place(Some(place)) => *place,
-            Answer::Place(None) => return Ok(None),
-            other => return Err(strange(&verb, &other)),
-        };
+        let Some(place) = crate::zfs::place(path)? else { return Ok(None) };
         let Some(dataset) = place.repository.clone() else { return Ok(None) };
         let dataset = dataset.for_repository().map_err(|e| unsuitable(&e.to_string()))?;
+        let hands = crate::zfs::sudo::hands(&dataset)?.into();
         Ok(Some(Self { dataset, hands, place }))
     }
 
@@ -80,11 +75,6 @@ impl Spot {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
         Ok((Dir::open(path.parent().unwrap_or(Path::new("/")))?, name))
     }
-}
-
-/// Who performs the steps here.
-fn hands() -> Outcome<Arc<dyn Hands>> {
-    Err(Failure::new(Code::Unsupported, "ZFS is not served on this host."))
 }
 
 fn unsuitable(why: &str) -> Failure {
@@ -133,7 +123,7 @@ impl Site {
     /// Whether a repository that is made there is to be a dataset.
     pub(in crate::tree) fn belongs_at(parent: &Dir, name: &str) -> Outcome<bool> {
         // A repository in a folder stays one.
-        Ok(is_zfs(parent) && parent.stat(side_name(name))?.is_none() && hands().is_ok())
+        Ok(is_zfs(parent) && parent.stat(side_name(name))?.is_none())
     }
 
     /// Prepares a repository; there is nothing of it in the pool before its first transaction begins.

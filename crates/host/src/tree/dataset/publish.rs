@@ -85,7 +85,7 @@ impl Site {
             let live = family.live.as_ref().map(|live| live.guid);
             match self.decide(id, live, next, frozen)? {
                 Some(Stop::Drift(_)) if base.is_some() => {}
-                Some(stop) => return Err(self.stopped(&stop)),
+                Some(stop) => return Err(stop.into()),
                 None => return Ok(header),
             }
             if let Some(head) = &base {
@@ -94,7 +94,7 @@ impl Site {
                 frozen = true;
             }
             match self.decide(id, live, next, true)? {
-                Some(stop) => Err(self.stopped(&stop)),
+                Some(stop) => Err(stop.into()),
                 None => Ok(header),
             }
         });
@@ -119,12 +119,14 @@ impl Site {
     fn check_origin(&self, family: &Family, transaction: Uuid) -> Outcome<()> {
         let Some(live) = &family.live else { return Ok(()) };
         let clone = staged(family).find(|(id, _)| *id == transaction);
-        let Some((_, clone)) = clone else { return Err(self.stopped(&Stop::Missing)) };
+        let Some((_, clone)) = clone else { return Err(Stop::Missing.into()) };
         let origin = clone.origin.as_deref().and_then(|o| o.split_once('@')).map(|(_, name)| name);
         let at = live.snapshots.iter().position(|s| Some(s.name.as_str()) == origin);
-        let Some(at) = at else { return Err(self.stopped(&Stop::Moved)) };
-        let newer: Vec<String> = live.snapshots[at + 1..].iter().map(|s| s.name.clone()).collect();
-        if newer.is_empty() { Ok(()) } else { Err(self.stopped(&Stop::Foreign(newer))) }
+        let Some(at) = at else { return Err(Stop::Moved.into()) };
+        // A comparison that runs takes one for as long as it does.
+        let newer = live.snapshots[at + 1..].iter().map(|s| s.name.clone());
+        let newer: Vec<String> = newer.filter(|name| !name.starts_with("zfs-diff-")).collect();
+        if newer.is_empty() { Ok(()) } else { Err(Stop::Foreign(newer).into()) }
     }
 
     /// The step that decides; gives why it did not.
@@ -196,73 +198,6 @@ impl Site {
         let (dataset, tag) = (self.dataset.clone(), Tag::Frozen(transaction));
         let _ = self.perform(&Verb::Drop { dataset, tag });
     }
-
-    /// Why nothing was decided, in words.
-    pub(super) fn stopped(&self, stop: &Stop) -> Failure {
-        let dataset = &self.dataset;
-        let at = self.path();
-        let (code, what, hint) = match stop {
-            Stop::Missing => (
-                Code::HeadMoved,
-                format!("What was staged for {dataset} is not there any more."),
-                "Nothing was published. Sync again.",
-            ),
-            Stop::Moved => (
-                Code::HeadMoved,
-                format!("The dataset {dataset} is another one by now."),
-                "Nothing was published. Look at the new status, then sync again.",
-            ),
-            Stop::Drift(bytes) => (
-                Code::Drift,
-                format!("{bytes} bytes were written in {} while it was published.", at.display()),
-                "Nothing was published. Wait until nobody writes there, then sync again.",
-            ),
-            Stop::Foreign(names) => (
-                Code::HeadMoved,
-                format!(
-                    "Another program took a snapshot of {dataset} meanwhile: {}.",
-                    names.join(", ")
-                ),
-                "Nothing was published. Sync again.",
-            ),
-            Stop::Taken => (
-                Code::RepositoryDamaged,
-                format!("{dataset} has a snapshot of that number already, which DSG did not make."),
-                "Nothing was published. Rename that snapshot (zfs rename), then sync again.",
-            ),
-            Stop::Limit(where_) => (
-                Code::Space,
-                format!(
-                    "The number of snapshots of {where_} is limited, and the limit is reached."
-                ),
-                "Nothing was published. Remove former snapshots, or raise snapshot_limit.",
-            ),
-            Stop::Busy => (
-                Code::Locked,
-                format!("A snapshot of {dataset} is being sent or read, and cannot be moved."),
-                "Nothing was published. Sync again when that is done.",
-            ),
-            Stop::Properties(names) => (
-                Code::Permission,
-                format!(
-                    "These properties of {dataset} could not be carried on: {}.",
-                    names.join(", ")
-                ),
-                "Nothing was published. Ask whoever keeps the host.",
-            ),
-            Stop::Space => (
-                Code::Space,
-                format!("The pool of {dataset}, or a quota on it, has no room left."),
-                "Nothing was published. Free some space, then sync again.",
-            ),
-            Stop::Other(number, what) => (
-                Code::Io,
-                format!("{dataset} could not be published: {what} ({}).", errno(*number)),
-                "Nothing was published. Ask whoever keeps the host.",
-            ),
-        };
-        Failure::new(code, what).hint(hint)
-    }
 }
 
 fn unknown(snapshot: SnapshotId, why: &Failure) -> Failure {
@@ -271,10 +206,6 @@ fn unknown(snapshot: SnapshotId, why: &Failure) -> Failure {
         format!("Whether {snapshot} is published is not known yet: {}", why.message),
     )
     .hint("The next access to the repository finds out, and finishes or undoes it.")
-}
-
-fn errno(number: i32) -> std::io::Error {
-    std::io::Error::from_raw_os_error(number)
 }
 
 /// Makes the clone what is to be published.

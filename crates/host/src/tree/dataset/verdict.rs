@@ -3,8 +3,6 @@
 //! Names say which dataset is which (`D`, `D.dsg-T`, `D.dsg-old-T`); whether T was decided, its mark on a
 //! snapshot of `D.dsg-T` says. Nothing else counts: not what somebody meant to do, no exit code.
 
-use std::path::Path;
-
 use uuid::Uuid;
 
 use crate::zfs::name::{Dataset, Part, Tag};
@@ -30,27 +28,16 @@ pub(super) enum Verdict {
     Damaged(String),
 }
 
-/// All after the decision on a transaction; `replaces`: D is still the one before.
+/// All after the decision on a transaction; `replaces`: there was a repository before.
 pub(super) fn finishing(dataset: &Dataset, transaction: Uuid, replaces: bool) -> Vec<Verb> {
-    let dataset = || dataset.clone();
-    let mut steps = Vec::new();
-    if replaces {
-        steps.push(Verb::Retire { dataset: dataset(), transaction });
-        steps.push(Verb::StepAside { dataset: dataset(), transaction });
-    }
-    steps.push(Verb::TakePlace { dataset: dataset(), transaction });
-    steps.push(Verb::Switch { dataset: dataset() });
-    steps.push(Verb::Settle { dataset: dataset() });
-    if replaces {
-        steps.push(Verb::Bury { dataset: dataset(), transaction, adopted: false });
-    }
-    steps
+    let finish = Verb::Finish { dataset: dataset.clone(), transaction };
+    let bury = || Verb::Bury { dataset: dataset.clone(), transaction, adopted: false };
+    std::iter::once(finish).chain(replaces.then(bury)).collect()
 }
 
-/// Judges the family of a repository that belongs at `path`.
+/// Judges the family of a repository.
 pub(super) fn verdict(
     dataset: &Dataset,
-    path: &Path,
     family: &Family,
     owner: &dyn Fn(Uuid) -> Owner,
 ) -> Verdict {
@@ -69,15 +56,9 @@ pub(super) fn verdict(
             return Verdict::Damaged(format!("{dataset} is not what {} was made of", new.name));
         }
         steps = finishing(dataset, transaction, family.live.is_some());
-    } else if let Some(live) = &family.live {
-        if live.mounts != [path] {
-            steps.push(Verb::Switch { dataset: dataset.clone() });
-        }
-        if !live.settled {
-            steps.push(Verb::Settle { dataset: dataset.clone() });
-        }
-    } else if let Some(old) = former(family).next() {
-        let (_, old) = old;
+    } else if let Some(transaction) = family.unfinished() {
+        steps = finishing(dataset, transaction, false);
+    } else if let (None, Some((_, old))) = (&family.live, former(family).next()) {
         return Verdict::Damaged(format!("there is no {dataset}, only {}", old.name));
     }
     let old = former(family).map(|(transaction, _)| transaction);
@@ -120,7 +101,7 @@ fn former(family: &Family) -> impl Iterator<Item = (Uuid, &Member)> {
 }
 
 fn is_marked(member: &Member, transaction: Uuid) -> bool {
-    member.snapshots.iter().any(|s| s.transaction == Some(transaction))
+    member.decided(transaction).is_some()
 }
 
 /// Whether a clone is of D's head: of its newest numbered snapshot, or of a later one that another
@@ -155,12 +136,13 @@ mod tests {
             part,
             guid: 1,
             origin: None,
-            settled: false,
             mountpoint: Mountpoint { value: "/p/d".into(), own: false },
             canmount: "noauto".into(),
             readonly: false,
             unlocked: true,
             mounts: Vec::new(),
+            meant: "on".into(),
+            in_place: false,
             snapshots: marks.iter().enumerate().map(one).collect(),
         }
     }
@@ -176,13 +158,14 @@ mod tests {
         member
     }
 
-    fn at(path: &str, mut member: Member) -> Member {
-        member.mounts = vec![path.into()];
+    /// Stands where it belongs.
+    fn in_place(mut member: Member) -> Member {
+        member.in_place = true;
         member
     }
 
     fn boots(mut member: Member) -> Member {
-        member.settled = true;
+        member.canmount = "on".into();
         member
     }
 
@@ -191,7 +174,7 @@ mod tests {
     }
 
     fn steps(family: &Family, owner: Owner) -> Vec<Verb> {
-        match verdict(&d(), Path::new("/p/d"), family, &|_| owner) {
+        match verdict(&d(), family, &|_| owner) {
             Verdict::Steps(steps) => steps,
             Verdict::Damaged(why) => panic!("{why}"),
         }
@@ -199,7 +182,7 @@ mod tests {
 
     /// At rest at s1.
     fn live() -> Member {
-        boots(at("/p/d", member(Part::Live, &[U])))
+        boots(in_place(member(Part::Live, &[U])))
     }
 
     fn abandon() -> Verb {
@@ -243,27 +226,23 @@ mod tests {
     #[test]
     fn what_was_decided_is_finished_from_wherever_it_stands() {
         let new = |part| member(part, &[U, T]);
-        let staging = || at("/run/dsg/T", new(Part::Staging(T)));
-        let old = |part, origin: &str| of(origin.into(), boots(at("/p/d", member(part, &[]))));
+        let old = |part, origin: &str| of(origin.into(), boots(in_place(member(part, &[]))));
         let all = finishing(&d(), T, true);
-        assert_eq!(all.len(), 6);
-        let begun = family(Some(old(Part::Live, &format!("p/d.dsg-{T}@s1"))), [staging()]);
+        assert_eq!(all.len(), 2);
+        let origin = format!("p/d.dsg-{T}@s1");
+        let begun = family(Some(old(Part::Live, &origin)), [new(Part::Staging(T))]);
         // Whoever is at it holds the lock under which this is asked: that is us, or nobody.
         for owner in [Owner::Lives, Owner::LeftIt, Owner::Gone] {
             assert_eq!(steps(&begun, owner), all);
         }
-        let aside = || old(Part::Former(T), &format!("p/d.dsg-{T}@s1"));
-        let named = |live: Member| steps(&family(Some(live), [aside()]), Owner::Gone);
-        assert_eq!(steps(&family(None, [aside(), staging()]), Owner::Gone), all[2..]);
-        assert_eq!(named(at("/run/dsg/T", new(Part::Live))), all[3..]);
-        assert_eq!(named(at("/p/d", new(Part::Live))), all[4..]);
-        assert_eq!(named(boots(at("/p/d", new(Part::Live)))), all[5..]);
-        // After a reboot.
-        assert_eq!(named(new(Part::Live)), all[3..]);
-        // Only the private mount is left over.
-        let mut twice = live();
-        twice.mounts.push("/run/dsg/T".into());
-        assert_eq!(steps(&family(Some(twice), []), Owner::Gone), all[3..4]);
+        let aside = || old(Part::Former(T), &origin);
+        let unnamed = family(None, [aside(), new(Part::Staging(T))]);
+        assert_eq!(steps(&unnamed, Owner::Gone), all);
+        for live in [new(Part::Live), in_place(new(Part::Live)), boots(new(Part::Live))] {
+            assert_eq!(steps(&family(Some(live), [aside()]), Owner::Gone), all);
+        }
+        let done = boots(in_place(new(Part::Live)));
+        assert_eq!(steps(&family(Some(done), [aside()]), Owner::Gone), all[1..]);
     }
 
     #[test]
@@ -271,7 +250,7 @@ mod tests {
         let first = member(Part::Staging(T), &[T]);
         let expected = finishing(&d(), T, false);
         assert_eq!(steps(&family(None, [first]), Owner::Gone), expected);
-        assert!(!expected.iter().any(|v| matches!(v, Verb::Retire { .. } | Verb::Bury { .. })));
+        assert_eq!(expected, [Verb::Finish { dataset: d(), transaction: T }]);
     }
 
     #[test]
@@ -313,7 +292,7 @@ mod tests {
             family(None, [member(Part::Former(T), &[])]),
             family(None, [decided(), also]),
         ] {
-            let judged = verdict(&d(), Path::new("/p/d"), &found, &|_| Owner::Gone);
+            let judged = verdict(&d(), &found, &|_| Owner::Gone);
             assert!(matches!(judged, Verdict::Damaged(_)), "{judged:?}");
         }
     }
