@@ -193,6 +193,9 @@ pub(crate) struct Init {
     /// Names of folders that hold data, at any depth; '*' for everything
     #[arg(long = "data-dir", value_name = "D", action = ArgAction::Append)]
     pub(crate) data_dirs: Vec<String>,
+    /// Make the repository a plain folder, even where it could be a ZFS dataset of its own
+    #[arg(long)]
+    pub(crate) plain_folder: bool,
     /// Why
     #[arg(short, long, value_name = "MSG", default_value = "", hide_default_value = true)]
     pub(crate) message: String,

@@ -176,6 +176,7 @@ fn deed(command: Command, start: &Path) -> Outcome<Deed> {
             address: address(&init.address, start)?,
             name: init.name,
             data_dirs: init.data_dirs,
+            plain: init.plain_folder,
             message: init.message,
             signature: None,
         }),

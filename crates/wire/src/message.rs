@@ -32,6 +32,8 @@ pub enum Request {
         path: String,
         /// Whether it shall be prepared there.
         create: bool,
+        /// If so: in a plain folder, also where it could be a dataset.
+        plain: bool,
     },
     /// The folders in a folder of the host; no repository has to be opened. → folders,
     /// [`Answer::Around`]

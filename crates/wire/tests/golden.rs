@@ -75,7 +75,7 @@ fn changes() -> Vec<Change> {
 fn requests() -> Vec<Request> {
     let (id, transaction) = (SnapshotId::FIRST, TRANSACTION.to_owned());
     vec![
-        Request::Open { path: "/srv/données".into(), create: true },
+        Request::Open { path: "/srv/données".into(), create: true, plain: false },
         Request::ListFolders { path: None },
         Request::ListRepositories { path: Some("/srv".into()) },
         Request::Leases,

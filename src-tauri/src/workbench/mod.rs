@@ -270,6 +270,7 @@ impl Workbench {
             address: address(&request.address)?,
             name: Some(request.name.clone()).filter(|name| !name.is_empty()),
             data_dirs: request.data_dirs,
+            plain: false,
             message: request.message,
             signature: None,
         };

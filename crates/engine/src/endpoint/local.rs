@@ -30,8 +30,9 @@ impl LocalEndpoint {
         TreeStore::open(path).map(|store| Self::of(store, path))
     }
 
-    pub(super) fn create(path: &Path) -> Outcome<Self> {
-        TreeStore::create(path, None).map(|store| Self::of(store, path))
+    pub(super) fn create(path: &Path, plain: bool) -> Outcome<Self> {
+        let create = if plain { TreeStore::create_plain } else { TreeStore::create };
+        create(path, None).map(|store| Self::of(store, path))
     }
 
     fn of(store: TreeStore, path: &Path) -> Self {

@@ -249,14 +249,18 @@ pub fn open(address: &Address) -> Outcome<Box<dyn Endpoint>> {
     }
 }
 
-/// Prepares a new repository; nothing stands there before its first publish.
+/// Prepares a new repository; nothing stands there before its first publish. `plain`: in a folder,
+/// also where it could be a ZFS dataset.
 ///
 /// # Errors
 /// Something stands there already, or the place cannot hold a repository.
-pub fn create(address: &Address) -> Outcome<Box<dyn Endpoint>> {
+pub fn create(address: &Address, plain: bool) -> Outcome<Box<dyn Endpoint>> {
     match address {
-        Address::Local(path) => Ok(Box::new(local::LocalEndpoint::create(path)?)),
-        Address::Ssh(there) => Ok(Box::new(over_ssh(there, Opening::New)?)),
+        Address::Local(path) => Ok(Box::new(local::LocalEndpoint::create(path, plain)?)),
+        Address::Ssh(there) => {
+            let what = if plain { Opening::NewPlain } else { Opening::New };
+            Ok(Box::new(over_ssh(there, what)?))
+        }
     }
 }
 

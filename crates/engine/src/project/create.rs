@@ -35,6 +35,8 @@ pub struct InitOptions {
     pub name: Option<String>,
     /// The data folders; if none are given the defaults that are there, else everything.
     pub data_dirs: Vec<String>,
+    /// In a plain folder, also where the repository could be a ZFS dataset.
+    pub plain: bool,
     /// The first snapshot's message.
     pub message: String,
     /// Who made it, and when, if not whoever runs this now.
@@ -69,7 +71,7 @@ impl Project {
         let seen = config_file::read(&self.root)?;
         let merged = first_config(&self.root, options, seen.as_ref(), monitor)?;
         let summary = scan(&self.root, &merged, &mut self.index, Scope::All, monitor)?;
-        let endpoint = endpoint::create(&self.address)?;
+        let endpoint = endpoint::create(&self.address, options.plain)?;
         let info = serde_json::to_string(endpoint.info()).unwrap_or_default();
         self.index.batch(|batch| batch.set_meta("repository", Some(&info)))?;
         let ground = Ground {

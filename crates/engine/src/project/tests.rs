@@ -24,6 +24,7 @@ impl Desk {
             address: Address::Local(desk.folder.path().join("repo")),
             name: None,
             data_dirs: Vec::new(),
+            plain: false,
             message: "first".into(),
             signature: None,
         };
@@ -91,6 +92,7 @@ fn an_init_that_was_given_up_early_binds_the_folder_to_nothing() {
         address: Address::Local(desk.folder.path().join("repo")),
         name: None,
         data_dirs: Vec::new(),
+        plain: false,
         message: String::new(),
         signature: None,
     };

@@ -10,7 +10,7 @@ use dsg_core::places::{Around, Folder, Listed};
 use dsg_fs::dir::Dir;
 use dsg_fs::stat::Kind;
 
-use super::layout::FACTS;
+use super::layout::{FACTS, OURS, side_name};
 use super::store::TreeStore;
 
 /// No more folders of one folder are shown.
@@ -126,6 +126,9 @@ impl Names {
             }
             match kind {
                 Some(Kind::Dir) => {
+                    if is_repository(dir, name) {
+                        names.repositories.insert(name.to_owned());
+                    }
                     names.own.insert(name.to_owned());
                     names.folders.insert(name.to_owned());
                 }
@@ -140,10 +143,10 @@ impl Names {
     }
 }
 
-/// Whether a sidecar says so.
+/// Whether a sidecar, or what is ours within a dataset, says so.
 fn is_repository(above: &Dir, name: &str) -> bool {
-    let side = above.open_beneath(super::layout::side_name(name));
-    side.is_ok_and(|side| matches!(side.stat(FACTS), Ok(Some(_))))
+    let has_facts = |side: &Path| matches!(above.stat(side.join(FACTS)), Ok(Some(_)));
+    has_facts(Path::new(&side_name(name))) || has_facts(&Path::new(name).join(OURS))
 }
 
 /// Whether folders lie in it.

@@ -24,7 +24,8 @@ use super::store::{Ground, TreeStore};
 use crate::crash;
 
 impl TreeStore {
-    /// Prepares a repository at `path`, which must not exist or be an empty directory. It is one
+    /// Prepares a repository at `path`, which must not exist or be an empty directory: on ZFS a
+    /// dataset, else a folder. It is one
     /// only after its first publish; until then another `create` starts over. Without `access`, a
     /// setgid group directory makes it a team's.
     ///
@@ -37,6 +38,15 @@ impl TreeStore {
             let site = Site::create(parent, name, access)?;
             return Ok(Self { ground: Ground::Dataset(site) });
         }
+        Self::create_folder(parent, name, access)
+    }
+
+    /// As [`TreeStore::create`], in a plain folder, also where the repository could be a dataset.
+    ///
+    /// # Errors
+    /// As [`TreeStore::create`].
+    pub fn create_plain(path: &Path, access: Option<Access>) -> Outcome<Self> {
+        let (parent, name) = locate(path)?;
         Self::create_folder(parent, name, access)
     }
 

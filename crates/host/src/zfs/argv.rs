@@ -144,8 +144,8 @@ pub(super) fn decide(
     frozen: bool,
 ) -> Call {
     let tag = if frozen { Tag::Frozen(transaction).to_string() } else { String::new() };
-    // Numbers are signed there.
-    let guid = guid.map(|g| g.cast_signed().to_string()).unwrap_or_default();
+    // Numbers are signed there, and a dash would begin an option here.
+    let guid = guid.map(|g| format!("#{}", g.cast_signed())).unwrap_or_default();
     let call = Call { input: DECIDE, ..zfs(["program", "-j", live.pool(), "-"]) };
     let number = snapshot.number().to_string();
     with(call, [live.to_string(), staged.to_string(), guid, number, transaction.to_string(), tag])

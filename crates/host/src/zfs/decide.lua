@@ -1,5 +1,5 @@
 -- The decision: everything is checked, and then done, in one transaction group.
--- Arguments: D, the staged dataset, D's guid as a signed number (empty: there must be no D), the
+-- Arguments: D, the staged dataset, D's guid as a signed number behind # (empty: there must be no D), the
 -- number of the snapshot, the transaction, and the snapshot that froze D (empty: none did). Gives
 -- what stopped it, or that it is decided.
 local argv = (...)["argv"]
@@ -69,7 +69,7 @@ if first then
     if zfs.exists(live) then return stopped("moved") end
 else
     if not zfs.exists(live) then return stopped("moved") end
-    if tostring((zfs.get_prop(live, "guid"))) ~= guid then return stopped("moved") end
+    if "#" .. tostring((zfs.get_prop(live, "guid"))) ~= guid then return stopped("moved") end
     local origin = zfs.get_prop(staged, "origin")
     if not origin or string.match(origin, "^(.*)@") ~= live then return stopped("missing") end
 

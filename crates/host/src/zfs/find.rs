@@ -39,7 +39,10 @@ pub(super) fn answers(pool: &str) -> Outcome<()> {
 }
 
 /// The dataset on which a path stands; none if it is on no ZFS, or on a part of a dataset that is
-/// bound somewhere else.
+/// bound somewhere else. Needs no rights.
+///
+/// # Errors
+/// The path cannot be looked at, or its pool does not answer.
 pub fn place(path: &Path) -> Outcome<Option<Place>> {
     if !path.is_absolute() {
         return Err(Failure::new(Code::Usage, format!("{} is not absolute.", path.display())));

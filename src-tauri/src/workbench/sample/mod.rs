@@ -111,6 +111,7 @@ impl<'a> Story<'a> {
             address: Address::Local(self.place.join(REPOSITORY)),
             name: Some(PROJECT.to_owned()),
             data_dirs: vec!["*".to_owned()],
+            plain: true,
             message: "First year of tide tables".to_owned(),
             signature: Some(self.signature(ANALYST, 45)),
         };

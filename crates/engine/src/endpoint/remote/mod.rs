@@ -54,6 +54,8 @@ pub(crate) enum Opening {
     Existing,
     /// It shall be prepared.
     New,
+    /// It shall be prepared in a plain folder.
+    NewPlain,
 }
 
 /// Makes the connection anew.
@@ -93,8 +95,9 @@ impl Connection {
 
 /// Asks for the repository at `path`.
 fn open(line: &mut Line, path: &str, what: Opening) -> Outcome<RepositoryInfo> {
-    let create = what == Opening::New;
-    let request = Request::Open { path: path.to_owned(), create };
+    let create = what != Opening::Existing;
+    let plain = what == Opening::NewPlain;
+    let request = Request::Open { path: path.to_owned(), create, plain };
     line.converse(&request, None, |line| match line.only_answer()? {
         Answer::Opened { info } => Ok(info),
         other => unexpected(line, &other),

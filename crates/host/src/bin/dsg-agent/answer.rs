@@ -38,7 +38,7 @@ fn header(header: SnapshotHeader) -> Answer {
 impl Agent {
     pub(crate) fn answer(&mut self, request: Request, monitor: &Monitor) -> Outcome<Answer> {
         match request {
-            Request::Open { path, create } => self.open(&path, create),
+            Request::Open { path, create, plain } => self.open(&path, create, plain),
             Request::ListFolders { path } => self.folders(path.as_deref(), monitor),
             Request::ListRepositories { path } => self.repositories(path.as_deref(), monitor),
             Request::Leases => self.leases(),
@@ -109,7 +109,7 @@ impl Agent {
         }
     }
 
-    fn open(&mut self, path: &str, create: bool) -> Outcome<Answer> {
+    fn open(&mut self, path: &str, create: bool, plain: bool) -> Outcome<Answer> {
         let path = Path::new(path);
         if !path.is_absolute() {
             return Err(Failure::new(
@@ -117,7 +117,11 @@ impl Agent {
                 format!("{} is not an absolute path on the host.", path.display()),
             ));
         }
-        let store = if create { TreeStore::create(path, None)? } else { TreeStore::open(path)? };
+        let store = match (create, plain) {
+            (false, _) => TreeStore::open(path)?,
+            (true, false) => TreeStore::create(path, None)?,
+            (true, true) => TreeStore::create_plain(path, None)?,
+        };
         let info = store.info();
         self.transactions.clear();
         self.store = Some(store);

@@ -29,7 +29,6 @@ use crate::tree::history::entries;
 use crate::tree::layout::{MANIFEST, OURS, STAGING, damaged};
 use crate::tree::prepared::write_record;
 use crate::tree::repo::Repo;
-use crate::tree::staging::Staging;
 use crate::tree::stats::join;
 use crate::zfs::name::{Part, Tag};
 use crate::zfs::verb::{Answer, Changes, How, Kind as Sort, Until, Verb};
@@ -93,7 +92,7 @@ impl Site {
     /// then on nothing counts but what is written since. Gives the failure that halts if it is drift.
     pub(super) fn carry_over(
         self: &Arc<Self>,
-        staging: &Staging,
+        clone: &Repo,
         publication: &Publication,
         head: &SnapshotHeader,
         transaction: Uuid,
@@ -107,7 +106,7 @@ impl Site {
             if !found.drift.is_none() {
                 return Err(found.drift.halt(&self.path()));
             }
-            let clone = staging.repo.layout.live()?;
+            let clone = clone.layout.live()?;
             for (path, there) in &found.untracked {
                 carry(&live, &clone, path, *there, publication)?;
             }
@@ -174,6 +173,8 @@ impl Site {
         let area = fresh(&repo.layout.folder(STAGING)?, &transaction.to_string(), repo.modes())?;
         let header = write_record(&repo, &area, &publication, Some(head))?;
         enter(&repo, &area, &header)?;
+        // It is removed: what is still open of it would be written to once it is closed.
+        drop(area);
         crash::ADOPT_PREPARED.pass();
         match self.decide(transaction, live, header.id, false)? {
             Some(stop) => Err(stop.into()),

@@ -196,7 +196,7 @@ impl Site {
 
     /// As [`Site::recover`]; gives the family as it is then, with what was written since a snapshot.
     fn settled(&self, _lock: &Lock, since: Option<SnapshotId>) -> Outcome<Family> {
-        let mut family = self.look(since, since.is_some())?;
+        let mut family = self.look(since, false)?;
         for last in [false, true] {
             let steps = match self.verdict(&family, true) {
                 Verdict::Steps(steps) => steps,
@@ -216,7 +216,7 @@ impl Site {
                     }
                 }
             }
-            family = self.look(since, since.is_some())?;
+            family = self.look(since, false)?;
             match failed {
                 None => return Ok(family),
                 // What stands in the pool counts, not what a program said.

@@ -133,12 +133,19 @@ impl Site {
         access: Option<Access>,
     ) -> Outcome<Arc<Self>> {
         let path = parent.at(&name);
-        let spot = Spot::of(&path)?.ok_or_else(|| {
+        let spot = Spot::of(&path).map_err(|e| {
+            let hint = e.hint.clone().unwrap_or_default();
+            e.hint(
+                format!("{hint}\nWithout that: dsg init --plain-folder makes a folder.")
+                    .trim_start(),
+            )
+        })?;
+        let spot = spot.ok_or_else(|| {
             Failure::new(
                 Code::Unsupported,
                 format!("{} lies in a plain folder of a ZFS dataset.", path.display()),
             )
-            .hint("Choose a place directly in a dataset's mount point, or make the folder above it a dataset: zfs create.")
+            .hint("Choose a place directly in a dataset's mount point, make the folder above it a dataset (zfs create), or use dsg init --plain-folder.")
         })?;
         if spot.place.below.as_os_str().is_empty() {
             if path.join(OURS).join(FACTS).exists() {

@@ -71,36 +71,34 @@ impl Site {
         };
         staging.may_publish(publication, base.as_ref())?;
         check_below(&self.dataset, &family)?;
-        self.check_origin(&family, id)?;
+        check_origin(&family, id)?;
         monitor.phase(Phase::Publishing, None, None);
         let mut frozen = false;
         if let Some(head) = base.as_ref().filter(|_| family.written != Some(0)) {
             lock.doing(&lease::publishes(next, "looks at what was written on the host"));
-            self.carry_over(&staging, publication, head, id, monitor)?;
+            self.carry_over(&staging.repo, publication, head, id, monitor)?;
             frozen = true;
         }
         lock.doing(&lease::publishes(next, "prepares the tree"));
-        let prepared = prepare(&staging, publication, base.as_ref(), monitor).and_then(|header| {
+        let repo = Arc::clone(&staging.repo);
+        let prepared = prepare(&staging, publication, base.as_ref(), monitor);
+        // Whatever is open of what was removed would be written to once it is closed. And the dataset is
+        // switched beneath, and an old one destroyed: nothing of them stays open here.
+        drop(staging);
+        let decided = prepared.and_then(|header| {
             lock.doing(&lease::publishes(next, "decides"));
             let live = family.live.as_ref().map(|live| live.guid);
-            match self.decide(id, live, next, frozen)? {
-                Some(Stop::Drift(_)) if base.is_some() => {}
-                Some(stop) => return Err(stop.into()),
-                None => return Ok(header),
-            }
-            if let Some(head) = &base {
+            let mut stop = self.decide(id, live, next, frozen)?;
+            if let (Some(Stop::Drift(_)), Some(head)) = (&stop, &base) {
                 self.thaw(id);
-                self.carry_over(&staging, publication, head, id, monitor)?;
+                self.carry_over(&repo, publication, head, id, monitor)?;
                 frozen = true;
+                stop = self.decide(id, live, next, frozen)?;
             }
-            match self.decide(id, live, next, true)? {
-                Some(stop) => Err(stop.into()),
-                None => Ok(header),
-            }
+            stop.map_or(Ok(header), |stop| Err(stop.into()))
         });
-        // The dataset is switched beneath, and an old one destroyed: nothing of them stays open here.
-        drop(staging);
-        let header = match prepared {
+        drop(repo);
+        let header = match decided {
             Ok(header) => header,
             Err(e) => {
                 // It is applied, perhaps in part: of no use to another.
@@ -112,21 +110,6 @@ impl Site {
         lock.doing(&lease::publishes(next, "puts it in its place"));
         self.finish(id, &header, base.is_some(), frozen, monitor)?;
         Ok(header)
-    }
-
-    /// Whether the clone is of what is newest: a snapshot that another program took since would stay
-    /// behind.
-    fn check_origin(&self, family: &Family, transaction: Uuid) -> Outcome<()> {
-        let Some(live) = &family.live else { return Ok(()) };
-        let clone = staged(family).find(|(id, _)| *id == transaction);
-        let Some((_, clone)) = clone else { return Err(Stop::Missing.into()) };
-        let origin = clone.origin.as_deref().and_then(|o| o.split_once('@')).map(|(_, name)| name);
-        let at = live.snapshots.iter().position(|s| Some(s.name.as_str()) == origin);
-        let Some(at) = at else { return Err(Stop::Moved.into()) };
-        // A comparison that runs takes one for as long as it does.
-        let newer = live.snapshots[at + 1..].iter().map(|s| s.name.clone());
-        let newer: Vec<String> = newer.filter(|name| !name.starts_with("zfs-diff-")).collect();
-        if newer.is_empty() { Ok(()) } else { Err(Stop::Foreign(newer).into()) }
     }
 
     /// The step that decides; gives why it did not.
@@ -198,6 +181,21 @@ impl Site {
         let (dataset, tag) = (self.dataset.clone(), Tag::Frozen(transaction));
         let _ = self.perform(&Verb::Drop { dataset, tag });
     }
+}
+
+/// Whether the clone is of what is newest: a snapshot that another program took since would stay
+/// behind.
+fn check_origin(family: &Family, transaction: Uuid) -> Outcome<()> {
+    let Some(live) = &family.live else { return Ok(()) };
+    let clone = staged(family).find(|(id, _)| *id == transaction);
+    let Some((_, clone)) = clone else { return Err(Stop::Missing.into()) };
+    let origin = clone.origin.as_deref().and_then(|o| o.split_once('@')).map(|(_, name)| name);
+    let at = live.snapshots.iter().position(|s| Some(s.name.as_str()) == origin);
+    let Some(at) = at else { return Err(Stop::Moved.into()) };
+    // A comparison that runs takes one for as long as it does.
+    let newer = live.snapshots[at + 1..].iter().map(|s| s.name.clone());
+    let newer: Vec<String> = newer.filter(|name| !name.starts_with("zfs-diff-")).collect();
+    if newer.is_empty() { Ok(()) } else { Err(Stop::Foreign(newer).into()) }
 }
 
 fn unknown(snapshot: SnapshotId, why: &Failure) -> Failure {
