@@ -153,7 +153,8 @@ impl Site {
         self.mounted(&Verb::Mount { dataset: self.dataset.clone(), part })
     }
 
-    /// Who stages in a clone; mounts it to know that, if need be and if that is allowed.
+    /// Who stages in a clone; mounts it to know that, if need be and if that is allowed. (Else it is
+    /// found out under the lock.)
     fn owner(&self, member: &Member, transaction: Uuid, mount: bool) -> Owner {
         let mounted = match member.mounts.first() {
             Some(path) => path.clone(),
@@ -162,7 +163,7 @@ impl Site {
                 Ok(path) => path,
                 Err(_) => return Owner::Gone,
             },
-            None => return Owner::LeftIt,
+            None => return Owner::Gone,
         };
         let area = mounted.join(OURS).join(STAGING).join(transaction.to_string());
         let Ok(area) = Dir::open(&area) else { return Owner::Gone };
