@@ -51,9 +51,25 @@ test: setup-test $(UI_DIST) test-ui test-rust ## Set up and run all tests
 test-ui: check-ui
 	npm --prefix ui test
 
+# Hosts with OpenZFS in virtual machines: ready ones if DSG_ZFS_VM names a folder of them, else built
+# once, by root. Where neither can be, the tests that need them say so and are skipped.
+ZFS_VM := openzfs-2.1 openzfs-2.3
+.PHONY: zfs-vm
+zfs-vm: ## Build the hosts with OpenZFS that the tests boot (as root, 20 minutes, once)
+	@for version in $(ZFS_VM); do \
+		if [ ! -e "$${DSG_ZFS_VM:-target/zfs-vm}/$$version/rootfs.sqfs" ]; then \
+			tests/hosts/zfs-vm/build $$version target/zfs-vm/$$version; \
+		fi; \
+	done
+
+.PHONY: zfs-vm-if-possible
+zfs-vm-if-possible:
+	@[ "$$(id -u)" != 0 ] || ! command -v mmdebstrap >/dev/null || $(MAKE) --no-print-directory zfs-vm || \
+		echo "SKIPPED: ALL TESTS ON ZFS: the hosts could not be built; see above" >&2
+
 # The window's tests need a screen; the others do not mind one.
 .PHONY: test-rust
-test-rust: $(UI_DIST)
+test-rust: $(UI_DIST) zfs-vm-if-possible
 	scripts/screen.sh cargo test $(CARGO_FLAGS)
 
 .PHONY: check

@@ -17,6 +17,7 @@ test_packages=(
   openssh-server openssh-client openssl # a private ssh server on loopback
   xfsprogs e2fsprogs util-linux mount # file systems on a loop device: power cuts, full disks
 )
+zfs_packages=(qemu-system-x86 cpio gzip mmdebstrap squashfs-tools) # hosts with OpenZFS
 bench_packages=(rsync time)
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -119,6 +120,8 @@ done
 
 if [ "$family" = debian ]; then
   packages "${wanted_packages[@]}"
+  # Without these the tests on ZFS are skipped, and say so.
+  case " $* " in *" test "*) (packages "${zfs_packages[@]}") || say "going on without tests on ZFS" ;; esac
 elif [ "$(uname -s)" != Linux ]; then
   die "this version of DSG runs on Linux; here is $(uname -s)"
 else

@@ -10,6 +10,7 @@
 //! | [`keeping`] | what a repository and a project must never be found without |
 //! | [`disk`] | small file systems of their own, for full disks and power cuts |
 //! | [`sshd`] | a private ssh server |
+//! | [`zfs_host`] | a host with a real OpenZFS |
 //! | [`proxy`] | a network that can be slow, narrow, silent or cut |
 //! | [`agent`] | the program on a repository's host |
 //! | [`dice`] | numbers that repeat with their seed |
@@ -28,3 +29,4 @@ pub mod run;
 pub mod sshd;
 pub mod tree;
 pub mod world;
+pub mod zfs_host;

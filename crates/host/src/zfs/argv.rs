@@ -248,7 +248,7 @@ mod tests {
         let call = |guid| decide(&live, &staged, guid, SnapshotId::FIRST, Uuid::nil(), false);
         let asked = call(Some(12_029_310_824_965_272_277));
         assert_eq!(asked.args[..6], ["program", "-j", "t", "-", "t/p", "t/p.dsg-x"]);
-        assert_eq!(asked.args[6..8], ["-6417433248744279339", "1"]);
+        assert_eq!(asked.args[6..8], ["#-6417433248744279339", "1"]);
         assert_eq!(call(None).args[6], "");
     }
 }

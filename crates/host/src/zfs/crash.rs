@@ -3,6 +3,8 @@
 use dsg_fs::crash::CrashPoint;
 
 crate::crash::points! {
+    /// A program ended, whatever it did.
+    RAN = "zfs.ran",
     /// An empty dataset for a first publish exists.
     CREATED = "zfs.created",
     /// It belongs to whoever asked.

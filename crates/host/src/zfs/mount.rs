@@ -122,10 +122,15 @@ fn mounted(done: rustix::io::Result<()>, at: &Path) -> Outcome<()> {
     }
 }
 
-/// Takes away every mount of something in our own folder. Whoever sits there keeps what he sees.
-pub(super) fn detach(source: &str) -> Outcome<()> {
-    for at in Mounts::now()?.of(source).iter().filter(|at| at.starts_with(PRIVATE)) {
+/// Takes away every mount of something in our own folder, and the folders that it was, or was to be,
+/// mounted at. Whoever sits there keeps what he sees.
+pub(super) fn detach(source: &str, folders: &[PathBuf]) -> Outcome<()> {
+    let mounts = Mounts::now()?.of(source);
+    let private: Vec<_> = mounts.iter().filter(|at| at.starts_with(PRIVATE)).collect();
+    for at in &private {
         release(at)?;
+    }
+    for at in private.into_iter().chain(folders) {
         // What is left of an empty folder does no harm.
         let _ = rustix::fs::rmdir(at);
     }

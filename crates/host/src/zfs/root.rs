@@ -108,7 +108,8 @@ impl At<'_> {
             Verb::Freeze { transaction, .. } => self.freeze(transaction),
             Verb::Show { tag, .. } => self.show(tag),
             Verb::Hide { tag, .. } => {
-                mount::detach(&format!("{}@{tag}", self.live))?;
+                let at = mount::shown(self.live, tag);
+                mount::detach(&format!("{}@{tag}", self.live), &[at])?;
                 Ok(Answer::Done)
             }
             Verb::Drop { tag, .. } => self.drop_snapshot(tag),
@@ -282,12 +283,12 @@ impl At<'_> {
             (None, Some(live)) if live.decided(transaction).is_some() => live,
             (None, _) => return Err(self.not_decided(transaction)),
         };
-        self.settle(&new)
+        self.settle(transaction, &new)
     }
 
     /// D stands at its mount point, and is mounted at boot if it is to be.
-    fn settle(&self, live: &Member) -> Outcome<Answer> {
-        let came = self.switch(live)?;
+    fn settle(&self, transaction: Uuid, live: &Member) -> Outcome<Answer> {
+        let came = self.switch(transaction, live)?;
         if live.canmount != live.meant {
             let call = argv::set(self.live, &[("canmount", &live.meant)]);
             let settled = |m: Member| m.canmount == m.meant;
@@ -326,7 +327,7 @@ impl At<'_> {
         Ok(())
     }
 
-    fn switch(&self, live: &Member) -> Outcome<Switched> {
+    fn switch(&self, transaction: Uuid, live: &Member) -> Outcome<Switched> {
         let home = self.home(&live.mountpoint)?;
         let on_top = || -> Outcome<bool> {
             let mounts = Mounts::now()?;
@@ -338,7 +339,9 @@ impl At<'_> {
             let from = self.mount(Part::Live, Some(live.guid))?;
             mount::switch(self.live, &home, &from)?
         };
-        mount::detach(self.live.as_str())?;
+        let folders = [Part::Staging(transaction), Part::Live];
+        let folders = folders.map(|part| mount::private(part, Some(live.guid)));
+        mount::detach(self.live.as_str(), &folders)?;
         if on_top()? {
             return Ok(came);
         }
@@ -349,7 +352,7 @@ impl At<'_> {
     fn bury(&self, transaction: Uuid, adopted: bool) -> Outcome<Answer> {
         let part = Part::Former(transaction);
         let name = self.member(part);
-        mount::detach(name.as_str())?;
+        mount::detach(name.as_str(), &[mount::private(part, None)])?;
         let call = argv::bury(&name, transaction, adopted);
         let told = run::run(&call)?;
         match parse::decision(&told.text) {
@@ -409,7 +412,7 @@ impl At<'_> {
                 format!("The transaction {transaction} of {} is decided.", self.live),
             ));
         }
-        mount::detach(staged.name.as_str())?;
+        mount::detach(staged.name.as_str(), &[mount::private(part, None)])?;
         self.destroy(part)
     }
 
@@ -447,7 +450,7 @@ impl At<'_> {
                 format!("The snapshot {name} of {} stays: {why}.", self.live),
             ));
         }
-        mount::detach(&format!("{}@{name}", self.live))?;
+        mount::detach(&format!("{}@{name}", self.live), &[mount::shown(self.live, tag)])?;
         let call = argv::destroy_snapshot(self.live, tag);
         let has = |m: Member| m.snapshots.iter().any(|s| s.tag == Some(tag));
         Self::do_unless(&call, || Ok(!self.one(Part::Live)?.is_some_and(has)))?;

@@ -10,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 use dsg_core::failure::{Code, Failure, Outcome};
 
 use super::argv::Call;
+use super::crash;
 
 /// Where systems keep them.
 const FOLDERS: [&str; 7] = [
@@ -89,6 +90,7 @@ pub(super) fn run(call: &Call) -> Outcome<Told> {
     }
     let well = child.wait().map_err(failed)?.success();
     let complaint = complaint.join().unwrap_or_default();
+    crash::RAN.pass();
     Ok(Told { well, text: String::from_utf8_lossy(&text).into_owned(), complaint })
 }
 
@@ -194,7 +196,8 @@ const MEANINGS: &[(&[&str], Code, &str)] = &[
 ];
 
 fn meaning(said: &str) -> (Code, &'static str) {
-    let said = said.to_lowercase();
+    // How it is called in general is no reason.
+    let said = said.split("\nusage:").next().unwrap_or_default().to_lowercase();
     let found = MEANINGS.iter().find(|(words, ..)| words.iter().any(|word| said.contains(word)));
     found.map_or((Code::Io, ""), |(_, code, hint)| (*code, hint))
 }
@@ -233,6 +236,7 @@ mod tests {
                 Code::Space,
             ),
             ("cannot create 'tank/p': out of space", Code::Space),
+            ("invalid option '4'\nusage:\n\tprogram [-m <memory limit (b)>]", Code::Usage),
             ("something new", Code::Io),
         ] {
             let call = Call { program: "zfs", args: vec!["x".into()], input: "" };

@@ -1,0 +1,167 @@
+//! Death after every single call of a program and every mount.
+
+use dsg_host::zfs::verb::{Answer, Hands, Switched, Verb};
+use dsg_testkit::zfs_host::{Version, ZfsHost};
+use uuid::Uuid;
+
+use crate::fixture::{Site, on_both};
+
+/// What is passed on the way of one publish, in order: names, with how many times each.
+fn points(site: &Site, story: &dyn Fn(&dyn Hands)) -> Vec<String> {
+    let trace = format!("/tmp/{}-points", site.room.name.replace('/', "-"));
+    let hands = site.hands_with(&format!("DSG_TRACE_POINTS={trace}")).unwrap();
+    story(&hands);
+    drop(hands);
+    let mut passed: Vec<String> = Vec::new();
+    for name in site.host.run(&format!("cat {trace}; rm {trace}")).lines() {
+        let nth = 1 + passed.iter().filter(|p| p.split('#').next() == Some(name)).count();
+        passed.push(format!("{name}#{nth}"));
+    }
+    passed
+}
+
+fn init_until_it_dies(site: &Site, hands: &dyn Hands, t: Uuid) {
+    let Ok(Answer::Mounted(at)) = hands.perform(&site.create(t)) else { return };
+    site.host.run(&format!("echo one > {}/file", at.display()));
+    let _ = hands.perform(&site.decide(t, None, 1));
+    let _ = hands.perform(&site.finish(t));
+}
+
+fn publish_until_it_dies(site: &Site, hands: &dyn Hands, t: Uuid, number: u64) {
+    let Ok(Answer::Mounted(at)) = hands.perform(&site.clone_of(t, number - 1)) else { return };
+    site.host.run(&format!("echo content-{number} > {0}/file; sync -f {0}/file", at.display()));
+    let live = site.look(&site.hands()).live.unwrap().guid;
+    let _ = hands.perform(&site.decide(t, Some(live), number));
+    let _ = hands.perform(&site.finish(t));
+    let _ = hands.perform(&site.bury(t));
+}
+
+fn nothing_private_is_left(site: &Site, t: Uuid, point: &str) {
+    let left = site.run(&format!("ls /run/dsg | grep {t}; grep -c {t} /proc/self/mountinfo; true"));
+    assert_eq!(left, "0\n", "{point}");
+}
+
+#[test]
+fn an_init_that_dies_anywhere_has_happened_or_not() {
+    on_both(|site| {
+        let all = points(site, &|hands| init_until_it_dies(site, hands, Uuid::now_v7()));
+        site.run("zfs destroy -r $D");
+        let before = site.listing();
+        for point in &all {
+            let t = Uuid::now_v7();
+            let dying = site.hands_with(&format!("DSG_CRASH_AT={point}")).unwrap();
+            init_until_it_dies(site, &dying, t);
+            drop(dying);
+            let hands = site.hands();
+            site.recover(&hands);
+            nothing_private_is_left(site, t, point);
+            match site.look(&hands).live {
+                Some(live) => {
+                    assert!(live.in_place && live.canmount == "on", "{point}: {live:?}");
+                    assert_eq!(site.run("cat $P/file"), "one\n", "{point}");
+                    site.run("zfs destroy -r $D");
+                }
+                None => assert_eq!(site.listing(), before, "{point}"),
+            }
+        }
+        assert!(all.len() >= 8, "{all:?}");
+    });
+}
+
+#[test]
+fn a_publish_that_dies_anywhere_has_happened_or_not() {
+    on_both(|site| {
+        let hands = site.hands();
+        site.init(&hands);
+        let all = points(site, &|hands| publish_until_it_dies(site, hands, Uuid::now_v7(), 2));
+        let mut number = 3;
+        for point in &all {
+            let t = Uuid::now_v7();
+            let dying = site.hands_with(&format!("DSG_CRASH_AT={point}")).unwrap();
+            publish_until_it_dies(site, &dying, t, number);
+            drop(dying);
+            site.recover(&hands);
+            let family = site.look(&hands);
+            let live = family.live.unwrap();
+            assert!(live.in_place && live.canmount == "on" && !live.readonly, "{point}: {live:?}");
+            assert!(family.others.is_empty(), "{point}");
+            let happened = live.decided(t).is_some();
+            let content = site.run("cat $P/file");
+            let expected = if happened { number } else { number - 1 };
+            assert_eq!(content, format!("content-{expected}\n"), "{point}");
+            let mounts =
+                site.run("grep -c /run/dsg/ /proc/self/mountinfo | head -1 || true; ls $P/..");
+            assert!(mounts.ends_with("p\n"), "{point}: {mounts}");
+            number += u64::from(happened);
+        }
+        assert!(number > 3 && all.len() > 15, "{all:?}");
+    });
+}
+
+#[test]
+fn a_publish_asks_the_programs_eight_times_at_most() {
+    on_both(|site| {
+        let hands = site.hands();
+        site.init(&hands);
+        let t = site.stage(&hands, 1, "two");
+        let live = site.look(&hands).live.unwrap().guid;
+        let all = points(site, &|hands| {
+            let (dataset, only) = (site.dataset.clone(), Some(t));
+            hands.perform(&Verb::Look { dataset, since: None, only, flush: false }).unwrap();
+            hands.perform(&site.decide(t, Some(live), 2)).unwrap();
+            hands.perform(&site.finish(t)).unwrap();
+            hands.perform(&site.bury(t)).unwrap();
+        });
+        let calls = all.iter().filter(|p| p.starts_with("zfs.ran")).count();
+        assert!((6..=9).contains(&calls), "{all:?}");
+        eprintln!(
+            "{:?}: {calls} calls with a look, which may be one more than needed",
+            site.host.version
+        );
+    });
+}
+
+#[test]
+fn a_power_cut_at_any_of_these_points_leaves_before_or_after() {
+    // One machine of its own: the others' tests go on.
+    let Some(host) = ZfsHost::own(Version::New) else { return };
+    let site = Site::new(&host, host.room());
+    let hands = site.hands();
+    site.init(&hands);
+    drop(hands);
+    let mut number = 2;
+    for point in [
+        "zfs.cloned",
+        "zfs.mounted",
+        "zfs.decided",
+        "zfs.retired",
+        "zfs.stepped-aside",
+        "zfs.place-taken",
+        "zfs.beneath",
+        "zfs.switched",
+        "zfs.settled",
+    ] {
+        let t = Uuid::now_v7();
+        let dying = site.hands_with(&format!("DSG_CRASH_AT={point}")).unwrap();
+        publish_until_it_dies(&site, &dying, t, number);
+        drop(dying);
+        host.crash();
+        let hands = site.hands();
+        site.recover(&hands);
+        let family = site.look(&hands);
+        let live = family.live.unwrap();
+        assert!(live.in_place && live.canmount == "on" && !live.readonly, "{point}: {live:?}");
+        assert!(family.others.is_empty(), "{point}");
+        let happened = live.decided(t).is_some();
+        assert_eq!(happened, !matches!(point, "zfs.cloned" | "zfs.mounted"), "{point}");
+        let expected = match (happened, number) {
+            (true, n) => format!("content-{n}\n"),
+            (false, 2) => "one\n".to_owned(),
+            (false, n) => format!("content-{}\n", n - 1),
+        };
+        assert_eq!(site.run("cat $P/file"), expected, "{point}");
+        number += u64::from(happened);
+    }
+    let hands = site.hands();
+    assert_ne!(site.publish(&hands, number, "afterwards"), Switched::Already);
+}

@@ -1,0 +1,169 @@
+//! A user without rights, and the helper that an administrator allowed.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use dsg_core::failure::Code;
+use dsg_host::zfs::helper::Helper;
+use dsg_host::zfs::name::Dataset;
+use dsg_host::zfs::sudo::{INSTALLED, grant};
+use dsg_host::zfs::verb::Hands as _;
+use dsg_testkit::zfs_host::{AGENT, USER};
+use uuid::Uuid;
+
+use crate::fixture::{Site, mounted, on_both, refused};
+
+/// What the administrator types, as the program prints it, with the user's own group for `dsg`.
+fn install(site: &Site, prefix: &Dataset) {
+    let script = grant(AGENT.as_ref(), prefix);
+    let (_, rule) = script.split_once('\n').unwrap();
+    let file = format!("/etc/sudoers.d/{}", site.room.name.replace('/', "-"));
+    let rule = rule.replace("%dsg", &format!("%{USER}")).replace("/etc/sudoers.d/dsg", &file);
+    // The agent is where it is to be installed already.
+    assert_eq!(AGENT, INSTALLED);
+    site.host.run(&format!("{rule} && visudo -cqf {file}"));
+}
+
+fn as_user(site: &Site, prefix: &Dataset) -> dsg_core::failure::Outcome<Helper> {
+    let command = format!("sudo -n {INSTALLED} zfs-helper '{prefix}'");
+    Helper::start(&site.words(USER, &command), prefix)
+}
+
+#[test]
+fn a_user_publishes_through_the_helper_and_what_is_made_is_the_users() {
+    on_both(|site| {
+        let prefix: Dataset = site.room.name.parse().unwrap();
+        install(site, &prefix);
+        let hands = as_user(site, &prefix).unwrap();
+        let t = Uuid::now_v7();
+        let at = mounted(hands.perform(&site.create(t)));
+        let user = |script: &str| {
+            let mut words = site.words(USER, script).into_iter();
+            let done =
+                Command::new(words.next().unwrap()).args(words).stdin(Stdio::null()).output();
+            let done = done.unwrap();
+            assert!(done.status.success(), "{script}: {}", String::from_utf8_lossy(&done.stderr));
+        };
+        user(&format!("echo one > {}/file", at.display()));
+        hands.perform(&site.decide(t, None, 1)).unwrap();
+        hands.perform(&site.finish(t)).unwrap();
+        assert_eq!(
+            site.run("stat -c %U $P $P/file; cat $P/file"),
+            format!("{USER}\n{USER}\none\n")
+        );
+        let u = Uuid::now_v7();
+        let at = mounted(hands.perform(&site.clone_of(u, 1)));
+        user(&format!("echo two > {}/file", at.display()));
+        let live = site.look(&hands).live.unwrap().guid;
+        hands.perform(&site.decide(u, Some(live), 2)).unwrap();
+        hands.perform(&site.finish(u)).unwrap();
+        hands.perform(&site.bury(u)).unwrap();
+        assert_eq!(site.run("cat $P/file"), "two\n");
+    });
+}
+
+#[test]
+fn the_helper_does_nothing_outside_of_its_prefix_whatever_it_is_told() {
+    on_both(|site| {
+        let room = &site.room.name;
+        site.host.run(&format!(
+            "zfs create {room}/team; zfs create {room}/teamx; zfs create {room}/team/p"
+        ));
+        let prefix: Dataset = format!("{room}/team").parse().unwrap();
+        install(site, &prefix);
+        let before = site.listing();
+        // Another prefix than the administrator's, or more words, and sudo itself says no.
+        for other in
+            [room.clone(), format!("{room}/teamx"), format!("{room}/team {room}"), String::new()]
+        {
+            let command = format!("sudo -n {INSTALLED} zfs-helper {other}");
+            let mut words = site.words(USER, &command).into_iter();
+            let asked =
+                Command::new(words.next().unwrap()).args(words).stdin(Stdio::null()).output();
+            assert!(!asked.unwrap().status.success(), "{other}");
+        }
+        // What is no verb about something below the prefix is refused, line by line.
+        let t = Uuid::now_v7();
+        let mut lines = Vec::new();
+        for name in [
+            room.clone(),
+            format!("{room}/team"),
+            format!("{room}/teamx"),
+            format!("{room}/teamx/p"),
+            format!("{room}/team/../teamx"),
+            format!("{room}/team/./p"),
+            format!("{room}/team//p"),
+            format!("{room}/team/p@s1"),
+            format!("{room}/team/p -r"),
+            format!("{room}/team/p;reboot"),
+            format!("{room}/team/$(reboot)"),
+            "-r".to_owned(),
+            "--help".to_owned(),
+            String::new(),
+            format!("{room}/team/p.dsg-{t}"),
+            format!("{room}/team/{}", "x".repeat(300)),
+        ] {
+            for verb in [
+                format!(r#"{{"create":{{"dataset":"{name}","transaction":"{t}"}}}}"#),
+                format!(r#"{{"abandon":{{"dataset":"{name}","transaction":"{t}"}}}}"#),
+                format!(r#"{{"drop":{{"dataset":"{name}","tag":"s1"}}}}"#),
+                format!(r#"{{"lock-file":{{"dataset":"{name}"}}}}"#),
+            ] {
+                // A space in a name is one of the name, and the dataset is below the prefix: it is only
+                // not there.
+                let harmless = name.ends_with(" -r");
+                lines.push((verb, harmless));
+            }
+        }
+        for bad in [
+            format!(r#"{{"create":{{"dataset":"{room}/team/q","transaction":"../../x"}}}}"#),
+            format!(r#"{{"drop":{{"dataset":"{room}/team/p","tag":"s1 -r"}}}}"#),
+            format!(r#"{{"drop":{{"dataset":"{room}/team/p","tag":"@s1"}}}}"#),
+            format!(r#"{{"drop":{{"dataset":"{room}/team/p","tag":"autosnap"}}}}"#),
+            format!(
+                r#"{{"create":{{"dataset":"{room}/team/q","transaction":"{t}","options":"-o x=y"}}}}"#
+            ),
+            r#"{"destroy":{"dataset":"tank"}}"#.to_owned(),
+            "zfs destroy -r tank".to_owned(),
+            "\u{0}".to_owned(),
+        ] {
+            lines.push((bad, false));
+        }
+        let mut words =
+            site.words(USER, &format!("sudo -n {INSTALLED} zfs-helper {prefix}")).into_iter();
+        let asked = Command::new(words.next().unwrap())
+            .args(words)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn();
+        let mut asked = asked.unwrap();
+        let mut questions = asked.stdin.take().unwrap();
+        for (line, _) in lines.iter().filter(|(_, harmless)| !harmless) {
+            writeln!(questions, "{line}").unwrap();
+        }
+        drop(questions);
+        let told = String::from_utf8(asked.wait_with_output().unwrap().stdout).unwrap();
+        let answers: Vec<&str> = told.lines().skip(1).collect();
+        assert_eq!(answers.len(), lines.iter().filter(|(_, harmless)| !harmless).count());
+        for (answer, (line, _)) in answers.iter().zip(lines.iter().filter(|(_, h)| !h)) {
+            assert!(answer.starts_with("{\"failed\""), "{line} => {answer}");
+        }
+        assert_eq!(site.listing(), before);
+    });
+}
+
+#[test]
+fn without_a_rule_nothing_is_allowed_and_it_is_said_what_is_missing() {
+    on_both(|site| {
+        let prefix: Dataset = site.room.name.parse().unwrap();
+        let said = refused(
+            as_user(site, &prefix).map(|_| dsg_host::zfs::verb::Answer::Done),
+            Code::Permission,
+        );
+        assert!(said.detail().is_some_and(|d| d.contains("sudo")), "{:?}", said.detail());
+        // Nor does the helper serve whoever is not root.
+        let alone =
+            Helper::start(&site.words(USER, &format!("{AGENT} zfs-helper {prefix}")), &prefix);
+        refused(alone.map(|_| dsg_host::zfs::verb::Answer::Done), Code::Permission);
+    });
+}

@@ -1,0 +1,139 @@
+//! Hosts, pools and datasets on which nothing can be promised: refused with a reason, nothing changed.
+
+use dsg_core::failure::Code;
+use dsg_host::zfs::verb::{Answer, Hands as _, Place, Stop, Verb};
+use uuid::Uuid;
+
+use crate::fixture::{Site, on_both, refused};
+
+fn place(site: &Site, path: &str) -> Option<Place> {
+    match site.hands().perform(&Verb::Find { path: path.into() }).unwrap() {
+        Answer::Place(place) => place.map(|place| *place),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_path_is_found_wherever_its_dataset_is_mounted() {
+    on_both(|site| {
+        let room = site.room.name.clone();
+        let found = place(site, &format!("/{room}/p")).unwrap();
+        assert_eq!(found.repository.unwrap().as_str(), format!("{room}/p"));
+        assert_eq!((found.dataset.as_str(), found.below.to_str()), (room.as_str(), Some("p")));
+        assert_eq!(found.health, "ONLINE");
+        assert!(!found.version.is_empty());
+        let nested = place(site, &format!("/{room}/a/p")).unwrap();
+        assert_eq!(nested.repository, None);
+        assert_eq!(place(site, "/etc"), None);
+        assert_eq!(place(site, "/tmp/no/such"), None);
+        // With a mount point of its own, also while a publish was cut off and nothing is mounted there.
+        let hands = site.hands();
+        site.init(&hands);
+        site.run("zfs set mountpoint=/srv$P $D");
+        let there = format!("/srv/{room}/p");
+        assert_eq!(place(site, &there).unwrap().repository.as_ref(), Some(&site.dataset));
+        site.run("zfs unmount $D");
+        assert_eq!(
+            place(site, &there).unwrap_or_else(|| panic!("{}", site.listing())).repository,
+            Some(site.dataset.clone())
+        );
+    });
+}
+
+#[test]
+fn a_dataset_that_is_there_is_never_taken_for_a_new_repository() {
+    on_both(|site| {
+        site.run("zfs create $D; echo mine > $P/file");
+        let before = site.listing();
+        let t = Uuid::now_v7();
+        refused(site.hands().perform(&site.create(t)), Code::Exists);
+        refused(site.hands().perform(&site.clone_of(t, 1)), Code::NotFound);
+        assert_eq!(site.listing(), before);
+    });
+}
+
+#[test]
+fn a_dataset_that_stands_nowhere_is_refused() {
+    on_both(|site| {
+        for mountpoint in ["none", "legacy"] {
+            site.run(&format!("zfs set mountpoint={mountpoint} ${{D%/p}}"));
+            let t = Uuid::now_v7();
+            refused(site.hands().perform(&site.create(t)), Code::Unsupported);
+            site.recover(&site.hands());
+            assert_eq!(site.run("zfs list -H -o name -r ${D%/p} | wc -l"), "1\n");
+        }
+    });
+}
+
+#[test]
+fn what_is_mounted_at_its_place_is_left_alone_and_it_is_finished_afterwards() {
+    on_both(|site| {
+        let hands = site.hands();
+        site.init(&hands);
+        let t = site.stage(&hands, 1, "two");
+        let live = site.look(&hands).live.unwrap().guid;
+        hands.perform(&site.decide(t, Some(live), 2)).unwrap();
+        site.run("mount -t tmpfs mine $P && touch $P/here");
+        refused(hands.perform(&site.finish(t)), Code::Exists);
+        assert_eq!(site.run("ls $P"), "here\n");
+        site.run("umount $P");
+        site.recover(&hands);
+        assert_eq!(site.run("cat $P/file"), "two\n");
+    });
+}
+
+#[test]
+fn pools_that_are_gone_readonly_or_full_are_told_apart() {
+    on_both(|site| {
+        let pool = site.host.pool(96);
+        let name = pool.name.clone();
+        let site = Site::new(site.host, pool);
+        let hands = site.hands();
+        site.init(&hands);
+
+        let again = |how: &str| {
+            site.host.run(&format!("zpool export {name} && zpool import -d /vdevs {how} {name}"))
+        };
+        again("-o readonly=on");
+        let t = Uuid::now_v7();
+        refused(hands.perform(&site.clone_of(t, 1)), Code::Permission);
+        again("");
+
+        let t = site.stage(&hands, 1, "two");
+        site.run("dd if=/dev/urandom of=${P%/p}/fill bs=1M 2>/dev/null; zpool sync; true");
+        let live = site.look(&hands).live.unwrap().guid;
+        // A full pool may still have room for a decision; if not, it says so, and nothing is changed.
+        match hands.perform(&site.decide(t, Some(live), 2)).unwrap() {
+            Answer::Decided => {}
+            other => assert_eq!(other, Answer::Stopped(Stop::Space)),
+        }
+        site.run("rm ${P%/p}/fill; zpool sync");
+        site.recover(&hands);
+
+        site.host.run(&format!("zpool export {name}"));
+        refused(hands.perform(&site.clone_of(Uuid::now_v7(), 1)), Code::Unreachable);
+        site.host.run(&format!("zpool import -d /vdevs {name}"));
+        site.recover(&hands);
+    });
+}
+
+#[test]
+fn an_encrypted_repository_goes_on_with_its_key_and_waits_without_it() {
+    on_both(|site| {
+        site.run("echo 'a long passphrase' > /tmp/key; zfs create -o encryption=on -o keyformat=passphrase \
+                  -o keylocation=file:///tmp/key ${D%/p}/e");
+        let room = site.room.name.clone();
+        let dataset = format!("{room}/e/p").parse().unwrap();
+        let inner = Site { host: site.host, room: site.host.room(), dataset };
+        let hands = site.hands();
+        inner.init(&hands);
+        inner.publish(&hands, 2, "two");
+        site.host.run(&format!("zfs unmount {room}/e/p; zfs unload-key -r {room}/e"));
+        assert!(!inner.look(&hands).live.unwrap().unlocked);
+        refused(hands.perform(&inner.clone_of(Uuid::now_v7(), 2)), Code::Unreachable);
+        site.host.run(&format!("zfs load-key -r {room}/e"));
+        inner.recover(&hands);
+        inner.publish(&hands, 3, "three");
+        assert_eq!(inner.run("cat $P/file"), "three\n");
+    });
+}

@@ -1,0 +1,150 @@
+//! Readers, writers and shells that are in the live tree while it is replaced.
+
+use dsg_core::failure::Code;
+use dsg_host::zfs::verb::{Answer, Hands as _, Switched, Verb};
+use dsg_testkit::zfs_host::Version;
+
+use crate::fixture::{on_both, refused};
+
+/// How many times the tree is replaced under a reader's eyes.
+const PUBLISHES: u64 = 50;
+
+#[test]
+fn a_reader_in_a_loop_never_misses_a_file_where_the_kernel_mounts_beneath() {
+    on_both(|site| {
+        let hands = site.hands();
+        site.init(&hands);
+        site.run(
+            "mkdir -p /tmp/$D; touch /tmp/$D/go; (n=0; missed=0; while [ -e /tmp/$D/go ]; do \
+             read -r line < $P/file || missed=$((missed+1)); n=$((n+1)); done; \
+             echo $n $missed > /tmp/$D/result) > /dev/null 2>&1 &",
+        );
+        let beneath = site.host.version == Version::New;
+        let expected = if beneath { Switched::Beneath } else { Switched::Gap };
+        for number in 2..2 + PUBLISHES {
+            assert_eq!(site.publish(&hands, number, &format!("content-{number}")), expected);
+        }
+        let counted = site.run(
+            "rm /tmp/$D/go; while ! [ -e /tmp/$D/result ]; do sleep 0.1; done; sleep 0.1; cat /tmp/$D/result",
+        );
+        let numbers: Vec<u64> = counted.split_whitespace().map(|n| n.parse().unwrap()).collect();
+        let [reads, missed] = numbers[..] else { panic!("{counted}") };
+        eprintln!(
+            "{:?}: {missed} of {reads} reads missed in {PUBLISHES} switches",
+            site.host.version
+        );
+        assert!(reads > 1000, "{counted}");
+        if beneath {
+            assert_eq!(missed, 0, "of {reads} reads");
+        } else {
+            assert!(missed <= PUBLISHES * 2, "{missed} of {reads} reads");
+        }
+    });
+}
+
+#[test]
+fn a_shell_that_sits_in_the_tree_keeps_what_it_sees_and_only_the_cleaning_waits_for_it() {
+    on_both(|site| {
+        let hands = site.hands();
+        site.init(&hands);
+        site.run(
+            "mkdir -p /tmp/$D; cd $P; (while ! [ -e /tmp/$D/end ]; do [ -e /tmp/$D/ask ] && { \
+             cat file > /tmp/$D/seen; { echo lost > new; } 2> /tmp/$D/refused; rm -f /tmp/$D/ask; }; \
+             sleep 0.1; done) > /dev/null 2>&1 & echo $! > /tmp/$D/pid",
+        );
+        let t = site.stage(&hands, 1, "two");
+        let live = site.look(&hands).live.unwrap().guid;
+        assert_eq!(hands.perform(&site.decide(t, Some(live), 2)).unwrap(), Answer::Decided);
+        assert!(matches!(hands.perform(&site.finish(t)).unwrap(), Answer::Finished(_)));
+        refused(hands.perform(&site.bury(t)), Code::Locked);
+        assert_eq!(site.run("cat $P/file"), "two\n");
+        // It keeps its view, and an attempt to write there is an error, not a silent loss.
+        let seen = site.run(
+            "touch /tmp/$D/ask; while [ -e /tmp/$D/ask ]; do sleep 0.1; done; cat /tmp/$D/seen; \
+             grep -ci 'read-only' /tmp/$D/refused",
+        );
+        assert_eq!(seen, "one\n1\n");
+        // The next publish does not wait for it either.
+        let u = site.stage(&hands, 2, "three");
+        let live = site.look(&hands).live.unwrap().guid;
+        assert_eq!(hands.perform(&site.decide(u, Some(live), 3)).unwrap(), Answer::Decided);
+        assert!(matches!(hands.perform(&site.finish(u)).unwrap(), Answer::Finished(_)));
+        assert_eq!(hands.perform(&site.bury(u)).unwrap(), Answer::Done);
+        refused(hands.perform(&site.bury(t)), Code::Locked);
+        site.run(
+            "touch /tmp/$D/end; while kill -0 $(cat /tmp/$D/pid) 2>/dev/null; do sleep 0.1; done",
+        );
+        site.recover(&hands);
+        assert_eq!(
+            site.run("zfs list -H -o name -r -t filesystem ${D%/p} | wc -l; cat $P/file"),
+            "2\nthree\n"
+        );
+    });
+}
+
+#[test]
+fn what_a_late_writer_left_is_kept_until_it_is_adopted() {
+    on_both(|site| {
+        let hands = site.hands();
+        site.init(&hands);
+        // It opened its file before, and writes between the decision and the retirement.
+        let t = site.stage(&hands, 1, "two");
+        let live = site.look(&hands).live.unwrap().guid;
+        assert_eq!(hands.perform(&site.decide(t, Some(live), 2)).unwrap(), Answer::Decided);
+        site.run("echo late > $P/late; sync -f $P/late");
+        assert!(matches!(hands.perform(&site.finish(t)).unwrap(), Answer::Finished(_)));
+        refused(hands.perform(&site.bury(t)), Code::Drift);
+        let old = Verb::Mount {
+            dataset: site.dataset.clone(),
+            part: dsg_host::zfs::name::Part::Former(t),
+        };
+        let at = crate::fixture::mounted(hands.perform(&old));
+        assert_eq!(site.host.run(&format!("cat {}/late", at.display())), "late\n");
+        let verb = Verb::Bury { dataset: site.dataset.clone(), transaction: t, adopted: true };
+        assert_eq!(hands.perform(&verb).unwrap(), Answer::Done);
+        assert_eq!(site.run("ls $P"), "file\n");
+    });
+}
+
+#[test]
+fn a_mere_read_that_leaves_its_time_is_nothing_that_is_kept() {
+    on_both(|site| {
+        let hands = site.hands();
+        site.init(&hands);
+        let t = site.stage(&hands, 1, "two");
+        let live = site.look(&hands).live.unwrap().guid;
+        assert_eq!(hands.perform(&site.decide(t, Some(live), 2)).unwrap(), Answer::Decided);
+        site.run("zfs set atime=on relatime=off $D; mount -o remount,strictatime $P; sleep 1; cat $P/file; zpool sync");
+        assert_ne!(site.run("zfs get -Hp -o value written $D"), "0\n");
+        assert!(matches!(hands.perform(&site.finish(t)).unwrap(), Answer::Finished(_)));
+        assert_eq!(hands.perform(&site.bury(t)).unwrap(), Answer::Done);
+    });
+}
+
+#[test]
+fn it_works_where_all_mounts_are_shared_as_systemd_has_them() {
+    on_both(|site| {
+        let shared = site.hands_with("unshare --mount --propagation shared");
+        let hands = shared.unwrap();
+        // What it mounts is not seen outside: its own look tells.
+        let t = uuid::Uuid::now_v7();
+        hands.perform(&site.create(t)).unwrap();
+        assert_eq!(hands.perform(&site.decide(t, None, 1)).unwrap(), Answer::Decided);
+        hands.perform(&site.finish(t)).unwrap();
+        for number in 2..5 {
+            let t = uuid::Uuid::now_v7();
+            hands.perform(&site.clone_of(t, number - 1)).unwrap();
+            let live = site.look(&hands).live.unwrap().guid;
+            assert_eq!(
+                hands.perform(&site.decide(t, Some(live), number)).unwrap(),
+                Answer::Decided
+            );
+            let beneath = site.host.version == Version::New;
+            let expected = if beneath { Switched::Beneath } else { Switched::Gap };
+            assert_eq!(hands.perform(&site.finish(t)).unwrap(), Answer::Finished(expected));
+            assert_eq!(hands.perform(&site.bury(t)).unwrap(), Answer::Done);
+            let live = site.look(&hands).live.unwrap();
+            assert!(live.in_place && live.mounts.len() == 1, "{live:?}");
+        }
+    });
+}
