@@ -22,10 +22,10 @@ local function refused(errno, doing)
 end
 
 -- What D sets itself must be the same on its successor. Where and whether it is mounted is settled
--- afterwards; keys follow the promotion.
+-- afterwards; keys follow the promotion; counts are kept by the pool.
 local ELSEWHERE = {
     canmount = true, readonly = true, keylocation = true, keyformat = true, pbkdf2iters = true,
-    encryption = true,
+    encryption = true, filesystem_count = true, snapshot_count = true,
 }
 
 local function differing()

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::argv;
 use super::mount::can_beneath;
-use super::mounts::Mounts;
+use super::mounts::{Mount, Mounts};
 use super::name::{Dataset, Part};
 use super::parse::{self, Read as _, Values};
 use super::root::odd;
@@ -49,21 +49,30 @@ pub fn place(path: &Path) -> Outcome<Option<Place>> {
     }
     let (real, rest) = nearest(path)?;
     let mounts = Mounts::now()?;
-    let Some(mount) = mount_of(&real, &mounts)? else { return Ok(None) };
-    if mount.kind != "zfs" || mount.root != Path::new("/") || mount.source.contains('@') {
-        return Ok(None);
-    }
-    let Ok(dataset) = mount.source.parse::<Dataset>() else { return Ok(None) };
+    let mount = mount_of(&real, &mounts)?;
+    let standing = mount.filter(|m| m.kind == "zfs" && m.root == Path::new("/"));
+    let standing = standing.and_then(|m| Some((m.source.parse().ok()?, m.at.clone())));
+    let (dataset, mounted): (Dataset, PathBuf) = match standing {
+        Some(found) => found,
+        // One that belongs there, and is not mounted: its publish was cut off by a reboot.
+        None if Path::new(STATES).exists() => {
+            let belongs = real.join(&rest);
+            match meant_for(&belongs)? {
+                Some(dataset) => (dataset, belongs),
+                None => return Ok(None),
+            }
+        }
+        None => return Ok(None),
+    };
     answers(dataset.pool())?;
-    let inside = real.strip_prefix(&mount.at).unwrap_or(Path::new(""));
-    let below = inside.join(&rest);
+    let below = real.join(&rest).strip_prefix(&mounted).unwrap_or(Path::new("")).to_owned();
     let told = run::must(&argv::place(&dataset))?;
     let rows = parse::table(&told).map_err(odd)?;
     let Some((_, values)) = rows.into_iter().next() else { return Ok(None) };
     let quota = values.number("quota").ok().filter(|q| *q > 0);
     Ok(Some(Place {
-        repository: repository(&dataset, &mount.at, &below)?,
-        mounted: mount.at.clone(),
+        repository: repository(&dataset, &mounted, &below)?,
+        mounted,
         guid: values.number("guid").map_err(odd)?,
         mountpoint: values.mountpoint(),
         canmount: values.text("canmount").unwrap_or("on").to_owned(),
@@ -88,20 +97,20 @@ fn repository(dataset: &Dataset, mounted: &Path, below: &Path) -> Outcome<Option
     if below.as_os_str().is_empty() {
         return Ok(Some(parse::repository_of(dataset).0));
     }
-    let path = mounted.join(below);
-    let told = run::must(&argv::mountpoints())?;
-    for line in told.lines() {
-        if let Some((at, name)) = line.split_once('\t')
-            && Path::new(at) == path
-            && let Ok(name) = name.parse::<Dataset>()
-        {
-            return Ok(Some(parse::repository_of(&name).0));
-        }
+    if let Some(found) = meant_for(&mounted.join(below))? {
+        return Ok(Some(parse::repository_of(&found).0));
     }
     let mut parts = below.iter();
     let name = parts.next().and_then(|n| n.to_str()).filter(|_| parts.next().is_none());
     // What is mounted elsewhere does not give its children this place.
     Ok(name.and_then(|name| dataset.child(name).ok()?.for_repository().ok()))
+}
+
+/// The dataset whose mount point is a path, wherever it is mounted now.
+fn meant_for(path: &Path) -> Outcome<Option<Dataset>> {
+    let told = run::must(&argv::mountpoints())?;
+    let found = told.lines().filter_map(|line| line.split_once('\t'));
+    Ok(found.filter(|(at, _)| Path::new(at) == path).find_map(|(_, name)| name.parse().ok()))
 }
 
 /// The longest beginning of a path that is there, as it really is, and the rest.
@@ -123,7 +132,7 @@ fn nearest(path: &Path) -> Outcome<(PathBuf, PathBuf)> {
     }
 }
 
-fn mount_of<'m>(real: &Path, mounts: &'m Mounts) -> Outcome<Option<&'m super::mounts::Mount>> {
+fn mount_of<'m>(real: &Path, mounts: &'m Mounts) -> Outcome<Option<&'m Mount>> {
     let stat = rustix::fs::statx(CWD, real, AtFlags::empty(), StatxFlags::MNT_ID)
         .map_err(|e| FsError::new("look at", real, e))?;
     Ok(mounts.by_id(stat.stx_mnt_id))

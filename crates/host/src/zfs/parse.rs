@@ -33,10 +33,12 @@ pub(super) type Values = BTreeMap<String, Value>;
 pub(super) fn table(text: &str) -> Result<Vec<(String, Values)>, Odd> {
     let mut table: Vec<(String, Values)> = Vec::new();
     for line in text.lines() {
-        let mut columns = line.splitn(4, '\t');
-        let mut next = || columns.next().map(str::to_owned).ok_or_else(|| odd(line));
-        let (name, property, value, source) = (next()?, next()?, next()?, next()?);
-        let value = Value { text: value, own: matches!(source.as_str(), "local" | "received") };
+        // A value may hold tabs.
+        let mut columns = line.splitn(3, '\t');
+        let mut next = || columns.next().ok_or_else(|| odd(line));
+        let (name, property) = (next()?.to_owned(), next()?.to_owned());
+        let (value, source) = next()?.rsplit_once('\t').ok_or_else(|| odd(line))?;
+        let value = Value { text: value.to_owned(), own: matches!(source, "local" | "received") };
         match table.last_mut() {
             Some((last, values)) if *last == name => drop(values.insert(property, value)),
             _ => table.push((name, [(property, value)].into())),
@@ -152,13 +154,29 @@ pub(super) struct Property {
 }
 
 /// What of a dataset's own properties its successor gets: all but our marks, whether it is mounted
-/// (which is settled at the end), and keys (which follow the promotion).
+/// (which is settled at the end), keys (which follow the promotion), and counts that the pool keeps.
 pub(super) fn carried(text: &str) -> Result<Vec<Property>, Odd> {
-    const NOT: [&str; 6] =
-        ["canmount", "readonly", "keylocation", "keyformat", "pbkdf2iters", "encryption"];
+    const NOT: [&str; 8] = [
+        "canmount",
+        "encryption",
+        "filesystem_count",
+        "keyformat",
+        "keylocation",
+        "pbkdf2iters",
+        "readonly",
+        "snapshot_count",
+    ];
     let own = table(text)?.into_iter().flat_map(|(_, values)| values);
     let kept = own.filter(|(name, _)| !name.starts_with("dsg:") && !NOT.contains(&name.as_str()));
-    Ok(kept.map(|(name, value)| Property { name, value: value.text }).collect())
+    Ok(kept
+        .map(|(name, Value { text, .. })| Property { value: given(&name, text), name })
+        .collect())
+}
+
+/// A value as it can be set: of a limit that is none, the number is told.
+fn given(name: &str, value: String) -> String {
+    let unlimited = name.ends_with("_limit") && value.parse() == Ok(u64::MAX);
+    if unlimited { "none".to_owned() } else { value }
 }
 
 /// What `zfs allow` grants.
@@ -335,5 +353,140 @@ pub(super) fn repository_of(dataset: &Dataset) -> (Dataset, Option<Uuid>) {
     match found {
         Some((live, transaction)) => (live, Some(transaction)),
         None => (dataset.clone(), None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const D: &str = "tank/dsg/p";
+
+    fn live() -> Dataset {
+        D.parse().unwrap()
+    }
+
+    /// As OpenZFS 2.3.2 printed it; 2.1.11 prints the same.
+    #[test]
+    fn a_family_is_read_from_what_is_told_of_it() {
+        let t = "01920000-0000-7000-8000-0000000000ab";
+        let text = format!(
+            "{D}\ttype\tfilesystem\t-\n{D}\tguid\t12029310824965272277\t-\n{D}\torigin\t-\t-\n\
+             {D}\tmountpoint\t/tank/dsg/p\tdefault\n{D}\tcanmount\tnoauto\tlocal\n\
+             {D}\treadonly\toff\tdefault\n{D}\tkeystatus\t-\t-\n{D}\tdsg:canmount\ton\tlocal\n\
+             {D}\twritten@s1\t17408\tlocal\n\
+             {D}@s1\ttype\tsnapshot\t-\n{D}@s1\tguid\t9429438481791531437\t-\n\
+             {D}@s1\tcreatetxg\t16\t-\n{D}@s1\tclones\t{D}.dsg-{t}\t-\n{D}@s1\tuserrefs\t1\t-\n\
+             {D}@s1\tdsg:transaction\t{t}\tlocal\n\
+             {D}@auto\tguid\t13983433001627175880\t-\n{D}@auto\tcreatetxg\t15\t-\n\
+             {D}@auto\tclones\t\t-\n{D}@auto\tuserrefs\t0\t-\n\
+             {D}@auto\tdsg:transaction\t{t}\tinherited from {D}\n\
+             {D}/vol\ttype\tvolume\t-\n{D}/vol\tguid\t4\t-\n\
+             {D}.dsg-{t}\ttype\tfilesystem\t-\n{D}.dsg-{t}\tguid\t5\t-\n\
+             {D}.dsg-{t}\torigin\t{D}@s1\t-\n{D}.dsg-{t}\tkeystatus\tunavailable\t-\n"
+        );
+        let family = family(&live(), &text, Some("s1"), &|_| Vec::new()).unwrap();
+        let member = family.live.unwrap();
+        assert_eq!((member.guid, family.written), (12_029_310_824_965_272_277, Some(17_408)));
+        assert_eq!((member.canmount.as_str(), member.meant.as_str()), ("noauto", "on"));
+        assert!(!member.mountpoint.own && member.unlocked);
+        let names: Vec<&str> = member.snapshots.iter().map(|s| s.name.as_str()).collect();
+        assert_eq!(names, ["auto", "s1"], "by age");
+        // A mark that is inherited decides nothing.
+        assert_eq!(member.snapshots[0].transaction, None);
+        assert_eq!(member.snapshots[1].transaction, transaction_of(t));
+        assert_eq!((member.snapshots[1].holds, member.snapshots[1].clones.len()), (1, 1));
+        assert_eq!(family.below, [format!("{D}/vol")]);
+        let [staged] = &family.others[..] else { panic!("{:?}", family.others) };
+        assert_eq!(staged.origin.as_deref(), Some("tank/dsg/p@s1"));
+        assert!(!staged.unlocked);
+    }
+
+    #[test]
+    fn what_a_pool_counts_itself_is_not_carried_and_no_limit_is_none() {
+        let text = format!(
+            "{D}\tquota\t1073741824\tlocal\n{D}\tcanmount\ton\tlocal\n\
+             {D}\tfilesystem_count\t0\tlocal\n{D}\tsnapshot_count\t2\tlocal\n\
+             {D}\tsnapshot_limit\t18446744073709551615\tlocal\n{D}\tdsg:canmount\ton\tlocal\n\
+             {D}\tcom.example:owner\tthe\tlab\tlocal\n"
+        );
+        let all = carried(&text).unwrap();
+        let pairs: Vec<(&str, &str)> =
+            all.iter().map(|p| (p.name.as_str(), p.value.as_str())).collect();
+        let expected = [
+            ("com.example:owner", "the\tlab"),
+            ("quota", "1073741824"),
+            ("snapshot_limit", "none"),
+        ];
+        assert_eq!(pairs, expected);
+    }
+
+    #[test]
+    fn grants_are_read_as_they_are_printed() {
+        let text = "---- Permissions on tank/dsg/p --------------------------------------\n\
+            Permission sets:\n\t@we clone,promote\nCreate time permissions:\n\tdestroy\n\
+            Local permissions:\n\tgroup lab send\nDescendent permissions:\n\teveryone hold\n\
+            Local+Descendent permissions:\n\tuser ann mount,snapshot\n\tuser (unknown: 4242) @we\n\
+            ---- Permissions on tank/dsg -----------------------------------------\n\
+            Local+Descendent permissions:\n\tuser ben create\n";
+        let grants = grants(&live(), text).unwrap();
+        let grant = |scope, p: &str| Grant { scope, permissions: p.into() };
+        assert_eq!(
+            grants,
+            [
+                grant(Scope::Set("@we".into()), "clone,promote"),
+                grant(Scope::Creator, "destroy"),
+                grant(Scope::Here { to: "group lab".into() }, "send"),
+                grant(Scope::Below { to: "everyone".into() }, "hold"),
+                grant(Scope::Both { to: "user 4242".into() }, "@we"),
+                grant(Scope::Both { to: "user ann".into() }, "mount,snapshot"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_change_is_read_with_its_escapes_and_below_its_mount_point() {
+        let mounts = [PathBuf::from("/run/dsg/x"), PathBuf::from("/tank/dsg/p")];
+        let read = |line: &str| change(line, &mounts);
+        let renamed = read("R\tF\t/tank/dsg/p/back\\0134slash\t/tank/dsg/p/ren\\0040amed").unwrap();
+        assert_eq!(
+            (renamed.path, renamed.to),
+            (b"back\\slash".to_vec(), Some(b"ren amed".to_vec()))
+        );
+        let root = read("M\t/\t/tank/dsg/p/").unwrap();
+        assert_eq!((root.how, root.kind, root.path), (How::Modified, Kind::Dir, Vec::new()));
+        assert_eq!(read("+\t|\t/tank/dsg/p/ff").unwrap().kind, Kind::Other);
+        for odd in [
+            "",
+            "M\tF",
+            "M\tF\t/tank/dsg/px/a",
+            "Q\tF\t/tank/dsg/p/a",
+            "R\tF\t/tank/dsg/p/a",
+            "M\tF\t/tank/dsg/p/a\\9",
+        ] {
+            assert!(read(odd).is_err(), "{odd:?}");
+        }
+    }
+
+    #[test]
+    fn a_decision_is_read_whatever_stopped_it() {
+        for (text, expected) in [
+            (r#"{"return":{"decided":true}}"#, None),
+            (r#"{"return":{"stopped":"drift","what":15360}}"#, Some(Stop::Drift(15360))),
+            (
+                r#"{"return":{"stopped":"foreign","what":{"1":"auto","2":"b"}}}"#,
+                Some(Stop::Foreign(vec!["auto".into(), "b".into()])),
+            ),
+            (r#"{"return":{"stopped":"limit","what":"tank"}}"#, Some(Stop::Limit("tank".into()))),
+            (
+                r#"{"return":{"stopped":"other","errno":5,"what":"promote"}}"#,
+                Some(Stop::Other(5, "promote".into())),
+            ),
+        ] {
+            assert_eq!(decision(text), Ok(expected), "{text}");
+        }
+        for odd in ["", "{}", r#"{"return":{}}"#, r#"{"return":{"stopped":"new"}}"#] {
+            assert!(decision(odd).is_err(), "{odd}");
+        }
     }
 }
