@@ -35,6 +35,8 @@ pub struct Kind {
     pub password: bool,
     /// Log in as [`TESTER`] (root's servers only).
     pub tester: bool,
+    /// No program may run in the account's home (root's servers only).
+    pub noexec: bool,
 }
 
 /// A running server; it ends when dropped.
@@ -54,7 +56,7 @@ pub fn missing(kind: &Kind) -> Option<String> {
     if !Path::new(SSHD).exists() {
         return Some("there is no sshd: install openssh-server".to_owned());
     }
-    ((kind.password || kind.tester) && !is_root())
+    ((kind.password || kind.tester || kind.noexec) && !is_root())
         .then(|| "an account for the test needs root".to_owned())
 }
 
@@ -236,7 +238,8 @@ fn attempt(place: &Path, kind: &Kind, port: Option<u16>) -> Option<Started> {
          SetEnv HOME={at}/home\n"
     );
     std::fs::write(place.join("sshd_config"), config + &more).unwrap();
-    let mut command = if is_root() { in_a_namespace(place) } else { Command::new(SSHD) };
+    let mut command =
+        if is_root() { in_a_namespace(place, kind.noexec) } else { Command::new(SSHD) };
     let started = command
         .args(["-D", "-e", "-f"])
         .arg(place.join("sshd_config"))
@@ -269,7 +272,7 @@ fn attempt(place: &Path, kind: &Kind, port: Option<u16>) -> Option<Started> {
 }
 
 /// `sshd` with a folder of its own for privileges, and one account more.
-fn in_a_namespace(place: &Path) -> Command {
+fn in_a_namespace(place: &Path, noexec: bool) -> Command {
     let hash = Command::new("openssl").args(["passwd", "-6", PASSWORD]).output().expect("openssl");
     let hash = String::from_utf8_lossy(&hash.stdout).trim().to_owned();
     let home = place.join("home");
@@ -278,11 +281,18 @@ fn in_a_namespace(place: &Path) -> Command {
     std::fs::write(place.join("passwd"), accounts + &account).unwrap();
     std::fs::write(place.join("shadow"), format!("root:*:1::::::\n{TESTER}:{hash}:1::::::\n"))
         .unwrap();
-    let script = "mount -t tmpfs tmpfs /run && mkdir -m 755 /run/sshd && \
-                  mount --bind \"$0/passwd\" /etc/passwd && mount --bind \"$0/shadow\" /etc/shadow && \
-                  exec \"$@\"";
+    let noexec = if noexec {
+        "mount --bind \"$0/home\" \"$0/home\" && mount -o remount,bind,noexec \"$0/home\" &&"
+    } else {
+        ""
+    };
+    let script = format!(
+        "mount -t tmpfs tmpfs /run && mkdir -m 755 /run/sshd && \
+         mount --bind \"$0/passwd\" /etc/passwd && mount --bind \"$0/shadow\" /etc/shadow && \
+         {noexec} exec \"$@\""
+    );
     let mut command = Command::new("unshare");
-    command.args(["--mount", "--propagation", "private", "sh", "-c", script]);
+    command.args(["--mount", "--propagation", "private", "sh", "-c", &script]);
     command.arg(place).arg(SSHD);
     command
 }

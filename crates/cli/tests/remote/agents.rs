@@ -108,6 +108,31 @@ fn a_path_for_the_agent_is_taken_at_its_word() {
 }
 
 #[test]
+fn where_no_program_may_run_in_the_home_the_way_out_is_named_and_works() {
+    let kind = Kind { noexec: true, ..Kind::default() };
+    if let Some(why) = missing(&kind) {
+        return skipped(&why);
+    }
+    let lab = lab(&kind);
+    let p1 = lab.checkout("p1");
+    p1.write("input/a", "one");
+    let failed = p1.try_init().expect(6).failed("agent").json();
+    let said = failed["error"]["message"].as_str().unwrap();
+    assert!(said.contains("No program may run in the home"), "{said}");
+    assert!(failed["error"]["hint"].as_str().unwrap().contains("agent_path"), "{failed}");
+    assert_eq!(cached(&lab), [""; 0].map(PathBuf::from), "nothing was left there");
+    assert!(!lab.repo.exists() && !lab.sidecar().exists());
+
+    let settings = format!(
+        "user_id: p1@example.org\nhosts: {{127.0.0.1: {{agent_path: {}}}}}\n",
+        dsg_testkit::agent::program().display()
+    );
+    std::fs::write(p1.runner.config.join("dsg.yml"), settings).unwrap();
+    p1.init();
+    assert_eq!(lab.repo_tree(), p1.tree());
+}
+
+#[test]
 fn the_doctor_names_each_step_and_the_one_that_fails() {
     let lab = lab(&Kind::default());
     let p1 = lab.checkout("p1");
