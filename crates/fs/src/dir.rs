@@ -272,6 +272,33 @@ impl Dir {
         })
     }
 
+    /// As [`Dir::rename_noreplace`], also where the file system cannot promise that: then a file is given
+    /// its new name by a link, which replaces nothing either, and of a folder it is looked first. For
+    /// DSG's own areas only.
+    ///
+    /// # Errors
+    /// Something stands at the target ([`FsError::is_present`]).
+    pub fn rename_new(
+        &self,
+        rel: impl AsRef<Path>,
+        to: &Dir,
+        to_rel: impl AsRef<Path>,
+    ) -> FsResult<()> {
+        let (rel, to_rel) = (rel.as_ref(), to_rel.as_ref());
+        match self.rename_noreplace(rel, to, to_rel) {
+            Err(e) if e.is_unsupported() => {}
+            other => return other,
+        }
+        if self.stat(rel)?.is_none_or(|stat| stat.kind != Kind::Dir) {
+            self.link(rel, to, to_rel)?;
+            return self.remove_file(rel);
+        }
+        match to.stat(to_rel)? {
+            Some(_) => Err(FsError::new("move", to.at(to_rel), Errno::EXIST)),
+            None => self.rename_replacing(rel, to, to_rel),
+        }
+    }
+
     /// Swaps two names in one step.
     ///
     /// # Errors

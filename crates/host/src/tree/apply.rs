@@ -159,7 +159,7 @@ pub(super) fn apply(staging: &Staging, tree: &Dir, publication: &Publication) ->
         let mut put = || -> Outcome<FsResult<()>> {
             match (&change.entry, &turn) {
                 (Some(Entry::Link(target)), _) => Ok(dir.symlink(target.as_str(), name)),
-                (Some(Entry::File(_)), Some(turn)) => Ok(moved.rename_noreplace(turn, dir, name)),
+                (Some(Entry::File(_)), Some(turn)) => Ok(moved.rename_new(turn, dir, name)),
                 (Some(Entry::File(file)), None) => {
                     place_staged(staging, tree, (dir, name), path, file, &mut twins)
                 }
@@ -231,7 +231,7 @@ fn bring(
     let waiting = turn.to_string();
     if matches!(source, Source::Move(_)) && stat.mtime == wanted.mtime && stat.exec() == wanted.exec
     {
-        return Ok(tree.rename_noreplace(from.as_str(), moved, &waiting)?);
+        return Ok(tree.rename_new(from.as_str(), moved, &waiting)?);
     }
     copy_file(tree, from.as_ref(), moved, waiting.as_ref(), &stat)?;
     moved.set_times(&waiting, wanted.mtime)?;
@@ -301,7 +301,7 @@ fn place_staged(
                 && rewrite(&staging.objects, &name, dir, at, file.size)?;
             if within {
                 staging.objects.remove_file(&name)?;
-            } else if let Err(e) = staging.objects.rename_noreplace(&name, dir, at) {
+            } else if let Err(e) = staging.objects.rename_new(&name, dir, at) {
                 return Ok(Err(e));
             }
             if twins.repeated.contains(&beginning(&file.hash)) {
@@ -347,7 +347,7 @@ pub(super) fn unapply(staging: &Dir, tree: &Dir, placed: impl Iterator<Item = (R
             && stat.kind == Kind::File
             && stat.nlink == 1
         {
-            let _ = tree.rename_noreplace(path.as_str(), &objects, hash.to_string());
+            let _ = tree.rename_new(path.as_str(), &objects, hash.to_string());
         }
     }
 }

@@ -119,7 +119,7 @@ impl Staging {
             // Opened first: what cannot be gone on with must not stand among what was proved.
             let left = self.adopted.open_to_write(&name);
             left.and_then(|left| {
-                self.adopted.rename_noreplace(&name, &self.objects, &name)?;
+                self.adopted.rename_new(&name, &self.objects, &name)?;
                 Ok(left)
             })
         } else {
@@ -227,7 +227,7 @@ impl Staging {
             self.adopted.remove_tree(name)?;
             return Ok(false);
         }
-        self.adopted.rename_noreplace(name, &self.objects, name)?;
+        self.adopted.rename_new(name, &self.objects, name)?;
         Ok(true)
     }
 

@@ -198,7 +198,7 @@ impl Staging {
             }
         }
         let inherited = !adopted.list()?.is_empty();
-        folder.rename_noreplace(unborn, folder, transaction).map_err(|e| {
+        folder.rename_new(unborn, folder, transaction).map_err(|e| {
             if e.is_present() { locked(&repo.layout, None).because(e) } else { e.into() }
         })?;
         let dir = folder.open_beneath(transaction)?;
@@ -389,7 +389,7 @@ fn move_all(from: &Dir, to: &Dir) {
     };
     for name in from.list().unwrap_or_default() {
         let path = std::path::Path::new(&name.name);
-        let moved = from.rename_noreplace(path, to, path);
+        let moved = from.rename_new(path, to, path);
         if moved.is_err_and(|e| e.is_present()) && size(from, path) > size(to, path) {
             let _ = from.rename_replacing(path, to, path);
         }
