@@ -135,7 +135,7 @@ fn bring(former: &Dir, live: &Dir, path: &[u8], new: SnapshotId) -> Outcome<Opti
 }
 
 /// The name itself first, then `name.late-s2.ext`, `name.late-s2-1.ext`, …
-fn free_name(name: &[u8], new: SnapshotId, turn: u32) -> Vec<u8> {
+pub(super) fn free_name(name: &[u8], new: SnapshotId, turn: u32) -> Vec<u8> {
     let mark = match turn {
         0 => return name.to_vec(),
         1 => format!(".late-{new}"),

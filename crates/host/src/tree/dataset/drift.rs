@@ -34,7 +34,7 @@ use crate::zfs::name::{Part, Tag};
 use crate::zfs::verb::{Answer, Changes, How, Kind as Sort, Until, Verb};
 
 /// With more changes than these, everything is looked at.
-const MOST: usize = 100_000;
+pub(super) const MOST: usize = 100_000;
 
 /// What was found.
 struct Found {
@@ -185,10 +185,10 @@ impl Site {
 
 /// What there is to look at.
 #[derive(Default)]
-struct Suspects {
-    paths: BTreeSet<Vec<u8>>,
+pub(super) struct Suspects {
+    pub(super) paths: BTreeSet<Vec<u8>>,
     /// Folders below which anything may be another; the empty one: everything.
-    trees: Vec<Vec<u8>>,
+    pub(super) trees: Vec<Vec<u8>>,
 }
 
 impl Suspects {
@@ -213,7 +213,7 @@ fn is_ours(path: &[u8]) -> bool {
     path == OURS.as_bytes() || is_within(path, OURS.as_bytes())
 }
 
-fn suspects(changes: &Changes) -> Suspects {
+pub(super) fn suspects(changes: &Changes) -> Suspects {
     if changes.more {
         return Suspects::all();
     }
@@ -294,7 +294,7 @@ fn recorded(repo: &Repo, head: &SnapshotHeader, suspects: &Suspects) -> Outcome<
 }
 
 /// All that stands in a folder, and the folder itself.
-fn walk(root: &Dir, tree: &[u8], found: &mut BTreeSet<Vec<u8>>) -> Outcome<()> {
+pub(super) fn walk(root: &Dir, tree: &[u8], found: &mut BTreeSet<Vec<u8>>) -> Outcome<()> {
     let mut left = vec![tree.to_vec()];
     while let Some(path) = left.pop() {
         let dir = match crate::tree::check::beneath(root, &path) {

@@ -7,9 +7,11 @@
 //! | [`stage`] | a clone for each transaction |
 //! | [`publish`] | the deciding program, all before and after it |
 //! | [`drift`] | what was changed on the host |
+//! | [`late`] | writes that reached the former dataset |
 //! | [`rewrite`](mod@rewrite) | a file patched where it stands |
 
 mod drift;
+mod late;
 mod open;
 mod publish;
 mod rewrite;
@@ -210,7 +212,12 @@ impl Site {
             for step in &steps {
                 match self.perform(step) {
                     Ok(_) => {}
-                    Err(e) if may_wait(step, &e) => {}
+                    Err(e) if may_wait(step, &e) => {
+                        if let (Verb::Bury { transaction, .. }, Code::Drift) = (step, e.code) {
+                            // What cannot be brought over now is kept, and told when it was decided.
+                            let _ = self.rescue(*transaction);
+                        }
+                    }
                     Err(e) => {
                         failed = Some(e);
                         break;

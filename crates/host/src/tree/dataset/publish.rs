@@ -170,7 +170,16 @@ impl Site {
                 .because(e));
             }
             if e.code == Code::Drift {
-                monitor.event(Event::Notice(e.message));
+                let told = match self.rescue(transaction) {
+                    Ok(late) if late.is_empty() => continue,
+                    Ok(late) => format!(
+                        "{} file(s) were written on the host during the publish; they are kept beside the new ones and show as drift: {}.",
+                        late.len(),
+                        late.join(", ")
+                    ),
+                    Err(kept) => kept.message,
+                };
+                monitor.event(Event::Notice(told));
             }
         }
         Ok(())
