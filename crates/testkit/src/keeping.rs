@@ -16,10 +16,33 @@ pub fn assert_repository(lab: &Lab, checkout: &Checkout) {
     assert_live_tree(lab, checkout);
     checkout.dsg(&["validate-chain", "--deep"]).ok();
     let side = lab.sidecar();
-    assert!(!side.join("journal.json").exists(), "a journal is left in {}", side.display());
+    if lab.is_on_zfs() {
+        assert_datasets(lab);
+    } else {
+        assert!(!side.join("journal.json").exists(), "a journal is left in {}", side.display());
+        assert_unlocked(&side.join("lock"));
+    }
     let staged = Tree::of(&checkout.at(".dsg/staging"), Scope::Everything);
     assert!(staged.0.is_empty(), "left in the project's staging: {staged:?}");
-    assert_unlocked(&side.join("lock"));
+}
+
+/// Checks that of a repository on ZFS there is its dataset with its snapshots and nothing else, and that it
+/// is mounted at its place and nowhere else.
+#[track_caller]
+pub fn assert_datasets(lab: &Lab) {
+    let (host, dataset) = lab.zfs();
+    let above = dataset.rsplit_once('/').expect("a dataset above").0;
+    let listed = host.run(&format!("zfs list -H -t all -o name -r {above}"));
+    let mut snapshots = 0;
+    for name in listed.lines().filter(|name| ![above, &dataset].contains(name)) {
+        snapshots += 1;
+        assert_eq!(name, format!("{dataset}@s{snapshots}"), "in {listed}");
+    }
+    // Snapshots that somebody looked at are mounted by the kernel, and unmounted by it.
+    let mounts =
+        format!("grep '^{dataset}' /proc/mounts | grep -v '^{dataset}@' | cut -d ' ' -f 2");
+    let mounts = host.run(&mounts);
+    assert_eq!(mounts.trim(), lab.repo.display().to_string());
 }
 
 /// What is in the repository's staging area, but for files that only say that a transaction was

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -11,6 +12,7 @@ use tempfile::TempDir;
 use crate::run::{Account, Done, Runner, Running};
 use crate::sshd::{Kind, Sshd, TESTER_ID};
 use crate::tree::{Scope, Tree};
+use crate::zfs_host::{Room, USER, ZfsHost};
 
 /// A place for one test.
 pub struct Lab {
@@ -23,6 +25,10 @@ pub struct Lab {
     pub sshd: Option<Sshd>,
     /// At another port than the server's: a [proxy's](crate::proxy).
     port: Option<u16>,
+    /// The machine that it is on, with a dataset of the lab's own.
+    zfs: Option<(&'static ZfsHost, Room<'static>)>,
+    /// As whom checkouts log in there.
+    zfs_user: &'static str,
 }
 
 impl Lab {
@@ -35,7 +41,16 @@ impl Lab {
         let repo = place.path().join("srv/repo");
         std::fs::create_dir(place.path().join("srv")).expect("a folder");
         let checkouts = place.path().to_owned();
-        Self { checkouts, place, binary: binary.into(), repo, sshd: None, port: None }
+        Self {
+            checkouts,
+            place,
+            binary: binary.into(),
+            repo,
+            sshd: None,
+            port: None,
+            zfs: None,
+            zfs_user: "root",
+        }
     }
 
     /// Makes a place whose repository is reached through an ssh server of its own.
@@ -46,6 +61,39 @@ impl Lab {
             std::os::unix::fs::chown(srv, Some(TESTER_ID), Some(TESTER_ID)).expect("chown");
         }
         Self { sshd: Some(Sshd::start(kind)), ..lab }
+    }
+
+    /// Makes a place whose repository is a dataset of a machine with ZFS, reached through its sshd.
+    pub fn on_zfs(binary: impl Into<PathBuf>, host: &'static ZfsHost) -> Self {
+        let room = host.room();
+        let repo = room.path().join("repo");
+        Self { zfs: Some((host, room)), ..Self::new(binary).with_repo(repo) }
+    }
+
+    /// The same, where checkouts log in as a user who may do nothing but run the helper for that dataset.
+    pub fn on_zfs_as_user(binary: impl Into<PathBuf>, host: &'static ZfsHost) -> Self {
+        let lab = Self { zfs_user: USER, ..Self::on_zfs(binary, host) };
+        let agent = host.agent();
+        let (_, dataset) = lab.zfs();
+        let above = dataset.rsplit_once('/').expect("a dataset above").0;
+        let rules = format!("/etc/sudoers.d/{}", above.replace('/', "-"));
+        let rule = format!("%{USER} ALL=(root) NOPASSWD: {agent} zfs-helper {above}");
+        host.run(&format!("echo '{rule}' > {rules}; chmod 440 {rules}"));
+        lab
+    }
+
+    /// Whether the repository is a dataset.
+    pub fn is_on_zfs(&self) -> bool {
+        self.zfs.is_some()
+    }
+
+    /// The machine with ZFS, and the repository's dataset there.
+    ///
+    /// # Panics
+    /// The repository is on none.
+    pub fn zfs(&self) -> (&'static ZfsHost, String) {
+        let (host, room) = self.zfs.as_ref().expect("a lab on ZFS");
+        (host, format!("{}/repo", room.name))
     }
 
     /// From now on, checkouts reach the server at another port.
@@ -63,9 +111,13 @@ impl Lab {
 
     /// The repository, as checkouts name it.
     pub fn address(&self) -> OsString {
-        match &self.sshd {
-            None => self.repo.clone().into(),
-            Some(sshd) => sshd.address(self.port.unwrap_or(sshd.port), &self.repo).into(),
+        match (&self.sshd, &self.zfs) {
+            (None, None) => self.repo.clone().into(),
+            (None, Some((host, _))) => {
+                let user = self.zfs_user;
+                format!("ssh://{user}@127.0.0.1:{}{}", host.port, self.repo.display()).into()
+            }
+            (Some(sshd), _) => sshd.address(self.port.unwrap_or(sshd.port), &self.repo).into(),
         }
     }
 
@@ -96,7 +148,38 @@ impl Lab {
 
     /// What people see in the repository.
     pub fn repo_tree(&self) -> Tree {
-        Tree::of(&self.repo, Scope::Data)
+        let Some((host, _)) = &self.zfs else { return Tree::of(&self.repo, Scope::Data) };
+        let copy = tempfile::tempdir().expect("a folder");
+        let from = host.ssh(&[&format!("tar -C {} --exclude ./.dsg -c .", self.repo.display())]);
+        let mut from = { from }.stdout(Stdio::piped()).spawn().expect("ssh");
+        let mut tar = Command::new("tar");
+        tar.arg("-C").arg(copy.path()).arg("-x").stdin(from.stdout.take().expect("a pipe"));
+        assert!(tar.status().is_ok_and(|s| s.success()) && from.wait().is_ok_and(|s| s.success()));
+        Tree::of(copy.path(), Scope::Data)
+    }
+
+    /// From now on, the agent of this checkout's repository runs with these variables (`A=b C=d`).
+    pub fn agent_runs_with(&self, checkout: &Checkout, variables: &str) {
+        let (host, dataset) = self.zfs();
+        let name = checkout.dir.file_name().and_then(OsStr::to_str).unwrap_or_default();
+        let script = format!("/tmp/agent-{}-{name}", dataset.replace('/', "-"));
+        host.run(&format!(
+            "printf '#!/bin/sh\\nexport {variables}\\nexec {} \"$@\"\\n' > {script}; chmod 755 {script}",
+            host.agent()
+        ));
+        let config = checkout.runner.config.join("dsg.yml");
+        let told = std::fs::read_to_string(&config).expect("dsg.yml");
+        let own = told.lines().take(2).collect::<Vec<_>>().join("\n");
+        let host = format!("hosts:\n  \"127.0.0.1\":\n    agent_path: {script}\n");
+        std::fs::write(config, format!("{own}\n{host}")).expect("dsg.yml");
+    }
+
+    /// What a file of the repository holds; `None` if nothing stands there.
+    pub fn there(&self, path: &str) -> Option<String> {
+        let at = self.repo.join(path);
+        let Some((host, _)) = &self.zfs else { return std::fs::read_to_string(at).ok() };
+        let told = host.try_run(&format!("cat '{}'", at.display()));
+        told.status.success().then(|| String::from_utf8_lossy(&told.stdout).into_owned())
     }
 
     /// A checkout in the place, whose folder is made; its author is NAME@example.org.
@@ -120,8 +203,14 @@ impl Lab {
             sshd.introduce(&home, self.port.unwrap_or(sshd.port));
         }
         let mut env = Vec::new();
-        if self.sshd.is_some() {
-            let agents = crate::agent::program().parent().expect("a folder");
+        let agent = match &self.zfs {
+            Some((host, _)) => {
+                host.introduce(&home);
+                Some(crate::agent::static_program())
+            }
+            None => self.sshd.as_ref().map(|_| crate::agent::program()),
+        };
+        if let Some(agents) = agent.and_then(Path::parent) {
             env.push(("DSG_AGENTS".to_owned(), agents.into()));
         }
         let runner =

@@ -26,6 +26,7 @@ pub const TESTER_ID: u32 = 64_321;
 
 /// What kind of server.
 #[derive(Clone, Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each says something of its own")]
 pub struct Kind {
     /// Lines of `sshd_config`, e.g. `RekeyLimit 1M`.
     pub rules: Vec<String>,

@@ -1,0 +1,244 @@
+//! What people and programs do on the host itself, and what a dataset is for.
+
+use std::process::Stdio;
+
+use dsg_testkit::keeping::{assert_datasets, assert_repository};
+use dsg_testkit::lab::Lab;
+use dsg_testkit::zfs_host::{USER, Version, ZfsHost};
+
+use crate::{DSG, lab_on};
+
+/// Runs a story on both versions.
+fn on_both(story: impl Fn(Lab)) {
+    Version::ALL.into_iter().filter_map(lab_on).for_each(story);
+}
+
+/// On the newer one, where the version makes no difference.
+fn on_new(story: impl Fn(Lab)) {
+    lab_on(Version::New).into_iter().for_each(story);
+}
+
+#[test]
+fn what_was_changed_on_the_host_is_told_and_becomes_a_snapshot_of_its_own() {
+    on_both(|lab| {
+        let (p1, p2) = lab.pair(&[("input/a", "one"), ("input/b", "two"), ("input/d/c", "three")]);
+        let (host, _) = lab.zfs();
+        let at = lab.repo.display();
+        host.run(&format!(
+            "cd {at}; echo made > input/made; echo other > input/a; mv input/d input/e"
+        ));
+        p1.write("input/mine", "mine");
+        let halted = p1.try_sync(&[]).expect(4).failed("drift");
+        let told = halted.texts("paths");
+        assert_eq!(told, ["input/a", "input/d/c", "input/e/c", "input/made"]);
+        p1.try_sync(&["--allow", "drift"]).ok();
+        p1.assert_in_sync();
+        assert_eq!((p1.read("input/a"), p1.read("input/e/c")), ("other\n".into(), "three".into()));
+        p2.sync();
+        assert_eq!(p1.tree(), p2.tree());
+        assert_eq!(p1.tree(), lab.repo_tree());
+        assert_eq!(p2.status().head.as_deref(), Some("s3"));
+        assert_repository(&lab, &p1);
+    });
+}
+
+#[test]
+fn what_is_not_tracked_on_the_host_is_no_drift_and_stays() {
+    on_new(|lab| {
+        let p1 = lab.checkout("p1");
+        p1.write("input/a", "one");
+        p1.dsg(&["init".as_ref(), lab.address().as_os_str(), "--data-dir=input".as_ref()]).ok();
+        let (host, _) = lab.zfs();
+        let at = lab.repo.display();
+        host.run(&format!("cd {at}; mkdir -p scratch/deep; echo job > scratch/deep/log; sync"));
+        for (turn, content) in ["two", "three"].into_iter().enumerate() {
+            p1.write("input/a", content);
+            p1.sync();
+            assert_eq!(lab.there("scratch/deep/log").as_deref(), Some("job\n"), "{turn}");
+            assert_eq!(lab.there("input/a").as_deref(), Some(content));
+        }
+        assert_datasets(&lab);
+    });
+}
+
+#[test]
+fn a_snapshot_costs_what_changed_in_a_large_file_not_what_it_holds() {
+    on_new(|lab| {
+        let (host, dataset) = lab.zfs();
+        let p1 = lab.checkout("p1");
+        // Nothing that a pool could compress.
+        let mut seed = 1_u64;
+        let mut noise = move || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            seed.to_be_bytes()[0]
+        };
+        let mut content: Vec<u8> = (0..6_000_000).map(|_| noise()).collect();
+        p1.write("input/large", &content);
+        p1.init();
+        content[3_000_000..3_500_000].fill_with(&mut noise);
+        p1.write("input/large", &content);
+        p1.sync();
+        let written = host.run(&format!("zfs get -Hp -o value written {dataset}@s2"));
+        let written: u64 = written.trim().parse().unwrap();
+        assert!((500_000..1_500_000).contains(&written), "{written} bytes for half a million");
+        let p2 = lab.cloned("p2");
+        assert!(std::fs::read(p2.at("input/large")).unwrap() == content);
+        p1.dsg(&["validate-snapshot", "s2"]).ok();
+    });
+}
+
+#[test]
+fn who_sits_in_the_live_folder_stops_nobody_and_keeps_nothing_for_long() {
+    on_both(|lab| {
+        let (p1, _) = lab.pair(&[("input/a", "one")]);
+        let (host, dataset) = lab.zfs();
+        let sits = format!("cd {}; echo sits; read x", lab.repo.display());
+        let mut sits = host.ssh(&[&sits]);
+        let mut sits = sits.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut told = String::new();
+        let mut said = std::io::BufReader::new(sits.stdout.take().unwrap());
+        std::io::BufRead::read_line(&mut said, &mut told).unwrap();
+        for content in ["two", "three"] {
+            p1.write("input/a", content);
+            p1.sync();
+            assert_eq!(lab.there("input/a").as_deref(), Some(content));
+        }
+        let former = host.run("zfs list -H -o name");
+        assert!(former.contains(&format!("{dataset}.dsg-old-")), "{former}");
+        drop(sits.stdin.take());
+        sits.wait().unwrap();
+        p1.assert_in_sync();
+        assert_datasets(&lab);
+    });
+}
+
+#[test]
+fn what_was_written_after_the_decision_is_not_lost() {
+    on_new(|lab| {
+        let (p1, _) = lab.pair(&[("input/a", "one"), ("input/b", "kept")]);
+        let (host, _) = lab.zfs();
+        p1.write("input/a", "two");
+        lab.agent_runs_with(&p1, "DSG_STOP_AT=zfs.decided");
+        let syncs = p1.start(&["sync", "-m", "two"]);
+        let stopped = "ps -eo pid,stat,args | awk '$2 ~ /^T/ && /dsg-agent/ {print $1}'";
+        host.run(&format!(
+            "until p=$({stopped}); [ -n \"$p\" ]; do sleep 0.1; done; cd {}; \
+             echo late > input/b; echo late > input/new; sync; kill -CONT $p",
+            lab.repo.display()
+        ));
+        syncs.end().ok();
+        lab.agent_runs_with(&p1, "DSG_NOTHING=");
+        assert_eq!(lab.there("input/a").as_deref(), Some("two"));
+        assert_eq!(lab.there("input/b").as_deref(), Some("kept"));
+        for path in ["input/b.late-s2", "input/new"] {
+            assert_eq!(lab.there(path).as_deref(), Some("late\n"), "{path}");
+        }
+        assert_datasets(&lab);
+        p1.write("input/a", "three");
+        let halted = p1.try_sync(&[]).expect(4).failed("drift");
+        assert_eq!(halted.texts("paths"), ["input/b.late-s2", "input/new"]);
+    });
+}
+
+#[test]
+fn another_programs_snapshots_stay_and_are_in_nobodys_way() {
+    on_new(|lab| {
+        let (p1, p2) = lab.pair(&[("input/a", "one")]);
+        let (host, dataset) = lab.zfs();
+        host.run(&format!("zfs snapshot {dataset}@autosnap_1"));
+        p1.write("input/a", "two");
+        p1.sync();
+        host.run(&format!("zfs snapshot {dataset}@autosnap_2"));
+        p2.write("input/b", "three");
+        p2.sync();
+        let listed = host.run(&format!("zfs list -H -t snapshot -o name -s createtxg {dataset}"));
+        let names: Vec<&str> = listed.lines().filter_map(|l| l.split('@').nth(1)).collect();
+        assert_eq!(names, ["s1", "autosnap_1", "s2", "autosnap_2", "s3"]);
+    });
+}
+
+#[test]
+fn former_files_come_back_from_snapshots_and_that_is_in_no_ones_way() {
+    on_new(|lab| {
+        let (p1, p2) = lab.pair(&[("input/a", "one"), ("input/b", "kept")]);
+        p1.write("input/a", "two");
+        p1.remove("input/b");
+        p1.sync();
+        p2.sync();
+        // Whoever reads in a former snapshot on the host has it mounted.
+        let (host, _) = lab.zfs();
+        host.run(&format!("cat {}/.zfs/snapshot/s1/input/b", lab.repo.display()));
+        p2.dsg(&["restore", "s1"]).ok();
+        assert_eq!((p2.read("input/a"), p2.read("input/b")), ("one".into(), "kept".into()));
+        p2.sync();
+        p1.sync();
+        assert_eq!(p1.tree(), lab.repo_tree());
+        p1.dsg(&["validate-snapshot", "--all"]);
+        p1.write("input/a", "four");
+        p1.sync();
+        assert_repository(&lab, &p1);
+    });
+}
+
+#[test]
+fn what_cannot_be_published_is_refused_with_a_sentence_and_nothing_changes() {
+    on_new(|lab| {
+        let (host, dataset) = lab.zfs();
+        let above = dataset.rsplit_once('/').unwrap().0;
+        let p0 = lab.checkout("p0");
+        p0.write("input/a", "one");
+        // A dataset that is none of ours.
+        host.run(&format!("zfs create {dataset}; echo mine > {}/file", lab.repo.display()));
+        p0.try_init().failed("exists");
+        assert_eq!(lab.there("file").as_deref(), Some("mine\n"));
+        host.run(&format!("zfs destroy {dataset}; zfs set readonly=on {above}"));
+        p0.try_init().failed("permission");
+        host.run(&format!("zfs inherit readonly {above}"));
+        p0.init();
+        // One below it, which a snapshot would not hold.
+        host.run(&format!("zfs create {dataset}/below"));
+        p0.write("input/a", "two");
+        let refused = p0.try_sync(&[]).failed("unsupported");
+        assert!(refused.json().to_string().contains("below"), "{refused:?}");
+        host.run(&format!("zfs destroy {dataset}/below; zfs set readonly=on {dataset}"));
+        p0.try_sync(&[]).failed("permission");
+        host.run(&format!("zfs inherit readonly {dataset}"));
+        assert_eq!(lab.there("input/a").as_deref(), Some("one"));
+        p0.sync();
+        assert_datasets(&lab);
+    });
+}
+
+#[test]
+fn an_ordinary_user_does_all_of_it_through_the_helper() {
+    let Some(host) = ZfsHost::shared(Version::New) else { return };
+    let lab = Lab::on_zfs_as_user(DSG, host);
+    let (p1, p2) = lab.pair(&[("input/a", "one"), ("input/b", "two")]);
+    p1.write("input/a", "changed");
+    p1.remove("input/b");
+    p1.sync();
+    p2.write("input/c", "three");
+    p2.sync();
+    p1.sync();
+    assert_eq!(p1.tree(), p2.tree());
+    assert_eq!(p1.tree(), lab.repo_tree());
+    p1.dsg(&["restore", "s1", "input/b"]).ok();
+    p1.sync();
+    let owner = host.run(&format!("stat -c %U {0} {0}/input/b", lab.repo.display()));
+    assert_eq!(owner, format!("{USER}\n{USER}\n"));
+    assert_repository(&lab, &p1);
+}
+
+#[test]
+fn a_plain_folder_is_made_where_it_is_asked_for_and_stays_one() {
+    let Some(lab) = lab_on(Version::New) else { return };
+    let (host, _) = lab.zfs();
+    let p1 = lab.checkout("p1");
+    p1.write("input/a", "one");
+    p1.dsg(&["init".as_ref(), lab.address().as_os_str(), "--plain-folder".as_ref()]).ok();
+    p1.write("input/a", "two");
+    p1.sync();
+    assert_eq!(lab.there("input/a").as_deref(), Some("two"));
+    let (_, dataset) = lab.zfs();
+    assert!(!host.try_run(&format!("zfs list {dataset}")).status.success());
+}
