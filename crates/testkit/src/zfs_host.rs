@@ -124,6 +124,7 @@ impl ZfsHost {
                 ))
             };
             if host.answers() && furnished().status.success() {
+                host.keep_lines();
                 return host;
             }
             // The port was taken meanwhile, or the emulated kernel died.
@@ -168,11 +169,24 @@ impl ZfsHost {
             "BatchMode=yes".into(),
             "ConnectTimeout=60".into(),
             "LogLevel=ERROR".into(),
+            format!("ControlPath={}", file("%r.line")),
         ];
         let mut words = vec!["ssh".into(), "-F".into(), "none".into(), "-i".into()];
         words.extend([file("key"), "-p".into(), self.port.to_string()].map(OsString::from));
         words.extend(rules.iter().flat_map(|r| ["-o".into(), OsString::from(r)]));
         words
+    }
+
+    /// Keeps a connection for each user, which all commands share: an emulated processor is slow at
+    /// greeting. Without it they have each their own.
+    fn keep_lines(&self) {
+        let words = self.ssh_words();
+        for user in ["root", USER] {
+            let mut line = Command::new(&words[0]);
+            line.args(&words[1..]).args(["-M", "-N", "-f"]).arg(format!("{user}@127.0.0.1"));
+            line.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            assert!(line.status().is_ok_and(|s| s.success()), "a connection for {user}");
+        }
     }
 
     /// A command in the machine, as root.
@@ -257,6 +271,7 @@ impl ZfsHost {
             "mkdir -p /vdevs && mount /dev/vdc /vdevs && zpool import {POOL} && \
              {{ zpool import -d /vdevs -a || true; }} && zfs mount -a"
         ));
+        self.keep_lines();
         if agent::is_built() {
             self.put(agent::static_program(), AGENT);
         }

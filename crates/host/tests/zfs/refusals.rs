@@ -32,7 +32,9 @@ fn a_path_is_found_wherever_its_dataset_is_mounted() {
         site.run("zfs set mountpoint=/srv$P $D");
         let there = format!("/srv/{room}/p");
         assert_eq!(place(site, &there).unwrap().repository.as_ref(), Some(&site.dataset));
-        site.run("zfs unmount $D");
+        site.publish(&hands, 2, "two");
+        assert_eq!(site.run("cat /srv$P/file /srv$P/.zfs/snapshot/s1/file"), "two\none\n");
+        site.run("umount -l /srv$P/.zfs/snapshot/s1 || true; zfs unmount $D");
         assert_eq!(
             place(site, &there).unwrap_or_else(|| panic!("{}", site.listing())).repository,
             Some(site.dataset.clone())
