@@ -7,6 +7,7 @@
 use std::fs::File;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::snapshot::SnapshotId;
@@ -22,6 +23,10 @@ use super::verb::{
     Answer, Changes, Family, Hands, Member, Mountpoint, Stop, Switched, Until, Verb,
 };
 use super::{carry, crash, find, mount, run};
+
+/// How long a former dataset may be busy before it is left to the next opening, in milliseconds: whoever
+/// had a file of it open when the mount was switched is done with it soon.
+const MOMENTS: [u64; 4] = [20, 80, 300, 600];
 
 /// Root's hands, for what lies below one dataset.
 pub struct Root {
@@ -354,7 +359,14 @@ impl At<'_> {
         let name = self.member(part);
         mount::detach(name.as_str(), &[mount::private(part, None)])?;
         let call = argv::bury(&name, transaction, adopted);
-        let told = run::run(&call)?;
+        let mut told = run::run(&call)?;
+        for wait in MOMENTS {
+            if parse::decision(&told.text) != Ok(Some(Stop::Busy)) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(wait));
+            told = run::run(&call)?;
+        }
         match parse::decision(&told.text) {
             Ok(None) if told.well => {}
             Ok(Some(Stop::Drift(_))) => {

@@ -130,10 +130,10 @@ fn an_encrypted_repository_goes_on_with_its_key_and_waits_without_it() {
         let hands = site.hands();
         inner.init(&hands);
         inner.publish(&hands, 2, "two");
-        site.host.run(&format!("zfs unmount {room}/e/p; zfs unload-key -r {room}/e"));
+        site.host.run(&format!("zfs unmount {room}/e; zfs unload-key -r {room}/e"));
         assert!(!inner.look(&hands).live.unwrap().unlocked);
         refused(hands.perform(&inner.clone_of(Uuid::now_v7(), 2)), Code::Unreachable);
-        site.host.run(&format!("zfs load-key -r {room}/e"));
+        site.host.run(&format!("zfs load-key -r {room}/e && zfs mount {room}/e"));
         inner.recover(&hands);
         inner.publish(&hands, 3, "three");
         assert_eq!(inner.run("cat $P/file"), "three\n");
