@@ -363,3 +363,56 @@ fn carry(
         Kind::Special => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::zfs::verb::Change;
+
+    fn changes(list: &[(How, Sort, &str, Option<&str>)], more: bool) -> Changes {
+        let one = |&(how, kind, path, to): &(How, Sort, &str, Option<&str>)| Change {
+            how,
+            kind,
+            path: path.into(),
+            to: to.map(Into::into),
+        };
+        Changes { list: list.iter().map(one).collect(), more }
+    }
+
+    fn told(suspects: &Suspects) -> (Vec<String>, Vec<String>) {
+        let text = |path: &Vec<u8>| String::from_utf8(path.clone()).unwrap();
+        (suspects.paths.iter().map(text).collect(), suspects.trees.iter().map(text).collect())
+    }
+
+    #[test]
+    fn what_is_looked_at_is_what_changed_and_all_below_a_folder_that_came_went_or_moved() {
+        let found = suspects(&changes(
+            &[
+                (How::Modified, Sort::Dir, "", None),
+                (How::Modified, Sort::Dir, "input", None),
+                (How::Modified, Sort::File, "input/a", None),
+                (How::Renamed, Sort::File, "input/b", Some("input/c")),
+                (How::Renamed, Sort::Dir, "old", Some("new")),
+                (How::Added, Sort::Link, "link", None),
+                (How::Removed, Sort::Dir, "gone", None),
+                (How::Added, Sort::Dir, ".dsg/staging/x", None),
+                (How::Modified, Sort::Dir, ".dsg", None),
+                (How::Added, Sort::File, ".dsgconfig.yml", None),
+            ],
+            false,
+        ));
+        let (paths, trees) = told(&found);
+        assert_eq!(paths, [".dsgconfig.yml", "input/a", "input/b", "input/c", "link"]);
+        assert_eq!(trees, ["old", "new", "gone"]);
+        assert!(found.has(b"old/deep/x") && found.has(b"link"));
+        assert!(!found.has(b"older/x") && !found.has(b"input/x"));
+        assert!(!found.is_all());
+    }
+
+    #[test]
+    fn where_there_is_too_much_to_tell_everything_is_looked_at() {
+        let found = suspects(&changes(&[(How::Added, Sort::File, "a", None)], true));
+        assert!(found.is_all() && found.has(b"any/thing"));
+    }
+}
