@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sets up what building, testing or measuring DSG needs: scripts/setup.sh build|test|bench …
+# Sets up what building, testing or measuring DSG needs: scripts/setup.sh build|test|zfs|bench …
 #
 # On Debian and Ubuntu, missing packages are installed (as root, else through sudo); when nothing
 # is missing, nothing is asked of the network. Elsewhere it says what is needed. Rust and Node.js
@@ -107,21 +107,20 @@ node() {
   fi
 }
 
-[ $# -gt 0 ] || die "say what for: build, test or bench"
+[ $# -gt 0 ] || die "say what for: build, test, zfs or bench"
 wanted_packages=()
 for group in "$@"; do
   case "$group" in
     build) wanted_packages+=("${build_packages[@]}") ;;
     test) wanted_packages+=("${test_packages[@]}") ;;
+    zfs) wanted_packages+=("${zfs_packages[@]}") ;;
     bench) wanted_packages+=("${bench_packages[@]}") ;;
-    *) die "$group is not one of build, test, bench" ;;
+    *) die "$group is not one of build, test, zfs, bench" ;;
   esac
 done
 
 if [ "$family" = debian ]; then
   packages "${wanted_packages[@]}"
-  # Without these the tests on ZFS are skipped, and say so.
-  case " $* " in *" test "*) (packages "${zfs_packages[@]}") || say "going on without tests on ZFS" ;; esac
 elif [ "$(uname -s)" != Linux ]; then
   die "this version of DSG runs on Linux; here is $(uname -s)"
 else

@@ -1,8 +1,8 @@
 //! A host with a real OpenZFS, in a virtual machine: booted once for a whole test program, gone with it
 //! even if that is killed.
 //!
-//! Ready images are in the folder that `DSG_ZFS_VM` names, or in `target/zfs-vm`, where
-//! `tests/hosts/zfs-vm/build` puts them; each is a folder named after its version.
+//! Images are in the folder that `DSG_ZFS_VM` names, where
+//! `tests/hosts/zfs-vm/build` puts them; each is a folder named after its version. Without it none is booted.
 
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -332,13 +332,12 @@ fn image(version: Version) -> Result<PathBuf, String> {
             return Err(format!("there is no {program}: apt-get install {package}"));
         }
     }
-    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/zfs-vm");
-    let folder = std::env::var_os("DSG_ZFS_VM").map_or(built, PathBuf::from).join(version.image());
+    let Some(folder) = std::env::var_os("DSG_ZFS_VM") else {
+        return Err("it takes long: make test-zfs runs it (DSG_ZFS_VM names the images)".to_owned());
+    };
+    let folder = PathBuf::from(folder).join(version.image());
     if folder.join("rootfs.sqfs").is_file() {
         return Ok(folder);
     }
-    Err(format!(
-        "there is no image in {}: as root, make zfs-vm (or set DSG_ZFS_VM)",
-        folder.display()
-    ))
+    Err(format!("there is no image in {}: as root, make zfs-vm", folder.display()))
 }
