@@ -3,20 +3,24 @@
 //! | module | owns |
 //! |---|---|
 //! | [`name`] | names of datasets and snapshots, proved before anything is done with them |
+//! | [`family`] | a repository's datasets |
 //! | [`verb`] | the closed set of privileged steps, and what each answers |
 //! | [`root`] | the steps, performed by root |
+//! | [`end`] | the end of former datasets, and of abandoned ones |
 //! | [`helper`] | the same, performed by a process of root's for a user |
 //! | [`sudo`] | who performs them for this user |
 //! | [`find`] | looking: which dataset a path is on, what a family is like |
 //! | [`carry`] | properties and grants that a clone does not get by itself |
 //! | [`mount`], [`mounts`] | mounting and the switch; what is mounted where |
 //! | [`argv`], [`parse`], [`run`] | calls of the programs, their answers, running them |
-//! | `program.lua` | the decision, in one transaction group |
+//! | `decide.lua`, `bury.lua` | the decision, and the end of a former dataset, each in one transaction group |
 //! | [`crash`] | named places after each change |
 
 mod argv;
 mod carry;
 pub mod crash;
+mod end;
+pub mod family;
 mod find;
 pub mod helper;
 mod mount;

@@ -13,11 +13,18 @@ end
 if #names > 0 then return { stopped = "foreign", what = names } end
 local written = zfs.get_prop(former, "written")
 if written ~= 0 and not adopted then return { stopped = "drift", what = written } end
-if zfs.exists(former .. "@" .. frozen) then
-    local errno = zfs.sync.destroy(former .. "@" .. frozen)
+local known = former .. "@" .. frozen
+local marked = zfs.exists(known)
+if marked then
+    local errno = zfs.sync.destroy(known)
     if errno ~= 0 then return { stopped = "busy" } end
 end
 local errno = zfs.sync.destroy(former)
+if errno ~= 0 and marked and written == 0 then
+    -- It stays, and so does what is known of it: this is the very state that was marked.
+    local again = zfs.sync.snapshot(known)
+    if again ~= 0 then return { stopped = "other", errno = again, what = "snapshot " .. known } end
+end
 if errno == 16 then return { stopped = "busy" } end
 if errno ~= 0 then return { stopped = "other", errno = errno, what = "destroy " .. former } end
 return { decided = true }

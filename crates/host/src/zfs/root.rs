@@ -7,7 +7,6 @@
 use std::fs::File;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::snapshot::SnapshotId;
@@ -23,10 +22,6 @@ use super::verb::{
     Answer, Changes, Family, Hands, Member, Mountpoint, Stop, Switched, Until, Verb,
 };
 use super::{carry, crash, find, mount, run};
-
-/// How long a former dataset may be busy before it is left to the next opening, in milliseconds: whoever
-/// had a file of it open when the mount was switched is done with it soon.
-const MOMENTS: [u64; 4] = [20, 80, 300, 600];
 
 /// Root's hands, for what lies below one dataset.
 pub struct Root {
@@ -86,8 +81,8 @@ pub(super) fn odd(e: Odd) -> Failure {
 }
 
 /// One repository.
-struct At<'a> {
-    live: &'a Dataset,
+pub(super) struct At<'a> {
+    pub(super) live: &'a Dataset,
     caller: (Uid, Gid),
 }
 
@@ -125,16 +120,16 @@ impl At<'_> {
         }
     }
 
-    fn member(&self, part: Part) -> Dataset {
+    pub(super) fn member(&self, part: Part) -> Dataset {
         self.live.member(part)
     }
 
     /// The family's members that concern one transaction, as they are now.
-    fn family(&self, transaction: Uuid) -> Outcome<Family> {
+    pub(super) fn family(&self, transaction: Uuid) -> Outcome<Family> {
         find::family(self.live, Some(transaction), None)
     }
 
-    fn one(&self, part: Part) -> Outcome<Option<Member>> {
+    pub(super) fn one(&self, part: Part) -> Outcome<Option<Member>> {
         let name = self.member(part);
         let mut family = match part {
             Part::Live => find::members(self.live, std::slice::from_ref(&name), None)?,
@@ -146,7 +141,7 @@ impl At<'_> {
         })
     }
 
-    fn needed(&self, part: Part) -> Outcome<Member> {
+    pub(super) fn needed(&self, part: Part) -> Outcome<Member> {
         self.one(part)?.ok_or_else(|| missing(&self.member(part)))
     }
 
@@ -354,88 +349,6 @@ impl At<'_> {
         Err(Failure::new(Code::Io, format!("{} could not be mounted at {at}.", self.live)))
     }
 
-    fn bury(&self, transaction: Uuid, adopted: bool) -> Outcome<Answer> {
-        let part = Part::Former(transaction);
-        let name = self.member(part);
-        mount::detach(name.as_str(), &[mount::private(part, None)])?;
-        let call = argv::bury(&name, transaction, adopted);
-        let mut told = run::run(&call)?;
-        for wait in MOMENTS {
-            if parse::decision(&told.text) != Ok(Some(Stop::Busy)) {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(wait));
-            told = run::run(&call)?;
-        }
-        match parse::decision(&told.text) {
-            Ok(None) if told.well => {}
-            Ok(Some(Stop::Drift(_))) => {
-                let former = self.needed(part)?;
-                if self.holds_something(&former)? {
-                    return Err(Failure::new(
-                        Code::Drift,
-                        format!("Something was written to {} while it was replaced.", self.live),
-                    )
-                    .hint("It is kept, read-only, until it is adopted."));
-                }
-                return self.bury(transaction, true);
-            }
-            Ok(Some(Stop::Foreign(names))) => {
-                let names = names.join(", ");
-                return Err(Failure::new(
-                    Code::Drift,
-                    format!("{name} keeps snapshots that are not DSG's: {names}."),
-                )
-                .hint("Send or destroy them on the host; the rest goes at the next opening."));
-            }
-            Ok(Some(Stop::Busy)) => {
-                return Err(Failure::new(
-                    Code::Locked,
-                    format!("A process on the host still works in what {} was.", self.live),
-                )
-                .hint("It goes at the next opening after that."));
-            }
-            Ok(Some(_) | None) | Err(_) if find::exists(&name)? => {
-                return Err(run::refused(&call, &told.complaint));
-            }
-            Ok(Some(_) | None) | Err(_) => {}
-        }
-        crash::DESTROYED.pass();
-        Ok(Answer::Done)
-    }
-
-    /// Whether a former dataset has content that the snapshot it goes back to has not: a read that
-    /// left its time is none.
-    fn holds_something(&self, former: &Member) -> Outcome<bool> {
-        let origin = former.origin.as_deref().and_then(|o| o.rsplit_once('@'));
-        let Some((dataset, tag)) = origin else { return Ok(true) };
-        let Ok(dataset) = dataset.parse::<Dataset>() else { return Ok(true) };
-        let changes = self.compared((&dataset, tag), Until::Now(former.part), 1000)?;
-        let ours = |p: &[u8]| p.is_empty() || p == b".dsg" || p.starts_with(b".dsg/");
-        Ok(changes.more || changes.list.iter().any(|c| !ours(&c.path)))
-    }
-
-    fn abandon(&self, transaction: Uuid) -> Outcome<Answer> {
-        let part = Part::Staging(transaction);
-        let Some(staged) = self.one(part)? else { return Ok(Answer::Done) };
-        if staged.decided(transaction).is_some() {
-            return Err(Failure::new(
-                Code::Usage,
-                format!("The transaction {transaction} of {} is decided.", self.live),
-            ));
-        }
-        mount::detach(staged.name.as_str(), &[mount::private(part, None)])?;
-        self.destroy(part)
-    }
-
-    /// Destroys a member of this name, once nothing of ours shows it any more.
-    fn destroy(&self, part: Part) -> Outcome<Answer> {
-        let call = argv::destroy(&self.member(part));
-        Self::do_unless(&call, || Ok(self.one(part)?.is_none()))?;
-        crash::DESTROYED.pass();
-        Ok(Answer::Done)
-    }
-
     fn freeze(&self, transaction: Uuid) -> Outcome<Answer> {
         let tag = Tag::Frozen(transaction);
         let call = argv::snapshot(self.live, tag);
@@ -479,10 +392,23 @@ impl At<'_> {
     }
 
     fn diff(&self, since: Tag, until: Until, most: usize) -> Outcome<Answer> {
-        self.compared((self.live, &since.to_string()), until, most).map(Answer::Changes)
+        let since = since.to_string();
+        let former = match until {
+            Until::Now(part @ Part::Former(_)) => Some(self.needed(part)?),
+            Until::Now(_) | Until::Tag(_) => None,
+        };
+        // A former dataset may have kept the snapshot that froze it.
+        let own = former.filter(|m| m.known() == Some((m.name.as_str(), since.as_str())));
+        let of = own.as_ref().map_or(self.live, |member| &member.name);
+        self.compared((of, &since), until, most).map(Answer::Changes)
     }
 
-    fn compared(&self, since: (&Dataset, &str), until: Until, most: usize) -> Outcome<Changes> {
+    pub(super) fn compared(
+        &self,
+        since: (&Dataset, &str),
+        until: Until,
+        most: usize,
+    ) -> Outcome<Changes> {
         let (part, name) = match until {
             Until::Tag(tag) => (Part::Live, format!("{}@{tag}", self.live)),
             Until::Now(part) => (part, self.member(part).to_string()),
@@ -525,7 +451,7 @@ impl At<'_> {
     }
 
     /// Makes a call; one that is refused counts as done if what it was for is there.
-    fn do_unless(call: &Call, done: impl FnOnce() -> Outcome<bool>) -> Outcome<()> {
+    pub(super) fn do_unless(call: &Call, done: impl FnOnce() -> Outcome<bool>) -> Outcome<()> {
         let told = run::run(call)?;
         if told.well || done()? { Ok(()) } else { Err(run::refused(call, &told.complaint)) }
     }

@@ -107,6 +107,36 @@ fn what_a_late_writer_left_is_kept_until_it_is_adopted() {
 }
 
 #[test]
+fn what_was_carried_over_before_is_not_late_though_somebody_still_sits_in_the_old_dataset() {
+    on_both(|site| {
+        let hands = site.hands();
+        site.init(&hands);
+        let t = site.stage(&hands, 1, "two");
+        let live = site.look(&hands).live.unwrap().guid;
+        site.run("echo mine > $P/ignored");
+        let freeze = Verb::Freeze { dataset: site.dataset.clone(), transaction: t };
+        assert_eq!(hands.perform(&freeze).unwrap(), Answer::Done);
+        site.run(
+            "mkdir -p /tmp/$D; tail -f $P/ignored > /dev/null 2>&1 & echo $! > /tmp/$D/pid; sleep 1",
+        );
+        let mut decide = site.decide(t, Some(live), 2);
+        if let Verb::Decide { frozen, .. } = &mut decide {
+            *frozen = true;
+        }
+        assert_eq!(hands.perform(&decide).unwrap(), Answer::Decided);
+        assert!(matches!(hands.perform(&site.finish(t)).unwrap(), Answer::Finished(_)));
+        for _ in 0..2 {
+            refused(hands.perform(&site.bury(t)), Code::Locked);
+            let kept = format!("zfs list -H -o name -t snapshot $D.dsg-old-{t}");
+            assert_eq!(site.run(&kept), format!("{0}.dsg-old-{t}@dsg-{t}\n", site.dataset));
+        }
+        site.run("kill $(cat /tmp/$D/pid)");
+        assert_eq!(hands.perform(&site.bury(t)).unwrap(), Answer::Done);
+        assert_eq!(site.run("ls $P; zfs list -H -o name -r ${D%/p} | wc -l"), "file\n2\n");
+    });
+}
+
+#[test]
 fn a_mere_read_that_leaves_its_time_is_nothing_that_is_kept() {
     on_both(|site| {
         let hands = site.hands();

@@ -19,7 +19,7 @@ use crate::tree::drift::hash_stably;
 use crate::tree::late::free_name;
 use crate::tree::stats::{join, split};
 use crate::zfs::name::{Part, Tag};
-use crate::zfs::verb::{Answer, Until, Verb};
+use crate::zfs::verb::{Answer, Member, Until, Verb};
 
 impl Site {
     /// Brings what late writers left in `D.dsg-old-T` into the live tree, and destroys that; gives the
@@ -28,8 +28,8 @@ impl Site {
         let family = self.look(None, false)?;
         let part = Part::Former(transaction);
         let former = family.others.iter().find(|member| member.part == part);
-        let origin = former.and_then(|m| m.origin.as_deref()).and_then(|o| o.split_once('@'));
-        let (Some((_, since)), Some(live)) = (origin, &family.live) else { return Ok(Vec::new()) };
+        let known = former.and_then(Member::known);
+        let (Some((_, since)), Some(live)) = (known, &family.live) else { return Ok(Vec::new()) };
         let kept = |why: &str| {
             Failure::new(Code::Drift, format!("{} is kept: {why}.", self.dataset.member(part)))
         };

@@ -1,0 +1,99 @@
+//! The end of datasets: of a former one that holds nothing any more that is not held elsewhere, and
+//! of what a transaction that was given up staged.
+
+use std::time::Duration;
+
+use dsg_core::failure::{Code, Failure, Outcome};
+use uuid::Uuid;
+
+use super::name::{Dataset, Part};
+use super::root::At;
+use super::verb::{Answer, Member, Stop, Until};
+use super::{argv, crash, find, mount, parse, run};
+
+/// How long a former dataset may be busy before it is left to the next opening, in milliseconds: whoever
+/// had a file of it open when the mount was switched is done with it soon.
+const MOMENTS: [u64; 4] = [20, 80, 300, 600];
+
+impl At<'_> {
+    pub(super) fn bury(&self, transaction: Uuid, adopted: bool) -> Outcome<Answer> {
+        let part = Part::Former(transaction);
+        let name = self.member(part);
+        mount::detach(name.as_str(), &[mount::private(part, None)])?;
+        let call = argv::bury(&name, transaction, adopted);
+        let mut told = run::run(&call)?;
+        for wait in MOMENTS {
+            if parse::decision(&told.text) != Ok(Some(Stop::Busy)) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(wait));
+            told = run::run(&call)?;
+        }
+        match parse::decision(&told.text) {
+            Ok(None) if told.well => {}
+            Ok(Some(Stop::Drift(_))) => {
+                let former = self.needed(part)?;
+                if self.holds_something(&former)? {
+                    return Err(Failure::new(
+                        Code::Drift,
+                        format!("Something was written to {} while it was replaced.", self.live),
+                    )
+                    .hint("It is kept, read-only, until it is adopted."));
+                }
+                return self.bury(transaction, true);
+            }
+            Ok(Some(Stop::Foreign(names))) => {
+                let names = names.join(", ");
+                return Err(Failure::new(
+                    Code::Drift,
+                    format!("{name} keeps snapshots that are not DSG's: {names}."),
+                )
+                .hint("Send or destroy them on the host; the rest goes at the next opening."));
+            }
+            Ok(Some(Stop::Busy)) => {
+                return Err(Failure::new(
+                    Code::Locked,
+                    format!("A process on the host still works in what {} was.", self.live),
+                )
+                .hint("It goes at the next opening after that."));
+            }
+            Ok(Some(_) | None) | Err(_) if find::exists(&name)? => {
+                return Err(run::refused(&call, &told.complaint));
+            }
+            Ok(Some(_) | None) | Err(_) => {}
+        }
+        crash::DESTROYED.pass();
+        Ok(Answer::Done)
+    }
+
+    /// Whether a former dataset has content that is held nowhere else: a read that left its time is
+    /// none.
+    fn holds_something(&self, former: &Member) -> Outcome<bool> {
+        let Some((dataset, tag)) = former.known() else { return Ok(true) };
+        let Ok(dataset) = dataset.parse::<Dataset>() else { return Ok(true) };
+        let changes = self.compared((&dataset, tag), Until::Now(former.part), 1000)?;
+        let ours = |p: &[u8]| p.is_empty() || p == b".dsg" || p.starts_with(b".dsg/");
+        Ok(changes.more || changes.list.iter().any(|c| !ours(&c.path)))
+    }
+
+    pub(super) fn abandon(&self, transaction: Uuid) -> Outcome<Answer> {
+        let part = Part::Staging(transaction);
+        let Some(staged) = self.one(part)? else { return Ok(Answer::Done) };
+        if staged.decided(transaction).is_some() {
+            return Err(Failure::new(
+                Code::Usage,
+                format!("The transaction {transaction} of {} is decided.", self.live),
+            ));
+        }
+        mount::detach(staged.name.as_str(), &[mount::private(part, None)])?;
+        self.destroy(part)
+    }
+
+    /// Destroys a member of this name, once nothing of ours shows it any more.
+    fn destroy(&self, part: Part) -> Outcome<Answer> {
+        let call = argv::destroy(&self.member(part));
+        Self::do_unless(&call, || Ok(self.one(part)?.is_none()))?;
+        crash::DESTROYED.pass();
+        Ok(Answer::Done)
+    }
+}
