@@ -9,7 +9,7 @@ use dsg_testkit::world::World;
 
 use crate::lab;
 
-const BIG: usize = 12 << 20;
+const BIG: usize = 36 << 20;
 
 /// Bytes that do not compress.
 pub(crate) fn noise(seed: u64, size: usize) -> Vec<u8> {
