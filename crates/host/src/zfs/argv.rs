@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::name::{Dataset, Tag};
 use super::parse::{Grant, Property, Scope};
+use super::verb::State;
 
 /// The decision.
 const DECIDE: &str = include_str!("decide.lua");
@@ -16,8 +17,8 @@ pub(super) const MADE_BY: &str = "dsg:transaction";
 /// The mark of how a dataset is to be mounted once all is done.
 pub(super) const MEANT: &str = "dsg:canmount";
 /// What is asked of every member of a family, and of its snapshots.
-const FACTS: &str = "type,guid,createtxg,origin,clones,userrefs,mountpoint,canmount,readonly,\
-                     keystatus,dsg:transaction,dsg:canmount";
+const FACTS: &str = "type,guid,createtxg,origin,written,clones,userrefs,mountpoint,canmount,\
+                     readonly,keystatus,dsg:transaction,dsg:canmount";
 
 /// One call of one program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,18 +145,23 @@ pub(super) fn decide(
     frozen: bool,
 ) -> Call {
     let tag = if frozen { Tag::Frozen(transaction).to_string() } else { String::new() };
-    // Numbers are signed there, and a dash would begin an option here.
-    let guid = guid.map(|g| format!("#{}", g.cast_signed())).unwrap_or_default();
+    let guid = guid.map(signed).unwrap_or_default();
     let call = Call { input: DECIDE, ..zfs(["program", "-j", live.pool(), "-"]) };
     let number = snapshot.number().to_string();
     with(call, [live.to_string(), staged.to_string(), guid, number, transaction.to_string(), tag])
 }
 
 /// The end of a former dataset, with what it holds if that was adopted.
-pub(super) fn bury(former: &Dataset, transaction: Uuid, adopted: bool) -> Call {
+pub(super) fn bury(former: &Dataset, transaction: Uuid, adopted: Option<State>) -> Call {
     let call = Call { input: BURY, ..zfs(["program", "-j", former.pool(), "-"]) };
-    let adopted = if adopted { "adopted" } else { "" };
-    with(call, [former.to_string(), Tag::Frozen(transaction).to_string(), adopted.to_owned()])
+    let state = adopted.map(|state| (signed(state.guid), state.written.to_string()));
+    let (guid, written) = state.unwrap_or_default();
+    with(call, [former.to_string(), Tag::Frozen(transaction).to_string(), guid, written])
+}
+
+/// Numbers are signed in programs, and a dash would begin an option here.
+fn signed(guid: u64) -> String {
+    format!("#{}", guid.cast_signed())
 }
 
 /// Properties set in one step.
@@ -250,5 +256,9 @@ mod tests {
         assert_eq!(asked.args[..6], ["program", "-j", "t", "-", "t/p", "t/p.dsg-x"]);
         assert_eq!(asked.args[6..8], ["#-6417433248744279339", "1"]);
         assert_eq!(call(None).args[6], "");
+        let state = State { guid: 12_029_310_824_965_272_277, written: 17_408 };
+        let call = |adopted| bury(&staged, Uuid::nil(), adopted).args.split_off(6);
+        assert_eq!(call(Some(state)), ["#-6417433248744279339", "17408"]);
+        assert_eq!(call(None), ["", ""]);
     }
 }

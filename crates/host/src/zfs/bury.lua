@@ -1,8 +1,9 @@
 -- The end of a former dataset, if it holds nothing that no snapshot holds, in one transaction group.
 -- Arguments: the former dataset, the snapshot that may have frozen it (what it holds is known, and
--- goes with it), and "adopted" if the rest of what it holds may go, too.
+-- goes with it), and of the state whose rest may go, too, the dataset's guid as a signed number behind #
+-- and how many bytes were written to it (both empty: of none).
 local argv = (...)["argv"]
-local former, frozen, adopted = argv[1], argv[2], argv[3] == "adopted"
+local former, frozen, guid, adopted = argv[1], argv[2], argv[3], argv[4]
 
 if not zfs.exists(former) then return { decided = true } end
 local names = {}
@@ -12,7 +13,8 @@ for snapshot in zfs.list.snapshots(former) do
 end
 if #names > 0 then return { stopped = "foreign", what = names } end
 local written = zfs.get_prop(former, "written")
-if written ~= 0 and not adopted then return { stopped = "drift", what = written } end
+local same = "#" .. tostring((zfs.get_prop(former, "guid"))) == guid and tostring(written) == adopted
+if written ~= 0 and not same then return { stopped = "drift", what = written } end
 local known = former .. "@" .. frozen
 local marked = zfs.exists(known)
 if marked then
@@ -20,8 +22,8 @@ if marked then
     if errno ~= 0 then return { stopped = "busy" } end
 end
 local errno = zfs.sync.destroy(former)
-if errno ~= 0 and marked and written == 0 then
-    -- It stays, and so does what is known of it: this is the very state that was marked.
+if errno ~= 0 and (marked or written ~= 0) then
+    -- It stays, and so does what is known of it: it is all in this state.
     local again = zfs.sync.snapshot(known)
     if again ~= 0 then return { stopped = "other", errno = again, what = "snapshot " .. known } end
 end

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::name::{Dataset, Part};
 use super::root::At;
-use super::verb::{Answer, Member, Stop, Until};
+use super::verb::{Answer, Member, State, Stop, Until};
 use super::{argv, crash, find, mount, parse, run};
 
 /// How long a former dataset may be busy before it is left to the next opening, in milliseconds: whoever
@@ -16,7 +16,44 @@ use super::{argv, crash, find, mount, parse, run};
 const MOMENTS: [u64; 4] = [20, 80, 300, 600];
 
 impl At<'_> {
-    pub(super) fn bury(&self, transaction: Uuid, adopted: bool) -> Outcome<Answer> {
+    pub(super) fn bury(&self, transaction: Uuid, adopted: Option<State>) -> Outcome<Answer> {
+        let former = self.member(Part::Former(transaction));
+        let mut stop = self.buried(transaction, adopted)?;
+        if let (Some(Stop::Drift(_)), None) = (&stop, adopted)
+            && let Some(state) = self.harmless(transaction)?
+        {
+            stop = self.buried(transaction, Some(state))?;
+        }
+        let failure = match stop {
+            None => {
+                crash::DESTROYED.pass();
+                return Ok(Answer::Done);
+            }
+            Some(Stop::Drift(_)) => Failure::new(
+                Code::Drift,
+                format!("Something was written to {} while it was replaced.", self.live),
+            )
+            .hint("It is kept, read-only, until it is adopted."),
+            Some(Stop::Foreign(names)) => {
+                let names = names.join(", ");
+                Failure::new(
+                    Code::Drift,
+                    format!("{former} keeps snapshots that are not DSG's: {names}."),
+                )
+                .hint("Send or destroy them on the host; the rest goes at the next opening.")
+            }
+            Some(Stop::Busy) => Failure::new(
+                Code::Locked,
+                format!("A process on the host still works in what {} was.", self.live),
+            )
+            .hint("It goes at the next opening after that."),
+            Some(other) => other.into(),
+        };
+        Err(failure)
+    }
+
+    /// One try; gives why the former dataset is there still.
+    fn buried(&self, transaction: Uuid, adopted: Option<State>) -> Outcome<Option<Stop>> {
         let part = Part::Former(transaction);
         let name = self.member(part);
         mount::detach(name.as_str(), &[mount::private(part, None)])?;
@@ -30,40 +67,23 @@ impl At<'_> {
             told = run::run(&call)?;
         }
         match parse::decision(&told.text) {
-            Ok(None) if told.well => {}
-            Ok(Some(Stop::Drift(_))) => {
-                let former = self.needed(part)?;
-                if self.holds_something(&former)? {
-                    return Err(Failure::new(
-                        Code::Drift,
-                        format!("Something was written to {} while it was replaced.", self.live),
-                    )
-                    .hint("It is kept, read-only, until it is adopted."));
-                }
-                return self.bury(transaction, true);
-            }
-            Ok(Some(Stop::Foreign(names))) => {
-                let names = names.join(", ");
-                return Err(Failure::new(
-                    Code::Drift,
-                    format!("{name} keeps snapshots that are not DSG's: {names}."),
-                )
-                .hint("Send or destroy them on the host; the rest goes at the next opening."));
-            }
-            Ok(Some(Stop::Busy)) => {
-                return Err(Failure::new(
-                    Code::Locked,
-                    format!("A process on the host still works in what {} was.", self.live),
-                )
-                .hint("It goes at the next opening after that."));
-            }
-            Ok(Some(_) | None) | Err(_) if find::exists(&name)? => {
-                return Err(run::refused(&call, &told.complaint));
-            }
-            Ok(Some(_) | None) | Err(_) => {}
+            Ok(None) if told.well => Ok(None),
+            Ok(Some(stop @ (Stop::Drift(_) | Stop::Foreign(_) | Stop::Busy))) => Ok(Some(stop)),
+            // Whatever was said: what is there counts.
+            _ if !find::exists(&name)? => Ok(None),
+            Ok(Some(stop)) => Ok(Some(stop)),
+            Ok(None) | Err(_) => Err(run::refused(&call, &told.complaint)),
         }
-        crash::DESTROYED.pass();
-        Ok(Answer::Done)
+    }
+
+    /// The state in which a former dataset holds nothing that is not held elsewhere; none if it does.
+    fn harmless(&self, transaction: Uuid) -> Outcome<Option<State>> {
+        let part = Part::Former(transaction);
+        // To be mounted may write to it; what is compared afterwards holds at least what counts here.
+        self.mount(part, None)?;
+        run::must(&argv::flush(self.live.pool()))?;
+        let former = self.needed(part)?;
+        Ok(if self.holds_something(&former)? { None } else { Some(former.state()) })
     }
 
     /// Whether a former dataset has content that is held nowhere else: a read that left its time is

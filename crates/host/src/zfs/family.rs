@@ -34,6 +34,8 @@ pub struct Member {
     pub guid: u64,
     /// Of which snapshot it is a clone, by whole name.
     pub origin: Option<String>,
+    /// Bytes written to it since its newest snapshot, or since its origin.
+    pub written: u64,
     /// Its mount point, as a property.
     pub mountpoint: Mountpoint,
     /// Whether it is mounted by itself: `on`, `off`, `noauto`.
@@ -50,6 +52,17 @@ pub struct Member {
     pub in_place: bool,
     /// Its snapshots, oldest first.
     pub snapshots: Vec<Snapshot>,
+}
+
+/// What a dataset held when it was looked at, after its pool had written out what waited: each write
+/// since makes it another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// The dataset's.
+    pub guid: u64,
+    /// Bytes written to it since its newest snapshot, or since the one it is a clone of.
+    pub written: u64,
 }
 
 /// One snapshot of a dataset.
@@ -94,6 +107,11 @@ impl Member {
         }
     }
 
+    /// The state it is in.
+    pub fn state(&self) -> State {
+        State { guid: self.guid, written: self.written }
+    }
+
     /// The snapshot up to which all that a former dataset holds is held elsewhere, too, by dataset and
     /// name: the one that froze it for its transaction, or else the one it is a clone of.
     pub fn known(&self) -> Option<(&str, &str)> {
@@ -130,6 +148,7 @@ mod tests {
                 part,
                 guid: 1,
                 origin: origin.map(str::to_owned),
+                written: 0,
                 mountpoint: Mountpoint { value: "/p".into(), own: false },
                 canmount: "noauto".into(),
                 meant: "on".into(),

@@ -107,6 +107,7 @@ pub(super) fn family(
             part,
             guid: values.number("guid")?,
             origin: values.text("origin").map(str::to_owned),
+            written: values.number("written")?,
             mountpoint: values.mountpoint(),
             meant: meant.unwrap_or(&canmount).to_owned(),
             canmount,
@@ -359,6 +360,7 @@ pub(super) fn repository_of(dataset: &Dataset) -> (Dataset, Option<Uuid>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::zfs::verb::State;
 
     const D: &str = "tank/dsg/p";
 
@@ -371,7 +373,7 @@ mod tests {
     fn a_family_is_read_from_what_is_told_of_it() {
         let t = "01920000-0000-7000-8000-0000000000ab";
         let text = format!(
-            "{D}\ttype\tfilesystem\t-\n{D}\tguid\t12029310824965272277\t-\n{D}\torigin\t-\t-\n\
+            "{D}\ttype\tfilesystem\t-\n{D}\tguid\t12029310824965272277\t-\n{D}\twritten\t17408\t-\n{D}\torigin\t-\t-\n\
              {D}\tmountpoint\t/tank/dsg/p\tdefault\n{D}\tcanmount\tnoauto\tlocal\n\
              {D}\treadonly\toff\tdefault\n{D}\tkeystatus\t-\t-\n{D}\tdsg:canmount\ton\tlocal\n\
              {D}\twritten@s1\t17408\tlocal\n\
@@ -382,11 +384,12 @@ mod tests {
              {D}@auto\tclones\t\t-\n{D}@auto\tuserrefs\t0\t-\n\
              {D}@auto\tdsg:transaction\t{t}\tinherited from {D}\n\
              {D}/vol\ttype\tvolume\t-\n{D}/vol\tguid\t4\t-\n\
-             {D}.dsg-{t}\ttype\tfilesystem\t-\n{D}.dsg-{t}\tguid\t5\t-\n\
+             {D}.dsg-{t}\ttype\tfilesystem\t-\n{D}.dsg-{t}\tguid\t5\t-\n{D}.dsg-{t}\twritten\t0\t-\n\
              {D}.dsg-{t}\torigin\t{D}@s1\t-\n{D}.dsg-{t}\tkeystatus\tunavailable\t-\n"
         );
         let family = family(&live(), &text, Some("s1"), &|_| Vec::new()).unwrap();
         let member = family.live.unwrap();
+        assert_eq!(member.state(), State { guid: member.guid, written: 17_408 });
         assert_eq!((member.guid, family.written), (12_029_310_824_965_272_277, Some(17_408)));
         assert_eq!((member.canmount.as_str(), member.meant.as_str()), ("noauto", "on"));
         assert!(!member.mountpoint.own && member.unlocked);

@@ -203,7 +203,7 @@ impl At<'_> {
     }
 
     /// Mounts a member privately, if it is not.
-    fn mount(&self, part: Part, guid: Option<u64>) -> Outcome<PathBuf> {
+    pub(super) fn mount(&self, part: Part, guid: Option<u64>) -> Outcome<PathBuf> {
         let name = self.member(part);
         let private = |at: &PathBuf| at.starts_with(mount::PRIVATE);
         if let Some(at) = Mounts::now()?.of(name.as_str()).into_iter().find(private) {

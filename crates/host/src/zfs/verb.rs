@@ -14,7 +14,7 @@ use dsg_core::snapshot::SnapshotId;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use super::family::{Family, Member, Snapshot};
+pub use super::family::{Family, Member, Snapshot, State};
 use super::name::{Dataset, Part, Tag};
 
 /// One privileged step.
@@ -101,8 +101,8 @@ pub enum Verb {
         dataset: Dataset,
         /// T.
         transaction: Uuid,
-        /// What it holds was adopted: it may go with it.
-        adopted: bool,
+        /// All that it held in this state was adopted: it may go with it, if it is in that state still.
+        adopted: Option<State>,
     },
     /// Destroys `D.dsg-T`, unless T was decided: [`Answer::Done`].
     Abandon {

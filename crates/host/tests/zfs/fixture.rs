@@ -147,7 +147,7 @@ impl<'h> Site<'h> {
     }
 
     pub fn bury(&self, transaction: Uuid) -> Verb {
-        Verb::Bury { dataset: self.dataset.clone(), transaction, adopted: false }
+        Verb::Bury { dataset: self.dataset.clone(), transaction, adopted: None }
     }
 }
 

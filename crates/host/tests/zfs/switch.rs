@@ -1,7 +1,8 @@
 //! Readers, writers and shells that are in the live tree while it is replaced.
 
 use dsg_core::failure::Code;
-use dsg_host::zfs::verb::{Answer, Hands as _, Switched, Verb};
+use dsg_host::zfs::name::Part;
+use dsg_host::zfs::verb::{Answer, Hands as _, State, Switched, Verb};
 use dsg_testkit::zfs_host::Version;
 
 use crate::fixture::{on_both, refused};
@@ -94,14 +95,36 @@ fn what_a_late_writer_left_is_kept_until_it_is_adopted() {
         site.run("echo late > $P/late; sync -f $P/late");
         assert!(matches!(hands.perform(&site.finish(t)).unwrap(), Answer::Finished(_)));
         refused(hands.perform(&site.bury(t)), Code::Drift);
-        let old = Verb::Mount {
-            dataset: site.dataset.clone(),
-            part: dsg_host::zfs::name::Part::Former(t),
-        };
+        let old = Verb::Mount { dataset: site.dataset.clone(), part: Part::Former(t) };
         let at = crate::fixture::mounted(hands.perform(&old));
         assert_eq!(site.host.run(&format!("cat {}/late", at.display())), "late\n");
-        let verb = Verb::Bury { dataset: site.dataset.clone(), transaction: t, adopted: true };
-        assert_eq!(hands.perform(&verb).unwrap(), Answer::Done);
+        // What was looked at goes, and nothing that was written after that.
+        let state = || {
+            let (dataset, only) = (site.dataset.clone(), Some(t));
+            let verb = Verb::Look { dataset, since: None, only, flush: true };
+            let Answer::Family(family) = hands.perform(&verb).unwrap() else { panic!("no family") };
+            let old = Part::Former(t);
+            family.others.iter().find(|m| m.part == old).unwrap().state()
+        };
+        let adopt = |state| {
+            let adopted = Some(state);
+            hands.perform(&Verb::Bury { dataset: site.dataset.clone(), transaction: t, adopted })
+        };
+        let seen = state();
+        let more = format!(
+            "umount {0}; zfs set readonly=off $D.dsg-old-{t}; mkdir -p /tmp/$D/old; \
+             mount -t zfs -o zfsutil $D.dsg-old-{t} /tmp/$D/old; \
+             head -c 300000 /dev/urandom > /tmp/$D/old/later; umount /tmp/$D/old; \
+             zfs set readonly=on $D.dsg-old-{t}",
+            at.display()
+        );
+        site.run(&more);
+        refused(adopt(seen), Code::Drift);
+        let other = State { guid: state().guid ^ 1, ..state() };
+        refused(adopt(other), Code::Drift);
+        let at = crate::fixture::mounted(hands.perform(&old));
+        assert_eq!(site.host.run(&format!("ls {}", at.display())), "file\nlate\nlater\n");
+        assert_eq!(adopt(state()).unwrap(), Answer::Done);
         assert_eq!(site.run("ls $P"), "file\n");
     });
 }

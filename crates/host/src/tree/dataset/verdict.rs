@@ -31,7 +31,7 @@ pub(super) enum Verdict {
 /// All after the decision on a transaction; `replaces`: there was a repository before.
 pub(super) fn finishing(dataset: &Dataset, transaction: Uuid, replaces: bool) -> Vec<Verb> {
     let finish = Verb::Finish { dataset: dataset.clone(), transaction };
-    let bury = || Verb::Bury { dataset: dataset.clone(), transaction, adopted: false };
+    let bury = || Verb::Bury { dataset: dataset.clone(), transaction, adopted: None };
     std::iter::once(finish).chain(replaces.then(bury)).collect()
 }
 
@@ -65,7 +65,7 @@ pub(super) fn verdict(
     steps.extend(old.map(|transaction| Verb::Bury {
         dataset: dataset.clone(),
         transaction,
-        adopted: false,
+        adopted: None,
     }));
     for (transaction, member) in staged(family).filter(|(t, m)| !is_marked(m, *t)) {
         let waits = match owner(transaction) {
@@ -135,6 +135,7 @@ mod tests {
             name: d().member(part),
             part,
             guid: 1,
+            written: 0,
             origin: None,
             mountpoint: Mountpoint { value: "/p/d".into(), own: false },
             canmount: "noauto".into(),
