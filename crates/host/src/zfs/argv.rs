@@ -180,9 +180,14 @@ pub(super) fn snapshot(dataset: &Dataset, tag: Tag) -> Call {
     with(zfs(["snapshot"]), [at(dataset, &tag.to_string())])
 }
 
-/// The end of a dataset and of its snapshots; not of anything that was cloned from it.
+/// The end of a dataset that has no snapshots.
 pub(super) fn destroy(dataset: &Dataset) -> Call {
-    zfs(["destroy", "-r", dataset.as_str()])
+    zfs(["destroy", dataset.as_str()])
+}
+
+/// The end of some of its snapshots; not of anything that was cloned from them.
+pub(super) fn destroy_snapshots(dataset: &Dataset, names: &[&str]) -> Call {
+    with(zfs(["destroy"]), [at(dataset, &names.join(","))])
 }
 
 /// The end of one snapshot.

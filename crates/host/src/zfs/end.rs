@@ -6,9 +6,9 @@ use std::time::Duration;
 use dsg_core::failure::{Code, Failure, Outcome};
 use uuid::Uuid;
 
-use super::name::{Dataset, Part};
+use super::name::{Dataset, Part, Tag};
 use super::root::At;
-use super::verb::{Answer, Member, State, Stop, Until};
+use super::verb::{Answer, Member, Snapshot, State, Stop, Until};
 use super::{argv, crash, find, mount, parse, run};
 
 /// How long a former dataset may be busy before it is left to the next opening, in milliseconds: whoever
@@ -105,15 +105,30 @@ impl At<'_> {
                 format!("The transaction {transaction} of {} is decided.", self.live),
             ));
         }
+        let foreign = passing(&staged).map_err(|made| {
+            Failure::new(
+                Code::RepositoryDamaged,
+                format!("{} has a snapshot {made}, though nothing decided that.", staged.name),
+            )
+            .hint("Nothing was destroyed. Look at it on the host, and destroy that snapshot there.")
+        })?;
         mount::detach(staged.name.as_str(), &[mount::private(part, None)])?;
-        self.destroy(part)
-    }
-
-    /// Destroys a member of this name, once nothing of ours shows it any more.
-    fn destroy(&self, part: Part) -> Outcome<Answer> {
-        let call = argv::destroy(&self.member(part));
+        if !foreign.is_empty() {
+            run::must(&argv::destroy_snapshots(&staged.name, &foreign))?;
+        }
+        let call = argv::destroy(&staged.name);
         Self::do_unless(&call, || Ok(self.one(part)?.is_none()))?;
         crash::DESTROYED.pass();
         Ok(Answer::Done)
+    }
+}
+
+/// The snapshots that go with an abandoned dataset: other programs take them of whatever is there. One
+/// with a number may be a decision.
+fn passing(staged: &Member) -> Result<Vec<&str>, &str> {
+    let numbered = |s: &&Snapshot| matches!(s.tag, Some(Tag::Number(_)));
+    match staged.snapshots.iter().find(numbered) {
+        Some(made) => Err(&made.name),
+        None => Ok(staged.snapshots.iter().map(|s| s.name.as_str()).collect()),
     }
 }

@@ -147,8 +147,13 @@ pub(super) fn mounting(dataset: &Dataset) -> Outcome<Values> {
 
 /// Whether there is a dataset of a name, of whatever kind.
 pub(super) fn exists(dataset: &Dataset) -> Outcome<bool> {
-    let told = run::run(&argv::number("guid", dataset.as_str()))?;
-    Ok(told.well)
+    let call = argv::number("guid", dataset.as_str());
+    let told = run::run(&call)?;
+    match (told.well, told.only_absent()) {
+        (true, _) => Ok(true),
+        (false, true) => Ok(false),
+        (false, false) => Err(run::refused(&call, &told.complaint)),
+    }
 }
 
 /// A repository's family: all of it, or only what concerns one transaction.
@@ -180,8 +185,7 @@ pub(super) fn members(
     }
     let call = argv::facts(names, since);
     let told = run::run(&call)?;
-    let others = |line: &&str| !line.is_empty() && !line.contains("dataset does not exist");
-    if !told.well && told.complaint.lines().any(|line| others(&line)) {
+    if !told.well && !told.only_absent() {
         return Err(run::refused(&call, &told.complaint));
     }
     let mounts = Mounts::now()?;

@@ -29,15 +29,28 @@ pub(super) struct Value {
 /// Properties of one dataset or snapshot.
 pub(super) type Values = BTreeMap<String, Value>;
 
-/// Properties by name of what has them, in the order in which they were told.
+/// Whether a word tells where a value comes from.
+fn is_source(word: &str) -> bool {
+    matches!(word, "-" | "local" | "received" | "default" | "temporary" | "none")
+        || word.strip_prefix("inherited from ").is_some_and(|from| !from.is_empty())
+}
+
+/// Properties by name of what has them, in the order in which they were told. A text that was cut off
+/// is none.
 pub(super) fn table(text: &str) -> Result<Vec<(String, Values)>, Odd> {
     let mut table: Vec<(String, Values)> = Vec::new();
+    if !text.is_empty() && !text.ends_with('\n') {
+        return Err(odd(text.lines().last().unwrap_or_default()));
+    }
     for line in text.lines() {
         // A value may hold tabs.
         let mut columns = line.splitn(3, '\t');
         let mut next = || columns.next().ok_or_else(|| odd(line));
         let (name, property) = (next()?.to_owned(), next()?.to_owned());
         let (value, source) = next()?.rsplit_once('\t').ok_or_else(|| odd(line))?;
+        if !is_source(source) {
+            return Err(odd(line));
+        }
         let value = Value { text: value.to_owned(), own: matches!(source, "local" | "received") };
         match table.last_mut() {
             Some((last, values)) if *last == name => drop(values.insert(property, value)),
@@ -366,6 +379,21 @@ mod tests {
 
     fn live() -> Dataset {
         D.parse().unwrap()
+    }
+
+    #[test]
+    fn an_answer_that_was_cut_off_anywhere_is_none() {
+        let whole =
+            format!("{D}\tguid\t5\t-\n{D}\tdsg:transaction\ta\tb\tinherited from tank/dsg\n");
+        assert!(table("").unwrap().is_empty());
+        assert_eq!(table(&whole).unwrap()[0].1.len(), 2);
+        let first = whole.find('\n').unwrap() + 1;
+        for length in (1..whole.len()).filter(|length| *length != first) {
+            assert!(table(&whole[..length]).is_err(), "{}", &whole[..length]);
+        }
+        for source in ["", "loca", "inherited from ", "what"] {
+            assert!(table(&format!("{D}\tguid\t5\t{source}\n")).is_err(), "{source}");
+        }
     }
 
     /// As OpenZFS 2.3.2 printed it; 2.1.11 prints the same.

@@ -30,10 +30,22 @@ const MOST: u64 = 512 << 20;
 pub(super) struct Told {
     /// Whether it says that it did what was asked.
     pub well: bool,
+    /// Whether it came to its end, and was not killed: whatever it says then is all it had to say.
+    pub ended: bool,
     /// What it printed.
     pub text: String,
     /// What it complained about.
     pub complaint: String,
+}
+
+impl Told {
+    /// Whether all that was wrong is that some of what was asked about is not there. Of one that was
+    /// killed, nothing is known.
+    pub(super) fn only_absent(&self) -> bool {
+        let mut lines = self.complaint.lines().filter(|line| !line.is_empty()).peekable();
+        let said = lines.peek().is_some();
+        !self.well && self.ended && said && lines.all(|l| l.ends_with("dataset does not exist"))
+    }
 }
 
 /// A refusal, as the cause beneath a failure.
@@ -88,10 +100,11 @@ pub(super) fn run(call: &Call) -> Outcome<Told> {
     if let Some(stdout) = child.stdout.take() {
         stdout.take(MOST).read_to_end(&mut text).map_err(failed)?;
     }
-    let well = child.wait().map_err(failed)?.success();
+    let status = child.wait().map_err(failed)?;
+    let (well, ended) = (status.success(), status.code().is_some());
     let complaint = complaint.join().unwrap_or_default();
     crash::RAN.pass();
-    Ok(Told { well, text: String::from_utf8_lossy(&text).into_owned(), complaint })
+    Ok(Told { well, ended, text: String::from_utf8_lossy(&text).into_owned(), complaint })
 }
 
 /// Runs a program that answers in lines, and ends it after so many; whether there were more.
@@ -205,6 +218,40 @@ fn meaning(said: &str) -> (Code, &'static str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn that_something_is_not_there_has_to_be_said() {
+        const GONE: &str = "cannot open 'tank/p': dataset does not exist\n";
+        for (well, ended, complaint, expected) in [
+            (false, true, GONE.to_owned(), true),
+            (false, true, format!("{GONE}{GONE}"), true),
+            (true, true, String::new(), false),
+            // Killed, and silent for whatever reason.
+            (false, false, String::new(), false),
+            (false, false, GONE.to_owned(), false),
+            (false, true, String::new(), false),
+            (false, true, "\n".to_owned(), false),
+            (false, true, format!("{GONE}internal error: out of memory\n"), false),
+            (false, true, "cannot open 'tank/p': I/O error\n".to_owned(), false),
+        ] {
+            let told = Told { well, ended, text: String::new(), complaint };
+            assert_eq!(told.only_absent(), expected, "{told:?}");
+        }
+    }
+
+    #[test]
+    fn a_program_that_is_killed_has_not_ended() {
+        let shell = |script: &str| Call {
+            program: "sh",
+            args: ["-c", script].map(str::to_owned).to_vec(),
+            input: "",
+        };
+        let told = run(&shell("kill -9 $$")).unwrap();
+        assert!(!told.well && !told.ended, "{told:?}");
+        let told =
+            run(&shell("echo \"cannot open 'x': dataset does not exist\" >&2; exit 1")).unwrap();
+        assert!(told.ended && told.only_absent(), "{told:?}");
+    }
 
     /// As OpenZFS 2.1.11 and 2.3.2 printed them.
     #[test]

@@ -55,6 +55,24 @@ fn a_dataset_that_is_there_is_never_taken_for_a_new_repository() {
 }
 
 #[test]
+fn what_may_be_a_decision_is_never_abandoned_other_programs_snapshots_go_with_what_is() {
+    on_both(|site| {
+        let hands = site.hands();
+        site.init(&hands);
+        let t = site.stage(&hands, 1, "two");
+        let abandon = Verb::Abandon { dataset: site.dataset.clone(), transaction: t };
+        // As a publish leaves it whose mark was not seen.
+        site.run(&format!("zfs snapshot $D.dsg-{t}@s2"));
+        let before = site.listing();
+        refused(hands.perform(&abandon), Code::RepositoryDamaged);
+        assert_eq!(site.listing(), before);
+        site.run(&format!("zfs destroy $D.dsg-{t}@s2; zfs snapshot $D.dsg-{t}@auto-1; zfs snapshot $D.dsg-{t}@auto-2"));
+        assert_eq!(hands.perform(&abandon).unwrap(), Answer::Done);
+        assert_eq!(site.run("zfs list -H -o name -r ${D%/p} | wc -l; cat $P/file"), "2\none\n");
+    });
+}
+
+#[test]
 fn a_dataset_that_stands_nowhere_is_refused() {
     on_both(|site| {
         for mountpoint in ["none", "legacy"] {
