@@ -114,6 +114,15 @@ pub(super) fn grants(dataset: &Dataset) -> Call {
 
 /// The same for another one.
 pub(super) fn allow(dataset: &Dataset, grant: &Grant) -> Call {
+    granting("allow", dataset, grant)
+}
+
+/// The end of a grant.
+pub(super) fn unallow(dataset: &Dataset, grant: &Grant) -> Call {
+    granting("unallow", dataset, grant)
+}
+
+fn granting(verb: &str, dataset: &Dataset, grant: &Grant) -> Call {
     let words: Vec<&str> = match &grant.scope {
         Scope::Set(name) => vec!["-s", name],
         Scope::Creator => vec!["-c"],
@@ -132,7 +141,7 @@ pub(super) fn allow(dataset: &Dataset, grant: &Grant) -> Call {
         }
     };
     let words = words.into_iter().map(str::to_owned);
-    with(with(zfs(["allow"]), words), [grant.permissions.clone(), dataset.to_string()])
+    with(with(zfs([verb]), words), [grant.permissions.clone(), dataset.to_string()])
 }
 
 /// The decision.
@@ -250,6 +259,8 @@ mod tests {
             (grant(Scope::Both { to: "user 42".into() }, "@we"), "zfs allow -u 42 @we t/p"),
         ] {
             assert_eq!(line(&allow(&dataset("t/p"), &given)), expected);
+            let taken = expected.replace("zfs allow", "zfs unallow");
+            assert_eq!(line(&unallow(&dataset("t/p"), &given)), taken);
         }
     }
 

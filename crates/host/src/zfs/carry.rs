@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use dsg_core::failure::{Code, Failure, Outcome};
 
 use super::name::{Dataset, Tag};
-use super::parse::{self, Property};
+use super::parse::{self, Grant, Property};
 use super::root::odd;
 use super::verb::Member;
 use super::{argv, crash, run};
@@ -39,20 +39,41 @@ pub(super) fn properties(dataset: &Dataset) -> Outcome<Vec<Property>> {
     parse::carried(&run::must(&argv::own_properties(dataset))?).map_err(odd)
 }
 
-/// Gives a dataset the grants of another one.
+/// Gives a dataset the grants of another one, and no others.
 pub(super) fn grants(from: &Dataset, to: &Dataset) -> Outcome<()> {
-    let wanted = granted(from)?;
-    for grant in &wanted {
+    let (wanted, has) = (granted(from)?, granted(to)?);
+    let (lacking, extra) = (beyond(&wanted, &has), beyond(&has, &wanted));
+    for grant in &extra {
+        run::must(&argv::unallow(to, grant))?;
+    }
+    for grant in &lacking {
         run::must(&argv::allow(to, grant))?;
         crash::GRANTED.pass();
     }
-    if !wanted.is_empty() && granted(to)? != wanted {
+    let changed = !lacking.is_empty() || !extra.is_empty();
+    let same = |has: &[Grant]| beyond(&wanted, has).is_empty() && beyond(has, &wanted).is_empty();
+    if changed && !same(&granted(to)?) {
         return Err(not_carried(from, &["its grants (zfs allow)".to_owned()]));
     }
     Ok(())
 }
 
-fn granted(dataset: &Dataset) -> Outcome<Vec<parse::Grant>> {
+/// What is granted in `these` and not in `others`.
+fn beyond(these: &[Grant], others: &[Grant]) -> Vec<Grant> {
+    let words = |grant: &Grant| -> BTreeSet<String> {
+        grant.permissions.split(',').map(str::to_owned).collect()
+    };
+    let rest = |grant: &Grant| {
+        let same = others.iter().filter(|other| other.scope == grant.scope);
+        let had: BTreeSet<String> = same.flat_map(words).collect();
+        let left: Vec<String> = words(grant).difference(&had).cloned().collect();
+        (!left.is_empty())
+            .then(|| Grant { scope: grant.scope.clone(), permissions: left.join(",") })
+    };
+    these.iter().filter_map(rest).collect()
+}
+
+fn granted(dataset: &Dataset) -> Outcome<Vec<Grant>> {
     parse::grants(dataset, &run::must(&argv::grants(dataset))?).map_err(odd)
 }
 
@@ -70,4 +91,36 @@ fn not_carried(from: &Dataset, what: &[String]) -> Failure {
     let message = format!("What is set on {from} could not be carried over: {}.", what.join(", "));
     Failure::new(Code::Unsupported, message)
         .hint("Nothing was published. Ask the host's administrator about these properties.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::zfs::parse::Scope;
+
+    #[test]
+    fn grants_are_compared_by_who_may_what() {
+        let user = |permissions: &str| Grant {
+            scope: Scope::Both { to: "user ada".into() },
+            permissions: permissions.into(),
+        };
+        let here = |permissions: &str| Grant {
+            scope: Scope::Here { to: "user ada".into() },
+            permissions: permissions.into(),
+        };
+        for (these, others, expected) in [
+            (vec![], vec![user("mount")], vec![]),
+            (vec![user("mount,send")], vec![user("send,mount")], vec![]),
+            (vec![user("mount,send")], vec![user("send")], vec![user("mount")]),
+            (vec![user("send")], vec![here("send")], vec![user("send")]),
+            (vec![user("send"), here("@set")], vec![user("send")], vec![here("@set")]),
+            (
+                vec![Grant { scope: Scope::Creator, permissions: "a,b,c".into() }],
+                vec![],
+                vec![Grant { scope: Scope::Creator, permissions: "a,b,c".into() }],
+            ),
+        ] {
+            assert_eq!(beyond(&these, &others), expected, "{these:?} {others:?}");
+        }
+    }
 }

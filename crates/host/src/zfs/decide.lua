@@ -21,32 +21,50 @@ local function refused(errno, doing)
     return { stopped = "other", errno = errno, what = doing }
 end
 
--- What D sets itself must be the same on its successor. Where and whether it is mounted is settled
--- afterwards; keys follow the promotion; counts are kept by the pool.
+-- What D sets itself must be the same on its successor, and its successor sets nothing else. Where and
+-- whether it is mounted is settled afterwards; keys follow the promotion; counts are kept by the pool.
 local ELSEWHERE = {
     canmount = true, readonly = true, keylocation = true, keyformat = true, pbkdf2iters = true,
     encryption = true, filesystem_count = true, snapshot_count = true,
 }
 
+local function own(dataset, source)
+    return source == dataset or source == "$recvd"
+end
+
 local function differing()
-    local names = {}
-    local function compare(name, value)
-        if tostring(value) ~= tostring((zfs.get_prop(staged, name))) then
-            names[#names + 1] = name
-        end
+    local names, told = {}, {}
+    local function differs(name)
+        if not told[name] then names[#names + 1] = name end
+        told[name] = true
     end
     for _, name in ipairs(zfs.list.system_properties(live)) do
         if not ELSEWHERE[name] then
             local value, source = zfs.get_prop(live, name)
-            if source == live or source == "$recvd" then compare(name, value) end
+            local set, from = zfs.get_prop(staged, name)
+            if own(live, source) then
+                if tostring(value) ~= tostring(set) then differs(name) end
+            elseif own(staged, from) then
+                differs(name)
+            end
         end
     end
-    local own = zfs.list.user_properties or zfs.list.properties
-    for name, value, source in own(live) do
-        if (source == live or source == "$recvd") and string.sub(name, 1, 4) ~= "dsg:" then
-            compare(name, value)
+    local users = zfs.list.user_properties or zfs.list.properties
+    local mine = {}
+    for name, value, source in users(live) do
+        if own(live, source) and string.sub(name, 1, 4) ~= "dsg:" then
+            mine[name] = true
+            if tostring(value) ~= tostring((zfs.get_prop(staged, name))) then differs(name) end
         end
     end
+    for name, _, source in users(staged) do
+        if own(staged, source) and string.sub(name, 1, 4) ~= "dsg:" and not mine[name] then
+            differs(name)
+        end
+    end
+    -- Whoever makes D read-only wants nothing published.
+    if zfs.get_prop(live, "readonly") == "on" then differs("readonly") end
+    if zfs.get_prop(live, "canmount") ~= zfs.get_prop(staged, "dsg:canmount") then differs("canmount") end
     return names
 end
 

@@ -239,6 +239,14 @@ impl At<'_> {
         frozen: bool,
     ) -> Outcome<Answer> {
         let staged = self.member(Part::Staging(transaction));
+        if live.is_some() {
+            // Whoever gave or took a right since the clone was made is heard.
+            match carry::grants(self.live, &staged) {
+                // The program says what is missing.
+                Err(e) if e.code != Code::NotFound => return Err(e),
+                Ok(()) | Err(_) => {}
+            }
+        }
         let call = argv::decide(self.live, &staged, live, snapshot, transaction, frozen);
         mount::release_snapshots(self.live)?;
         let told = run::run(&call)?;

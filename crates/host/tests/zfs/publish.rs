@@ -71,6 +71,49 @@ fn a_quota_that_changes_while_it_is_published_stops_it() {
 }
 
 #[test]
+fn what_is_set_or_taken_back_while_it_is_published_is_not_undone_by_it() {
+    on_both(|site| {
+        let hands = site.hands();
+        site.init(&hands);
+        site.run(
+            "zfs set compression=gzip com.example:owner=lab $D; zfs allow zfsop send,mount $D",
+        );
+        let t = site.stage(&hands, 1, "two");
+        let live = site.look(&hands).live.unwrap().guid;
+        let stop = |change: &str, back: &str| {
+            site.run(change);
+            let before = site.listing();
+            let stop = stopped(hands.perform(&site.decide(t, Some(live), 2)));
+            assert_eq!(site.listing(), before, "{change}");
+            site.run(back);
+            match stop {
+                Stop::Properties(names) => names.join(","),
+                other => panic!("{change}: {other:?}"),
+            }
+        };
+        for (change, back, expected) in [
+            ("zfs set readonly=on $D", "zfs inherit readonly $D", "readonly"),
+            ("zfs set canmount=noauto $D", "zfs set canmount=on $D", "canmount"),
+            ("zfs inherit compression $D", "zfs set compression=gzip $D", "compression"),
+            (
+                "zfs inherit com.example:owner $D",
+                "zfs set com.example:owner=lab $D",
+                "com.example:owner",
+            ),
+            ("zfs set com.example:new=1 $D", "zfs inherit com.example:new $D", "com.example:new"),
+        ] {
+            assert_eq!(stop(change, back), expected);
+        }
+        site.run("zfs unallow zfsop send $D; zfs allow -g zfsop hold $D");
+        let granted = site.run("zfs allow $D");
+        assert_eq!(hands.perform(&site.decide(t, Some(live), 2)).unwrap(), Answer::Decided);
+        site.recover(&hands);
+        assert_eq!(site.run("zfs allow $D; cat $P/file"), format!("{granted}two\n"));
+        assert!(!granted.contains("send") && granted.contains("hold"), "{granted}");
+    });
+}
+
+#[test]
 fn what_was_written_on_the_host_meanwhile_stops_it_even_if_the_pool_has_not_written_it_yet() {
     on_both(|site| {
         let hands = site.hands();
