@@ -138,16 +138,28 @@ pub(super) fn detach(source: &str, folders: &[PathBuf]) -> Outcome<()> {
 }
 
 /// Takes away the snapshots of a dataset that `.zfs` or we show: as long as one is mounted, it cannot
-/// be promoted away. Whoever reads there keeps what he has open.
-pub(super) fn release_snapshots(dataset: &Dataset) -> Outcome<()> {
-    let of = format!("{dataset}@");
-    for Mount { at, .. } in Mounts::now()?.0.iter().filter(|m| m.source.starts_with(&of)) {
-        match unmount(at, UnmountFlags::DETACH) {
+/// be promoted away. Whoever reads there keeps what he has open. None is taken away if somebody else
+/// mounted one, who would read an empty folder then. Whether any was.
+pub(super) fn release_snapshots(dataset: &Dataset) -> Outcome<bool> {
+    let mounts = Mounts::now()?;
+    let shown = passing(dataset, &mounts).unwrap_or_default();
+    for at in &shown {
+        match unmount(*at, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {
             Ok(()) | Err(Errno::INVAL | Errno::NOENT) => {}
-            Err(e) => return Err(FsError::new("unmount", at, e).into()),
+            Err(e) => return Err(FsError::new("unmount", *at, e).into()),
         }
     }
-    Ok(())
+    Ok(!shown.is_empty())
+}
+
+/// Where a dataset's snapshots are mounted, if nowhere but where `.zfs` and we show them.
+fn passing<'m>(dataset: &Dataset, mounts: &'m Mounts) -> Option<Vec<&'m Path>> {
+    let of = format!("{dataset}@");
+    let passes = |at: &Path| {
+        at.starts_with(PRIVATE) || at.parent().is_some_and(|above| above.ends_with(".zfs/snapshot"))
+    };
+    let all = mounts.0.iter().filter(|m| m.kind == "zfs" && m.source.starts_with(&of));
+    all.map(|m| passes(&m.at).then_some(m.at.as_path())).collect()
 }
 
 fn release(at: &Path) -> Outcome<()> {
@@ -242,6 +254,28 @@ fn since(release: &str, wanted: (u32, u32)) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn snapshots_are_unmounted_where_zfs_shows_them_and_not_where_somebody_mounted_one() {
+        let of = "tank/p".parse().unwrap();
+        let shown = ["/tank/p/.zfs/snapshot/s1", "/run/dsg/at/tank%p@s2"];
+        for (mounted, expected) in [
+            (vec![], Some(vec![])),
+            (vec![("tank/p@s1", shown[0]), ("tank/p@s2", shown[1])], Some(shown.to_vec())),
+            (vec![("tank/p@s1", shown[0]), ("tank/p@s3", "/mnt/src")], None),
+            (vec![("tank/p@s3", "/mnt/.zfs/snapshot/s3/deep")], None),
+            (vec![("tank/p@s3", "/run/dsgx/s3")], None),
+            (vec![("tank/p", "/tank/p"), ("tank/p2@s1", "/mnt/src")], Some(vec![])),
+        ] {
+            let line = |(id, (source, at)): (usize, &(&str, &str))| {
+                format!("{id} 1 0:32 / {at} ro - zfs {source} ro\n")
+            };
+            let table: String = mounted.iter().enumerate().map(line).collect();
+            let mounts = Mounts::parse(table.as_bytes());
+            let expected = expected.map(|all| all.into_iter().map(Path::new).collect::<Vec<_>>());
+            assert_eq!(passing(&of, &mounts), expected, "{mounted:?}");
+        }
+    }
 
     #[test]
     fn releases_are_compared_as_numbers() {

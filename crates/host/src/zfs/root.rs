@@ -248,9 +248,13 @@ impl At<'_> {
             }
         }
         let call = argv::decide(self.live, &staged, live, snapshot, transaction, frozen);
-        mount::release_snapshots(self.live)?;
-        let told = run::run(&call)?;
-        let came = parse::decision(&told.text);
+        let mut told = run::run(&call)?;
+        let mut came = parse::decision(&told.text);
+        // Nothing else stops it: only now is anything taken away.
+        if came == Ok(Some(Stop::Busy)) && mount::release_snapshots(self.live)? {
+            told = run::run(&call)?;
+            came = parse::decision(&told.text);
+        }
         if let (true, Ok(None)) = (told.well, &came) {
             crash::DECIDED.pass();
             return Ok(Answer::Decided);

@@ -165,19 +165,47 @@ fn a_snapshot_that_was_looked_at_a_moment_ago_does_not_stop_it_one_that_is_open_
         let hands = site.hands();
         site.init(&hands);
         site.run("cat $P/.zfs/snapshot/s1/file");
-        let mounts = "grep -c '@s1 ' /proc/self/mountinfo || true";
+        let mounts = "grep -cF \"$D@s1 \" /proc/self/mountinfo || true";
         assert_eq!(site.run(mounts), "1\n");
         site.publish(&hands, 2, "two");
         let t = site.stage(&hands, 2, "three");
         let live = site.look(&hands).live.unwrap().guid;
-        site.run("tail -f $P/.zfs/snapshot/s1/file > /dev/null 2>&1 & echo $! > /tmp/${D%/p}-reader 2>/dev/null || \
-                  { mkdir -p /tmp/$D; echo $! > /tmp/$D/reader; }; sleep 1");
+        site.run(
+            "mkdir -p /tmp/$D; tail -f $P/.zfs/snapshot/s1/file > /dev/null 2>&1 & \
+             echo $! > /tmp/$D/reader; sleep 1",
+        );
         let answer = stopped(hands.perform(&site.decide(t, Some(live), 3)));
         assert_eq!(answer, Stop::Busy);
         site.run("kill $(cat /tmp/$D/reader)");
         assert_eq!(hands.perform(&site.decide(t, Some(live), 3)).unwrap(), Answer::Decided);
         site.recover(&hands);
         assert_eq!(site.run("cat $P/file"), "three\n");
+    });
+}
+
+#[test]
+fn a_snapshot_that_somebody_mounted_stays_mounted_and_stops_it() {
+    on_both(|site| {
+        let hands = site.hands();
+        site.init(&hands);
+        let t = site.stage(&hands, 1, "two");
+        let live = site.look(&hands).live.unwrap().guid;
+        site.run(
+            "mkdir -p /tmp/$D/src; mount -t zfs $D@s1 /tmp/$D/src; cat $P/.zfs/snapshot/s1/file",
+        );
+        let mounts = "grep -F \"$D@s1 \" /proc/self/mountinfo | cut -d ' ' -f 5";
+        let before = (site.run(mounts), site.listing());
+        assert_eq!(stopped(hands.perform(&site.decide(t, Some(live), 2))), Stop::Busy);
+        assert_eq!((site.run(mounts), site.listing()), before);
+        assert_eq!(site.run("cat /tmp/$D/src/file"), "one\n");
+        site.run("umount /tmp/$D/src; cat $P/.zfs/snapshot/s1/file");
+        // One that is only shown goes, and not before everything else was looked at.
+        let shown = site.run(mounts);
+        assert_eq!(stopped(hands.perform(&site.decide(t, Some(live ^ 1), 2))), Stop::Moved);
+        assert_eq!(site.run(mounts), shown);
+        assert_eq!(hands.perform(&site.decide(t, Some(live), 2)).unwrap(), Answer::Decided);
+        site.recover(&hands);
+        assert_eq!(site.run("cat $P/file"), "two\n");
     });
 }
 
