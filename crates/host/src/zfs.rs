@@ -11,8 +11,10 @@
 //! | [`sudo`] | who performs them for this user |
 //! | [`find`] | looking: which dataset a path is on, what a family is like |
 //! | [`carry`] | properties and grants that a clone does not get by itself |
+//! | [`home`] | where a repository may stand, and the way there |
 //! | [`mount`], [`mounts`] | mounting and the switch; what is mounted where |
 //! | [`argv`], [`parse`], [`run`] | calls of the programs, their answers, running them |
+//! | [`stop`] | what stopped a decision, in words |
 //! | `decide.lua`, `bury.lua` | the decision, and the end of a former dataset, each in one transaction group |
 //! | [`crash`] | named places after each change |
 
@@ -23,12 +25,14 @@ mod end;
 pub mod family;
 mod find;
 pub mod helper;
+mod home;
 mod mount;
 mod mounts;
 pub mod name;
 mod parse;
 mod root;
 mod run;
+mod stop;
 pub mod sudo;
 pub mod verb;
 

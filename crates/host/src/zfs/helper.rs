@@ -50,8 +50,11 @@ pub fn serve(prefix: &str, questions: impl BufRead, answers: impl Write) -> Outc
     }
     // What it makes has the modes that it says, whatever the caller's mask is.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
-    let id = |name| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(0);
-    let root = Root::new(prefix.clone(), (id("SUDO_UID"), id("SUDO_GID")));
+    let id = |name| std::env::var(name).ok().and_then(|v| v.parse().ok());
+    let root = match (id("SUDO_UID"), id("SUDO_GID")) {
+        (Some(0), _) => Root::own(prefix.clone()),
+        (uid, gid) => Root::lent(prefix.clone(), (uid.unwrap_or(0), gid.unwrap_or(0))),
+    };
     converse(&root, &Hello { zfs_helper: FORMAT, prefix }, questions, answers)
 }
 

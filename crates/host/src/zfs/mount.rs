@@ -11,13 +11,14 @@ use std::path::{Path, PathBuf};
 
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_fs::error::FsError;
-use rustix::fs::{CWD, Mode};
+use rustix::fs::CWD;
 use rustix::io::Errno;
 use rustix::mount::{
     MountFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, move_mount, open_tree, unmount,
 };
 
 use super::crash;
+use super::home::{Home, folder};
 use super::mounts::{Mount, Mounts};
 use super::name::{Dataset, Part, Tag};
 use super::parse::{Read as _, Values};
@@ -25,6 +26,9 @@ use super::verb::Switched;
 
 /// Root's own folder for private mounts and locks.
 pub(super) const PRIVATE: &str = "/run/dsg";
+
+/// Whoever sits there keeps what he sees, and no link is followed.
+const GENTLY: UnmountFlags = UnmountFlags::DETACH.union(UnmountFlags::NOFOLLOW);
 
 /// Where a member other than the live dataset is mounted.
 pub(super) fn private(part: Part, guid: Option<u64>) -> PathBuf {
@@ -40,20 +44,6 @@ pub(super) fn private(part: Part, guid: Option<u64>) -> PathBuf {
 /// Where a snapshot is mounted.
 pub(super) fn shown(dataset: &Dataset, tag: Tag) -> PathBuf {
     Path::new(PRIVATE).join("at").join(format!("{}@{tag}", dataset.as_str().replace('/', "%")))
-}
-
-/// A folder of root's, made with those above it, that everybody may pass.
-pub(super) fn folder(path: &Path) -> Outcome<()> {
-    let failed = |e: Errno| -> Failure { FsError::new("create the folder", path, e).into() };
-    if let Some(above) = path.parent().filter(|above| !above.exists()) {
-        folder(above)?;
-    }
-    match rustix::fs::mkdir(path, Mode::from_raw_mode(0o755)) {
-        // A umask may have narrowed it.
-        Ok(()) => rustix::fs::chmod(path, Mode::from_raw_mode(0o755)).map_err(failed),
-        Err(Errno::EXIST) => Ok(()),
-        Err(e) => Err(failed(e)),
-    }
 }
 
 /// How a dataset is mounted, by its properties, as ZFS' own program would.
@@ -144,7 +134,7 @@ pub(super) fn release_snapshots(dataset: &Dataset) -> Outcome<bool> {
     let mounts = Mounts::now()?;
     let shown = passing(dataset, &mounts).unwrap_or_default();
     for at in &shown {
-        match unmount(*at, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {
+        match unmount(*at, GENTLY) {
             Ok(()) | Err(Errno::INVAL | Errno::NOENT) => {}
             Err(e) => return Err(FsError::new("unmount", *at, e).into()),
         }
@@ -163,7 +153,7 @@ fn passing<'m>(dataset: &Dataset, mounts: &'m Mounts) -> Option<Vec<&'m Path>> {
 }
 
 fn release(at: &Path) -> Outcome<()> {
-    match unmount(at, UnmountFlags::DETACH) {
+    match unmount(at, GENTLY) {
         Ok(()) => {
             crash::UNMOUNTED.pass();
             Ok(())
@@ -175,12 +165,12 @@ fn release(at: &Path) -> Outcome<()> {
 }
 
 /// Makes a live dataset what stands at its mount point. `from` is where it is mounted already.
-pub(super) fn switch(live: &Dataset, home: &Path, from: &Path) -> Outcome<Switched> {
+pub(super) fn switch(live: &Dataset, home: &Home, from: &Path) -> Outcome<Switched> {
     let mounts = Mounts::now()?;
-    let stack = mounts.stack(home);
+    let stack = mounts.stack(&home.path);
     let ours = |m: &Mount| m.kind == "zfs" && m.source == live.as_str();
     let Some(top) = stack.last() else {
-        folder(home)?;
+        home.make()?;
         place(from, home, MoveMountFlags::empty())?;
         crash::SWITCHED.pass();
         return Ok(Switched::Fresh);
@@ -191,7 +181,7 @@ pub(super) fn switch(live: &Dataset, home: &Path, from: &Path) -> Outcome<Switch
     if !is_former(live, top) {
         return Err(Failure::new(
             Code::Exists,
-            format!("Something else is mounted at {}: {}.", home.display(), top.source),
+            format!("Something else is mounted at {}: {}.", home.path.display(), top.source),
         )
         .hint("Unmount it on the host; DSG finishes at the next opening."));
     }
@@ -207,14 +197,14 @@ pub(super) fn switch(live: &Dataset, home: &Path, from: &Path) -> Outcome<Switch
         crash::BENEATH.pass();
         // Several publishes may have been cut off here.
         for _ in stack.iter().rev().take_while(|m| is_former(live, m)) {
-            release(home)?;
+            release(&home.pinned())?;
         }
         crash::SWITCHED.pass();
         return Ok(Switched::Beneath);
     }
     let tree = detached(from)?;
     for _ in stack.iter().rev().take_while(|m| is_former(live, m)) {
-        unmount(home, UnmountFlags::DETACH).map_err(|e| FsError::new("unmount", home, e))?;
+        unmount(home.pinned(), GENTLY).map_err(|e| FsError::new("unmount", &home.path, e))?;
     }
     put(&tree, home, MoveMountFlags::empty())?;
     crash::SWITCHED.pass();
@@ -232,12 +222,14 @@ fn detached(from: &Path) -> Outcome<OwnedFd> {
     open_tree(CWD, from, flags).map_err(|e| FsError::new("take the mount", from, e).into())
 }
 
-fn put(tree: &OwnedFd, at: &Path, how: MoveMountFlags) -> Outcome<()> {
+fn put(tree: &OwnedFd, at: &Home, how: MoveMountFlags) -> Outcome<()> {
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | how;
-    move_mount(tree, c"", CWD, at, flags).map_err(|e| FsError::new("mount", at, e).into())
+    // No link is followed to it.
+    let put = move_mount(tree, c"", &at.above, &at.name, flags);
+    put.map_err(|e| FsError::new("mount", &at.path, e).into())
 }
 
-fn place(from: &Path, at: &Path, how: MoveMountFlags) -> Outcome<()> {
+fn place(from: &Path, at: &Home, how: MoveMountFlags) -> Outcome<()> {
     put(&detached(from)?, at, how)
 }
 

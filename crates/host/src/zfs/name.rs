@@ -87,16 +87,16 @@ impl Dataset {
         }
     }
 
-    /// As a repository's name: below a pool, short enough for the names beside it, and none of those.
+    /// As a repository's name: below a pool, short enough for the names beside it, and none of those nor
+    /// below one of them.
     ///
     /// # Errors
     /// It cannot be one.
     pub fn for_repository(self) -> Result<Self, NotAName> {
-        let last = self.0.rsplit('/').next().unwrap_or_default();
         let why = if self.parent().is_none() {
             "is a pool: a repository is a dataset below one"
-        } else if last.contains(OURS) {
-            "has .dsg- in its last part, which DSG keeps for its own datasets"
+        } else if self.0.contains(OURS) {
+            "has .dsg- in it, which DSG keeps for its own datasets"
         } else if self.0.len() + ADDED > LONGEST {
             "is too long: the names beside it would not fit"
         } else {
@@ -275,7 +275,12 @@ mod tests {
     #[test]
     fn a_repository_lies_below_a_pool_and_leaves_room_for_the_names_beside_it() {
         assert!(dataset("tank").for_repository().is_err());
-        assert!(dataset("tank/a").member(Part::Staging(T)).for_repository().is_err());
+        for part in [Part::Staging(T), Part::Former(T)] {
+            let ours = dataset("tank/a").member(part);
+            assert!(ours.child("p").unwrap().for_repository().is_err());
+            assert!(ours.for_repository().is_err());
+        }
+        assert!(dataset("tank/a.dsg-x/b/p").for_repository().is_err());
         assert!(dataset("tank/a").for_repository().is_ok());
         let long = dataset(&format!("tank/{}", "a".repeat(LONGEST - ADDED - "tank/".len())));
         let frozen = format!("{}@{}", long.member(Part::Former(T)), Tag::Frozen(T));

@@ -15,25 +15,34 @@ use rustix::fs::{FlockOperation, Gid, Mode, OFlags, Uid};
 use uuid::Uuid;
 
 use super::argv::{self, Call};
+use super::home::{Home, Trust};
 use super::mounts::Mounts;
 use super::name::{Dataset, Part, Tag};
 use super::parse::{self, Odd, Read as _};
 use super::verb::{
     Answer, Changes, Family, Hands, Member, Mountpoint, Stop, Switched, Until, Verb,
 };
-use super::{carry, crash, find, mount, run};
+use super::{carry, crash, find, home, mount, run};
 
 /// Root's hands, for what lies below one dataset.
 pub struct Root {
     prefix: Dataset,
     /// Whom what is made belongs to.
     caller: (Uid, Gid),
+    /// Root asks, and may do all of this without these hands.
+    own: bool,
 }
 
 impl Root {
-    /// For what lies below `prefix`; what is made belongs to `caller` (user and group).
-    pub fn new(prefix: Dataset, caller: (u32, u32)) -> Self {
-        Self { prefix, caller: (Uid::from_raw(caller.0), Gid::from_raw(caller.1)) }
+    /// For what lies below `prefix`, for root.
+    pub fn own(prefix: Dataset) -> Self {
+        Self { prefix, caller: (Uid::ROOT, Gid::ROOT), own: true }
+    }
+
+    /// For what lies directly below `prefix`, for a user and group, to whom belongs what is made. A
+    /// repository stands only where no way leads through a folder that others than root can change.
+    pub fn lent(prefix: Dataset, caller: (u32, u32)) -> Self {
+        Self { prefix, caller: (Uid::from_raw(caller.0), Gid::from_raw(caller.1)), own: false }
     }
 
     /// A verb's dataset, if it is one that these hands may touch.
@@ -44,6 +53,16 @@ impl Root {
                 Code::Permission,
                 format!("{dataset} is not below {}, and nothing else is allowed.", self.prefix),
             ));
+        }
+        if !self.own && dataset.parent().as_ref() != Some(&self.prefix) {
+            return Err(Failure::new(
+                Code::Permission,
+                format!(
+                    "{dataset} is not directly below {}: nothing else is allowed.",
+                    self.prefix
+                ),
+            )
+            .hint("Choose a place there, or ask the host's administrator for the helper's rule."));
         }
         let name = dataset.clone().for_repository();
         name.map_err(|e| Failure::new(Code::Usage, format!("{e}.")))?;
@@ -58,7 +77,8 @@ impl Hands for Root {
             return find::place(path).map(|place| Answer::Place(place.map(Box::new)));
         };
         find::answers(dataset.pool())?;
-        let at = At { live: dataset, caller: self.caller };
+        let within = Some(&self.prefix).filter(|_| !self.own);
+        let at = At { live: dataset, caller: self.caller, within };
         match verb {
             Verb::Diff { since, until, most, .. } => at.diff(*since, *until, *most),
             Verb::Space { .. } => at.space(),
@@ -84,6 +104,8 @@ pub(super) fn odd(e: Odd) -> Failure {
 pub(super) struct At<'a> {
     pub(super) live: &'a Dataset,
     caller: (Uid, Gid),
+    /// It is not root who asks: only what stands directly below this one is mounted.
+    within: Option<&'a Dataset>,
 }
 
 impl At<'_> {
@@ -167,15 +189,28 @@ impl At<'_> {
             )
             .hint("Choose another name for the repository."));
         }
+        // A place that its parent does not give has to be known before anything is made.
+        self.home(&self.promised()?)?;
         Self::do_unless(&argv::create(&name), || Ok(self.one(part)?.is_some()))?;
         crash::CREATED.pass();
-        // A mount point that its parent does not give has to be known before the tree is filled.
-        self.home(&find::mounting(&name)?.mountpoint())?;
         let at = self.mount(part, None)?;
         rustix::fs::chown(&at, Some(self.caller.0), Some(self.caller.1))
             .map_err(|e| FsError::new("give away", &at, e))?;
         crash::OWNED.pass();
         Ok(Answer::Mounted(at))
+    }
+
+    /// The mount point that D will inherit.
+    fn promised(&self) -> Outcome<Mountpoint> {
+        let above = self.live.parent().unwrap_or_else(|| self.live.clone());
+        let given = find::mounting(&above)?.mountpoint();
+        let last = self.live.as_str().rsplit('/').next().unwrap_or_default();
+        Ok(if given.value.starts_with('/') {
+            let value = format!("{}/{last}", given.value.trim_end_matches('/'));
+            Mountpoint { value, own: true }
+        } else {
+            given
+        })
     }
 
     fn clone(&self, transaction: Uuid, base: Tag) -> Outcome<Answer> {
@@ -188,6 +223,7 @@ impl At<'_> {
             )
             .hint("Ask the host's administrator."));
         }
+        self.home(&live.mountpoint)?;
         let origin = carry::origin(&live, base)?;
         let properties = carry::properties(self.live)?;
         let name = self.member(part);
@@ -217,18 +253,9 @@ impl At<'_> {
         Ok(at)
     }
 
-    /// Where the repository stands.
+    /// Where the repository stands, if it may stand there.
     fn home(&self, mountpoint: &Mountpoint) -> Outcome<PathBuf> {
-        find::home(self.live, mountpoint).ok_or_else(|| {
-            Failure::new(
-                Code::Unsupported,
-                format!(
-                    "{} has the mount point {:?}: it stands nowhere by itself.",
-                    self.live, mountpoint.value
-                ),
-            )
-            .hint("Give the dataset a mount point on the host (its property mountpoint).")
-        })
+        home::checked(self.live, mountpoint, self.within)
     }
 
     fn decide(
@@ -349,7 +376,8 @@ impl At<'_> {
             Switched::Already
         } else {
             let from = self.mount(Part::Live, Some(live.guid))?;
-            mount::switch(self.live, &home, &from)?
+            let trust = if self.within.is_some() { Trust::RootAlone } else { Trust::Any };
+            mount::switch(self.live, &Home::reach(&home, trust)?, &from)?
         };
         let folders = [Part::Staging(transaction), Part::Live];
         let folders = folders.map(|part| mount::private(part, Some(live.guid)));
@@ -475,55 +503,6 @@ fn missing(dataset: &Dataset) -> Failure {
 
 /// A file of root's for a repository; `%` stands in no dataset's name.
 fn file_of(folder: &Path, dataset: &Dataset) -> Outcome<PathBuf> {
-    mount::folder(folder)?;
+    home::folder(folder)?;
     Ok(folder.join(dataset.as_str().replace('/', "%")))
-}
-
-impl From<Stop> for Failure {
-    fn from(stop: Stop) -> Self {
-        let again = "Run the sync again.";
-        let (code, message, hint) = match stop {
-            Stop::Missing => (Code::Io, "What was staged is not there any more.".into(), again),
-            Stop::Moved | Stop::Taken => {
-                (Code::HeadMoved, "Somebody published meanwhile.".to_owned(), again)
-            }
-            Stop::Drift(bytes) => (
-                Code::Drift,
-                format!("The repository's files were changed on its host ({bytes} bytes)."),
-                "Look at the changes, and adopt them with --allow drift.",
-            ),
-            Stop::Foreign(names) => (
-                Code::HeadMoved,
-                format!("Snapshots of the repository were taken meanwhile: {}.", names.join(", ")),
-                again,
-            ),
-            Stop::Limit(dataset) => (
-                Code::Space,
-                format!("{dataset} may have no more snapshots."),
-                "Remove snapshots that nobody needs, or ask the host's administrator to raise its \
-                 snapshot_limit.",
-            ),
-            Stop::Properties(names) => (
-                Code::Io,
-                format!("Properties of the dataset were changed meanwhile: {}.", names.join(", ")),
-                again,
-            ),
-            Stop::Busy => (
-                Code::Locked,
-                "A snapshot of the repository is being sent or read on its host.".to_owned(),
-                "Run the sync again when that is done.",
-            ),
-            Stop::Space => (
-                Code::Space,
-                "The pool, or a quota on it, is full.".to_owned(),
-                "Free some space, or ask the host's administrator for more.",
-            ),
-            Stop::Other(errno, doing) => {
-                let why = rustix::io::Errno::from_raw_os_error(errno);
-                (Code::Io, format!("ZFS refused to {doing}: {why}."), "")
-            }
-        };
-        let failure = Failure::new(code, message);
-        if hint.is_empty() { failure } else { failure.hint(hint) }
-    }
 }

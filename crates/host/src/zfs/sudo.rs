@@ -87,7 +87,7 @@ pub fn hands(dataset: &Dataset) -> Outcome<Box<dyn Hands>> {
         Ok(Box::new(Helper::start(&command, prefix)?))
     };
     match way(dataset)? {
-        Way::Root => Ok(Box::new(Root::new(above(dataset), (0, 0)))),
+        Way::Root => Ok(Box::new(Root::own(above(dataset)))),
         Way::Sudo => {
             let own = std::env::current_exe();
             start(&own.map_err(|e| Failure::io("find", "this program", e))?, &above(dataset))

@@ -34,15 +34,17 @@ impl<'h> Site<'h> {
         Self { host, room, dataset }
     }
 
-    /// Root's hands for the room.
+    /// Root's hands for where the repository is.
     pub fn hands(&self) -> Helper {
         self.hands_with("").unwrap()
     }
 
     /// The same, begun by other words.
     pub fn hands_with(&self, before: &str) -> Outcome<Helper> {
-        let prefix: Dataset = self.room.name.parse().unwrap();
-        let command = format!("{before} {} zfs-helper {prefix}", self.host.agent());
+        let prefix = self.dataset.parent().unwrap();
+        // As `sudo` says who asks.
+        let asks = "SUDO_UID=0 SUDO_GID=0";
+        let command = format!("{asks} {before} {} zfs-helper {prefix}", self.host.agent());
         Helper::start(&self.words("root", &command), &prefix)
     }
 

@@ -7,7 +7,7 @@ use dsg_core::failure::Code;
 use dsg_host::zfs::helper::Helper;
 use dsg_host::zfs::name::Dataset;
 use dsg_host::zfs::sudo::{INSTALLED, grant};
-use dsg_host::zfs::verb::Hands as _;
+use dsg_host::zfs::verb::{Answer, Hands as _, Verb};
 use dsg_testkit::zfs_host::{AGENT, USER};
 use uuid::Uuid;
 
@@ -153,17 +153,69 @@ fn the_helper_does_nothing_outside_of_its_prefix_whatever_it_is_told() {
 }
 
 #[test]
+fn a_repository_stands_nowhere_that_a_user_could_lead_it_to() {
+    on_both(|site| {
+        let prefix: Dataset = site.room.name.parse().unwrap();
+        install(site, &prefix);
+        let hands = as_user(site, &prefix).unwrap();
+        // The user's own link, in the user's own repository, to a folder of root's.
+        let (t, u, v) = (Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7());
+        let staged = mounted(hands.perform(&site.create(t)));
+        let link = format!("{}/a.dsg-{u}", staged.display());
+        site.run(&format!("ln -s /etc {link}; chown -h {USER} {link}"));
+        hands.perform(&site.decide(t, None, 1)).unwrap();
+        hands.perform(&site.finish(t)).unwrap();
+        let before = site.listing();
+        let at = |name: &str| format!("{}{name}", site.dataset).parse::<Dataset>().unwrap();
+        let create = |dataset, transaction| Verb::Create { dataset, transaction };
+        for (dataset, code) in [
+            (at("/a"), Code::Permission),
+            (at(&format!("/a.dsg-{u}/pam.d")), Code::Permission),
+            (at(&format!(".dsg-{u}/pam.d")), Code::Permission),
+            (at(&format!(".dsg-{u}")), Code::Usage),
+        ] {
+            refused(hands.perform(&create(dataset, v)), code);
+        }
+        assert_eq!(site.listing(), before);
+        // A folder above that others write: what stands there could be moved away, and a link put there.
+        site.run("chmod g+w ${P%/p}");
+        refused(hands.perform(&create(at("2"), v)), Code::Permission);
+        refused(hands.perform(&site.clone_of(v, 1)), Code::Permission);
+        site.run(&format!("chmod g-w ${{P%/p}}; chown {USER} ${{P%/p}}"));
+        refused(hands.perform(&create(at("2"), v)), Code::Permission);
+        site.run("chown root ${P%/p}");
+        assert_eq!(site.listing(), before);
+        // A mount point of its own, which whoever holds that right alone could set.
+        site.run("mkdir -p /srv$P; zfs set mountpoint=/srv$P $D");
+        let before = site.listing();
+        refused(hands.perform(&site.clone_of(v, 1)), Code::Permission);
+        assert_eq!(site.listing(), before);
+        site.run("zfs inherit mountpoint $D");
+        // Decided, and only then led astray: it waits.
+        hands.perform(&site.clone_of(v, 1)).unwrap();
+        let live = site.look(&hands).live.unwrap().guid;
+        let decided = hands.perform(&site.decide(v, Some(live), 2)).unwrap();
+        assert_eq!(decided, Answer::Decided);
+        site.run(&format!("chown {USER} ${{P%/p}}"));
+        let stack = "grep -F \" $P \" /proc/self/mountinfo | wc -l";
+        let mounted = site.run(stack);
+        refused(hands.perform(&site.finish(v)), Code::Permission);
+        assert_eq!(site.run(stack), mounted);
+        site.run("chown root ${P%/p}");
+        site.recover(&hands);
+        assert_eq!(site.run("stat -c %U $P"), format!("{USER}\n"));
+    });
+}
+
+#[test]
 fn without_a_rule_nothing_is_allowed_and_it_is_said_what_is_missing() {
     on_both(|site| {
         let prefix: Dataset = site.room.name.parse().unwrap();
-        let said = refused(
-            as_user(site, &prefix).map(|_| dsg_host::zfs::verb::Answer::Done),
-            Code::Permission,
-        );
+        let said = refused(as_user(site, &prefix).map(|_| Answer::Done), Code::Permission);
         assert!(said.detail().is_some_and(|d| d.contains("sudo")), "{:?}", said.detail());
         // Nor does the helper serve whoever is not root.
         let alone =
             Helper::start(&site.words(USER, &format!("{AGENT} zfs-helper {prefix}")), &prefix);
-        refused(alone.map(|_| dsg_host::zfs::verb::Answer::Done), Code::Permission);
+        refused(alone.map(|_| Answer::Done), Code::Permission);
     });
 }

@@ -79,7 +79,6 @@ fn a_dataset_that_stands_nowhere_is_refused() {
             site.run(&format!("zfs set mountpoint={mountpoint} ${{D%/p}}"));
             let t = Uuid::now_v7();
             refused(site.hands().perform(&site.create(t)), Code::Unsupported);
-            site.recover(&site.hands());
             assert_eq!(site.run("zfs list -H -o name -r ${D%/p} | wc -l"), "1\n");
         }
     });
@@ -145,7 +144,7 @@ fn an_encrypted_repository_goes_on_with_its_key_and_waits_without_it() {
         let room = site.room.name.clone();
         let dataset = format!("{room}/e/p").parse().unwrap();
         let inner = Site { host: site.host, room: site.host.room(), dataset };
-        let hands = site.hands();
+        let hands = inner.hands();
         inner.init(&hands);
         inner.publish(&hands, 2, "two");
         site.host.run(&format!("zfs unmount {room}/e; zfs unload-key -r {room}/e"));
