@@ -56,7 +56,7 @@ impl At<'_> {
     fn buried(&self, transaction: Uuid, adopted: Option<State>) -> Outcome<Option<Stop>> {
         let part = Part::Former(transaction);
         let name = self.member(part);
-        mount::detach(name.as_str(), &[mount::private(part, None)])?;
+        mount::detach(name.as_str(), &[mount::private(self.live, part, None)])?;
         let call = argv::bury(&name, transaction, adopted);
         let mut told = run::run(&call)?;
         for wait in MOMENTS {
@@ -91,6 +91,7 @@ impl At<'_> {
     fn holds_something(&self, former: &Member) -> Outcome<bool> {
         let Some((dataset, tag)) = former.known() else { return Ok(true) };
         let Ok(dataset) = dataset.parse::<Dataset>() else { return Ok(true) };
+        self.shown(former.part)?;
         let changes = self.compared((&dataset, tag), Until::Now(former.part), 1000)?;
         let ours = |p: &[u8]| p.is_empty() || p == b".dsg" || p.starts_with(b".dsg/");
         Ok(changes.more || changes.list.iter().any(|c| !ours(&c.path)))
@@ -112,7 +113,7 @@ impl At<'_> {
             )
             .hint("Nothing was destroyed. Look at it on the host, and destroy that snapshot there.")
         })?;
-        mount::detach(staged.name.as_str(), &[mount::private(part, None)])?;
+        mount::detach(staged.name.as_str(), &[mount::private(self.live, part, None)])?;
         if !foreign.is_empty() {
             run::must(&argv::destroy_snapshots(&staged.name, &foreign))?;
         }

@@ -16,6 +16,7 @@ use rustix::io::Errno;
 use rustix::mount::{
     MountFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, move_mount, open_tree, unmount,
 };
+use sha2::{Digest as _, Sha256};
 
 use super::crash;
 use super::home::{Home, folder};
@@ -30,15 +31,18 @@ pub(super) const PRIVATE: &str = "/run/dsg";
 /// Whoever sits there keeps what he sees, and no link is followed.
 const GENTLY: UnmountFlags = UnmountFlags::DETACH.union(UnmountFlags::NOFOLLOW);
 
-/// Where a member other than the live dataset is mounted.
-pub(super) fn private(part: Part, guid: Option<u64>) -> PathBuf {
+/// Where a member of a repository's family is mounted that does not stand at its mount point; of a live
+/// one, by its guid. No two repositories share such a place, whatever their transactions are called.
+pub(super) fn private(live: &Dataset, part: Part, guid: Option<u64>) -> PathBuf {
+    let whose = Sha256::digest(live.as_str());
+    let whose = u128::from_be_bytes(std::array::from_fn(|at| whose[at]));
     let name = match part {
         // A live dataset that is not mounted: on its way to its mount point.
         Part::Live => format!("live-{:016x}", guid.unwrap_or_default()),
         Part::Staging(transaction) => transaction.to_string(),
         Part::Former(transaction) => format!("old-{transaction}"),
     };
-    Path::new(PRIVATE).join(name)
+    Path::new(PRIVATE).join(format!("{whose:032x}-{name}"))
 }
 
 /// Where a snapshot is mounted.
@@ -66,7 +70,21 @@ fn flags(properties: &Values) -> MountFlags {
     flags
 }
 
-/// Mounts a dataset at a place that holds nothing yet. `home` is where it will stand in the end:
+/// Makes the folder for a private mount. One that something is mounted at stays as it is: neither
+/// would be seen for what it is.
+fn free(at: &Path) -> Outcome<()> {
+    if let Some(there) = Mounts::now()?.stack(at).last() {
+        return Err(Failure::new(
+            Code::Exists,
+            format!("Something else is mounted at {}: {}.", at.display(), there.source),
+        )
+        .hint("Unmount it on the host, then try again."));
+    }
+    folder(at)
+}
+
+/// Mounts a dataset at a place of ours that holds nothing yet, without what could make its files root's
+/// programs. `home` is where it will stand in the end:
 /// it is what `.zfs/snapshot` is mounted below.
 pub(super) fn attach(
     dataset: &Dataset,
@@ -75,8 +93,8 @@ pub(super) fn attach(
     home: &Path,
     readonly: bool,
 ) -> Outcome<()> {
-    folder(at)?;
-    let mut flags = flags(properties);
+    free(at)?;
+    let mut flags = flags(properties) | MountFlags::NOSUID | MountFlags::NODEV;
     flags.set(MountFlags::RDONLY, readonly);
     let home = home.to_string_lossy();
     // A comma would begin another option: such a mount point does without snapshots in `.zfs`.
@@ -86,7 +104,7 @@ pub(super) fn attach(
 
 /// Mounts a snapshot.
 pub(super) fn attach_snapshot(dataset: &Dataset, tag: Tag, at: &Path) -> Outcome<()> {
-    folder(at)?;
+    free(at)?;
     let flags = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV;
     let source = format!("{dataset}@{tag}");
     mounted(mount(source, at, c"zfs", flags, options("").as_deref()), at)
@@ -171,7 +189,7 @@ pub(super) fn switch(live: &Dataset, home: &Home, from: &Path) -> Outcome<Switch
     let ours = |m: &Mount| m.kind == "zfs" && m.source == live.as_str();
     let Some(top) = stack.last() else {
         home.make()?;
-        place(from, home, MoveMountFlags::empty())?;
+        place(live, from, home, MoveMountFlags::empty())?;
         crash::SWITCHED.pass();
         return Ok(Switched::Fresh);
     };
@@ -189,7 +207,7 @@ pub(super) fn switch(live: &Dataset, home: &Home, from: &Path) -> Outcome<Switch
         true
     } else if can_beneath() {
         // Where propagation forbids it, the other way does.
-        place(from, home, MoveMountFlags::MOVE_MOUNT_BENEATH).is_ok()
+        place(live, from, home, MoveMountFlags::MOVE_MOUNT_BENEATH).is_ok()
     } else {
         false
     };
@@ -202,7 +220,7 @@ pub(super) fn switch(live: &Dataset, home: &Home, from: &Path) -> Outcome<Switch
         crash::SWITCHED.pass();
         return Ok(Switched::Beneath);
     }
-    let tree = detached(from)?;
+    let tree = detached(live, from)?;
     for _ in stack.iter().rev().take_while(|m| is_former(live, m)) {
         unmount(home.pinned(), GENTLY).map_err(|e| FsError::new("unmount", &home.path, e))?;
     }
@@ -216,10 +234,20 @@ fn is_former(live: &Dataset, mount: &Mount) -> bool {
     source.is_some_and(|s| matches!(live.part_of(&s), Some(Part::Former(_))))
 }
 
-/// A copy of a mount that stands nowhere yet.
-fn detached(from: &Path) -> Outcome<OwnedFd> {
+/// A copy of a dataset's mount that stands nowhere yet. What is not this dataset is not taken.
+fn detached(live: &Dataset, from: &Path) -> Outcome<OwnedFd> {
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-    open_tree(CWD, from, flags).map_err(|e| FsError::new("take the mount", from, e).into())
+    let failed = |e: Errno| -> Failure { FsError::new("take the mount", from, e).into() };
+    let tree = open_tree(CWD, from, flags).map_err(failed)?;
+    let device = rustix::fs::fstat(&tree).map_err(failed)?.st_dev;
+    if !Mounts::now()?.shows(live.as_str(), device) {
+        return Err(Failure::new(
+            Code::Exists,
+            format!("What is mounted at {} is not {live}.", from.display()),
+        )
+        .hint("Unmount it on the host; DSG finishes at the next opening."));
+    }
+    Ok(tree)
 }
 
 fn put(tree: &OwnedFd, at: &Home, how: MoveMountFlags) -> Outcome<()> {
@@ -229,8 +257,8 @@ fn put(tree: &OwnedFd, at: &Home, how: MoveMountFlags) -> Outcome<()> {
     put.map_err(|e| FsError::new("mount", &at.path, e).into())
 }
 
-fn place(from: &Path, at: &Home, how: MoveMountFlags) -> Outcome<()> {
-    put(&detached(from)?, at, how)
+fn place(live: &Dataset, from: &Path, at: &Home, how: MoveMountFlags) -> Outcome<()> {
+    put(&detached(live, from)?, at, how)
 }
 
 /// Whether this kernel mounts beneath: since Linux 6.5.
@@ -245,6 +273,8 @@ fn since(release: &str, wanted: (u32, u32)) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
 
     #[test]
@@ -267,6 +297,23 @@ mod tests {
             let expected = expected.map(|all| all.into_iter().map(Path::new).collect::<Vec<_>>());
             assert_eq!(passing(&of, &mounts), expected, "{mounted:?}");
         }
+    }
+
+    #[test]
+    fn no_two_repositories_nor_parts_of_one_are_mounted_at_the_same_place() {
+        let (t, u) = (Uuid::from_u128(7), Uuid::from_u128(8));
+        let mut places = Vec::new();
+        for name in ["tank/dsg/p", "tank/dsg/q", "tank/dsg%p", "other/dsg/p"] {
+            let Ok(live) = name.parse::<Dataset>() else { continue };
+            for part in [t, u].into_iter().flat_map(|t| [Part::Staging(t), Part::Former(t)]) {
+                places.push(private(&live, part, None));
+            }
+            places.extend([5, 6].map(|guid| private(&live, Part::Live, Some(guid))));
+        }
+        assert_eq!(places.len(), 3 * 6);
+        assert!(places.iter().all(|at| at.parent() == Some(Path::new(PRIVATE))));
+        let known: std::collections::BTreeSet<_> = places.iter().collect();
+        assert_eq!(known.len(), places.len(), "{places:?}");
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub(super) struct Mount {
     pub id: u64,
     /// The number of the mount that it stands on.
     pub parent: u64,
+    /// The number of the file system, as `stat` tells it.
+    pub device: u64,
     /// What of its file system is shown; `/` is all of it.
     pub root: PathBuf,
     /// Where it stands.
@@ -47,6 +49,12 @@ impl Mounts {
         self.0.iter().filter(of).map(|m| m.at.clone()).collect()
     }
 
+    /// Whether a file system of this number is a dataset or snapshot.
+    pub(super) fn shows(&self, source: &str, device: u64) -> bool {
+        let of = |m: &Mount| m.kind == "zfs" && m.source == source && m.root == Path::new("/");
+        self.0.iter().any(|m| of(m) && m.device == device)
+    }
+
     /// What stands at a place, the lowest first.
     pub(super) fn stack(&self, at: &Path) -> Vec<&Mount> {
         let mut stack: Vec<&Mount> = self.0.iter().filter(|m| m.at == at).collect();
@@ -77,12 +85,13 @@ fn mount(line: &[u8]) -> Option<Mount> {
     let mut words = line.split(|b| *b == b' ');
     let mut number = || std::str::from_utf8(words.next()?).ok()?.parse().ok();
     let (id, parent) = (number()?, number()?);
-    words.next()?;
+    let (major, minor) = std::str::from_utf8(words.next()?).ok()?.split_once(':')?;
+    let device = rustix::fs::makedev(major.parse().ok()?, minor.parse().ok()?);
     let (root, at) = (path(words.next()?), path(words.next()?));
     let mut rest = words.skip_while(|w| *w != b"-");
     rest.next()?;
     let mut text = || Some(path(rest.next()?).into_os_string().to_string_lossy().into_owned());
-    Some(Mount { id, parent, root, at, kind: text()?, source: text()? })
+    Some(Mount { id, parent, device, root, at, kind: text()?, source: text()? })
 }
 
 /// A backslash and three octal digits stand for a byte.
@@ -112,6 +121,16 @@ mod tests {
         assert_eq!(mounts.0.len(), 4);
         assert_eq!(mounts.of("tank/dsg"), [Path::new("/tank/dsg")]);
         assert_eq!(mounts.of("tank/dsg/a b"), [Path::new("/tank/dsg/a b")]);
+        for (source, minor, expected) in [
+            ("tank/dsg", 32, true),
+            ("tank/dsg/a b", 33, true),
+            ("tank/dsg", 33, false),
+            ("tank/dsg/a", 33, false),
+            ("o", 24, false),
+        ] {
+            let shown = mounts.shows(source, rustix::fs::makedev(0, minor));
+            assert_eq!(shown, expected, "{source} {minor}");
+        }
         assert_eq!(mounts.by_id(38).unwrap().root, Path::new("/sub"));
     }
 

@@ -19,9 +19,7 @@ use super::home::{Home, Trust};
 use super::mounts::Mounts;
 use super::name::{Dataset, Part, Tag};
 use super::parse::{self, Odd, Read as _};
-use super::verb::{
-    Answer, Changes, Family, Hands, Member, Mountpoint, Stop, Switched, Until, Verb,
-};
+use super::verb::{Answer, Changes, Family, Hands, Member, Mountpoint, Switched, Until, Verb};
 use super::{carry, crash, find, home, mount, run};
 
 /// Root's hands, for what lies below one dataset.
@@ -120,6 +118,10 @@ impl At<'_> {
             }
             Verb::Create { transaction, .. } => self.create(transaction),
             Verb::Clone { transaction, base, .. } => self.clone(transaction, base),
+            Verb::Mount { part: Part::Live, .. } => Err(Failure::new(
+                Code::Usage,
+                format!("{} is mounted where it stands, and nowhere else.", self.live),
+            )),
             Verb::Mount { part, .. } => self.mount(part, None).map(Answer::Mounted),
             Verb::Decide { transaction, live, snapshot, frozen, .. } => {
                 self.decide(transaction, live, snapshot, frozen)
@@ -247,7 +249,7 @@ impl At<'_> {
         }
         let properties = find::mounting(&name)?;
         let home = self.home(&properties.mountpoint())?;
-        let at = mount::private(part, guid);
+        let at = mount::private(self.live, part, guid);
         let readonly = matches!(part, Part::Former(_));
         mount::attach(&name, &properties, &at, &home, readonly)?;
         Ok(at)
@@ -380,7 +382,7 @@ impl At<'_> {
             mount::switch(self.live, &Home::reach(&home, trust)?, &from)?
         };
         let folders = [Part::Staging(transaction), Part::Live];
-        let folders = folders.map(|part| mount::private(part, Some(live.guid)));
+        let folders = folders.map(|part| mount::private(self.live, part, Some(live.guid)));
         mount::detach(self.live.as_str(), &folders)?;
         if on_top()? {
             return Ok(came);
@@ -425,13 +427,17 @@ impl At<'_> {
 
     fn show(&self, tag: Tag) -> Outcome<Answer> {
         let at = mount::shown(self.live, tag);
-        if Mounts::now()?.stack(&at).is_empty() {
+        let source = format!("{}@{tag}", self.live);
+        if !Mounts::now()?.of(&source).contains(&at) {
             mount::attach_snapshot(self.live, tag, &at)?;
         }
         Ok(Answer::Mounted(at))
     }
 
     fn diff(&self, since: Tag, until: Until, most: usize) -> Outcome<Answer> {
+        let turn = self.turn()?;
+        self.shown(part_of(until))?;
+        drop(turn);
         let since = since.to_string();
         let former = match until {
             Until::Now(part @ Part::Former(_)) => Some(self.needed(part)?),
@@ -443,21 +449,28 @@ impl At<'_> {
         self.compared((of, &since), until, most).map(Answer::Changes)
     }
 
+    /// Sees to it that a member is mounted somewhere.
+    pub(super) fn shown(&self, part: Part) -> Outcome<()> {
+        if Mounts::now()?.of(self.member(part).as_str()).is_empty() {
+            let guid = if part == Part::Live { Some(self.needed(part)?.guid) } else { None };
+            self.mount(part, guid)?;
+        }
+        Ok(())
+    }
+
+    /// What differs, of a member that is mounted somewhere.
     pub(super) fn compared(
         &self,
         since: (&Dataset, &str),
         until: Until,
         most: usize,
     ) -> Outcome<Changes> {
-        let (part, name) = match until {
-            Until::Tag(tag) => (Part::Live, format!("{}@{tag}", self.live)),
-            Until::Now(part) => (part, self.member(part).to_string()),
+        let name = match until {
+            Until::Tag(tag) => format!("{}@{tag}", self.live),
+            Until::Now(part) => self.member(part).to_string(),
         };
-        let member = self.member(part);
         // Names are told as they are below a mount point, so there has to be one.
-        if Mounts::now()?.of(member.as_str()).is_empty() {
-            self.mount(part, None)?;
-        }
+        let member = self.member(part_of(until));
         let mounts = Mounts::now()?.of(member.as_str());
         let (lines, more) = run::lines(&argv::diff(since, &name), most)?;
         let list = lines.iter().map(|line| parse::change(line, &mounts).map_err(odd));
@@ -494,6 +507,14 @@ impl At<'_> {
     pub(super) fn do_unless(call: &Call, done: impl FnOnce() -> Outcome<bool>) -> Outcome<()> {
         let told = run::run(call)?;
         if told.well || done()? { Ok(()) } else { Err(run::refused(call, &told.complaint)) }
+    }
+}
+
+/// The member that a later state is of.
+fn part_of(until: Until) -> Part {
+    match until {
+        Until::Tag(_) => Part::Live,
+        Until::Now(part) => part,
     }
 }
 

@@ -5,9 +5,9 @@ use std::process::{Command, Stdio};
 
 use dsg_core::failure::Code;
 use dsg_host::zfs::helper::Helper;
-use dsg_host::zfs::name::Dataset;
+use dsg_host::zfs::name::{Dataset, Part, Tag};
 use dsg_host::zfs::sudo::{INSTALLED, grant};
-use dsg_host::zfs::verb::{Answer, Hands as _, Verb};
+use dsg_host::zfs::verb::{Answer, Hands as _, Until, Verb};
 use dsg_testkit::zfs_host::{AGENT, USER};
 use uuid::Uuid;
 
@@ -204,6 +204,57 @@ fn a_repository_stands_nowhere_that_a_user_could_lead_it_to() {
         site.run("chown root ${P%/p}");
         site.recover(&hands);
         assert_eq!(site.run("stat -c %U $P"), format!("{USER}\n"));
+    });
+}
+
+#[test]
+fn two_repositories_never_cover_one_another_whatever_their_transactions_are_called() {
+    on_both(|site| {
+        let prefix: Dataset = site.room.name.parse().unwrap();
+        install(site, &prefix);
+        let hands = as_user(site, &prefix).unwrap();
+        let t = Uuid::now_v7();
+        let at = mounted(hands.perform(&site.create(t)));
+        let evil = |transaction| Verb::Create {
+            dataset: format!("{}2", site.dataset).parse().unwrap(),
+            transaction,
+        };
+        let other = mounted(hands.perform(&evil(t)));
+        assert_ne!(at, other);
+        let options = format!("grep -F ' {} ' /proc/self/mountinfo", at.display());
+        assert!(site.host.run(&options).contains("nosuid,nodev"), "{}", site.host.run(&options));
+        site.host.run(&format!("echo one > {}/file", at.display()));
+        hands.perform(&site.decide(t, None, 1)).unwrap();
+        hands.perform(&site.finish(t)).unwrap();
+        assert_eq!(site.run("cat $P/file"), "one\n");
+        // What stands is mounted nowhere else.
+        let live = Verb::Mount { dataset: site.dataset.clone(), part: Part::Live };
+        refused(hands.perform(&live), Code::Usage);
+        // Nor is a place of ours used that something else is mounted at.
+        let u = Uuid::now_v7();
+        let at = mounted(hands.perform(&site.clone_of(u, 1)));
+        let at = at.display();
+        site.host.run(&format!("umount {at}; mount -t tmpfs mine {at}"));
+        let part = Part::Staging(u);
+        let again = Verb::Mount { dataset: site.dataset.clone(), part };
+        let before = site.listing();
+        refused(hands.perform(&again), Code::Exists);
+        assert_eq!(site.listing(), before);
+        site.host.run(&format!("umount {at}"));
+        assert_eq!(mounted(hands.perform(&again)).display().to_string(), at.to_string());
+        site.recover(&hands);
+        // Also one that is not mounted at all is compared, and finished where it belongs.
+        site.run("zfs unmount $D");
+        let since = Tag::Number("s1".parse().unwrap());
+        let (dataset, until) = (site.dataset.clone(), Until::Now(Part::Live));
+        hands.perform(&Verb::Diff { dataset, since, until, most: 10 }).unwrap();
+        hands.perform(&site.finish(t)).unwrap();
+        assert_eq!(
+            site.run("cat $P/file; grep -c \" /run/dsg/.*$D \" /proc/self/mountinfo || true"),
+            "one\n0\n"
+        );
+        let dataset = format!("{}2", site.dataset).parse().unwrap();
+        hands.perform(&Verb::Abandon { dataset, transaction: t }).unwrap();
     });
 }
 
