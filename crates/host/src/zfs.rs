@@ -11,6 +11,7 @@
 //! | [`sudo`] | who performs them for this user |
 //! | [`find`] | looking: which dataset a path is on, what a family is like |
 //! | [`carry`] | properties and grants that a clone does not get by itself |
+//! | [`first`] | who may begin a first publish, and whose its dataset is |
 //! | [`home`] | where a repository may stand, and the way there |
 //! | [`mount`], [`mounts`] | mounting and the switch; what is mounted where |
 //! | [`argv`], [`parse`], [`run`] | calls of the programs, their answers, running them |
@@ -24,6 +25,7 @@ pub mod crash;
 mod end;
 pub mod family;
 mod find;
+mod first;
 pub mod helper;
 mod home;
 mod mount;

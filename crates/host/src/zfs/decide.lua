@@ -80,11 +80,27 @@ local function limited()
     end
 end
 
+-- A repository of this name that is not finished: what it was, or what was decided to be it.
+local function replaced()
+    local ours = live .. ".dsg-"
+    for other in zfs.list.children(string.match(live, "^(.*)/[^/]*$")) do
+        local rest = string.sub(other, 1, #ours) == ours and string.sub(other, #ours + 1)
+        if rest and string.sub(rest, 1, 4) == "old-" then return true end
+        if rest and other ~= staged then
+            for snapshot in zfs.list.snapshots(other) do
+                if zfs.get_prop(snapshot, "dsg:transaction") then return true end
+            end
+        end
+    end
+    return false
+end
+
 if not zfs.exists(staged) then return stopped("missing") end
 if zfs.exists(made) then return stopped("taken") end
 
 if first then
     if zfs.exists(live) then return stopped("moved") end
+    if replaced() then return stopped("moved") end
 else
     if not zfs.exists(live) then return stopped("moved") end
     if "#" .. tostring((zfs.get_prop(live, "guid"))) ~= guid then return stopped("moved") end

@@ -19,8 +19,10 @@ use super::home::{Home, Trust};
 use super::mounts::Mounts;
 use super::name::{Dataset, Part, Tag};
 use super::parse::{self, Odd, Read as _};
-use super::verb::{Answer, Changes, Family, Hands, Member, Mountpoint, Switched, Until, Verb};
-use super::{carry, crash, find, home, mount, run};
+use super::verb::{
+    Answer, Changes, Family, Hands, Member, Mountpoint, Stop, Switched, Until, Verb,
+};
+use super::{carry, crash, find, first, home, mount, run};
 
 /// Root's hands, for what lies below one dataset.
 pub struct Root {
@@ -191,13 +193,16 @@ impl At<'_> {
             )
             .hint("Choose another name for the repository."));
         }
+        let all = find::family(self.live, None, None)?;
+        if let Err(why) = first::begun(&all, transaction) {
+            return Err(first::refused(self.live, why));
+        }
         // A place that its parent does not give has to be known before anything is made.
         self.home(&self.promised()?)?;
         Self::do_unless(&argv::create(&name), || Ok(self.one(part)?.is_some()))?;
         crash::CREATED.pass();
         let at = self.mount(part, None)?;
-        rustix::fs::chown(&at, Some(self.caller.0), Some(self.caller.1))
-            .map_err(|e| FsError::new("give away", &at, e))?;
+        first::give(&at, self.caller)?;
         crash::OWNED.pass();
         Ok(Answer::Mounted(at))
     }

@@ -7,11 +7,11 @@ use dsg_core::failure::Code;
 use dsg_host::zfs::helper::Helper;
 use dsg_host::zfs::name::{Dataset, Part, Tag};
 use dsg_host::zfs::sudo::{INSTALLED, grant};
-use dsg_host::zfs::verb::{Answer, Hands as _, Until, Verb};
+use dsg_host::zfs::verb::{Answer, Hands as _, Stop, Until, Verb};
 use dsg_testkit::zfs_host::{AGENT, USER};
 use uuid::Uuid;
 
-use crate::fixture::{Site, mounted, on_both, refused};
+use crate::fixture::{Site, mounted, on_both, refused, stopped};
 
 /// What the administrator types, as the program prints it, with the user's own group for `dsg`.
 fn install(site: &Site, prefix: &Dataset) {
@@ -255,6 +255,56 @@ fn two_repositories_never_cover_one_another_whatever_their_transactions_are_call
         );
         let dataset = format!("{}2", site.dataset).parse().unwrap();
         hands.perform(&Verb::Abandon { dataset, transaction: t }).unwrap();
+    });
+}
+
+#[test]
+fn a_first_publish_that_somebody_began_is_given_to_nobody_else() {
+    on_both(|site| {
+        let prefix: Dataset = site.room.name.parse().unwrap();
+        install(site, &prefix);
+        let (hands, root) = (as_user(site, &prefix).unwrap(), site.hands());
+        let (t, u, v) = (Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7());
+        // Root's, who staged something already.
+        let at = mounted(root.perform(&site.create(u)));
+        let owner = format!("stat -c %U {0} {0}/file", at.display());
+        site.host.run(&format!("echo mine > {}/file", at.display()));
+        refused(hands.perform(&site.create(u)), Code::Permission);
+        assert_eq!(site.host.run(&owner), "root\nroot\n");
+        // The user's own, begun twice.
+        let mine = mounted(hands.perform(&site.create(t)));
+        assert_eq!(mounted(hands.perform(&site.create(t))), mine);
+        let owner = format!("stat -c %U {}", mine.display());
+        assert_eq!(site.host.run(&owner), format!("{USER}\n"));
+        refused(root.perform(&site.create(t)), Code::Permission);
+        assert_eq!(site.host.run(&owner), format!("{USER}\n"));
+        // One is decided: the name is its, though it does not have it yet.
+        assert_eq!(root.perform(&site.decide(u, None, 1)).unwrap(), Answer::Decided);
+        let before = site.listing();
+        for transaction in [t, u, v] {
+            refused(hands.perform(&site.create(transaction)), Code::Exists);
+        }
+        assert_eq!(stopped(hands.perform(&site.decide(t, None, 1))), Stop::Moved);
+        assert_eq!(site.listing(), before);
+        root.perform(&site.finish(u)).unwrap();
+        assert_eq!(site.run("cat $P/file; stat -c %U $P"), "mine\nroot\n");
+        // Cut off between the two renames of a later publish, nobody begins anew either.
+        hands.perform(&Verb::Abandon { dataset: site.dataset.clone(), transaction: t }).unwrap();
+        let w = site.stage(&root, 1, "two");
+        let live = site.look(&root).live.unwrap().guid;
+        root.perform(&site.decide(w, Some(live), 2)).unwrap();
+        let dying = site.hands_with("DSG_CRASH_AT=zfs.stepped-aside#1").unwrap();
+        dying.perform(&site.finish(w)).unwrap_err();
+        drop(dying);
+        assert!(site.look(&root).live.is_none());
+        let before = site.listing();
+        for transaction in [v, w] {
+            refused(hands.perform(&site.create(transaction)), Code::Exists);
+        }
+        assert_eq!(stopped(hands.perform(&site.decide(w, None, 3))), Stop::Moved);
+        assert_eq!(site.listing(), before);
+        site.recover(&root);
+        assert_eq!(site.run("cat $P/file; stat -c %U $P"), "two\nroot\n");
     });
 }
 
