@@ -74,6 +74,12 @@ impl Hands for Root {
     fn perform(&self, verb: &Verb) -> Outcome<Answer> {
         let Some(dataset) = self.admitted(verb)? else {
             let Verb::Find { path } = verb else { return Ok(Answer::Done) };
+            if !self.own {
+                return Err(Failure::new(
+                    Code::Permission,
+                    "Where a path stands is for whoever asks to look at: it needs no root.",
+                ));
+            }
             return find::place(path).map(|place| Answer::Place(place.map(Box::new)));
         };
         find::answers(dataset.pool())?;
@@ -531,4 +537,18 @@ fn missing(dataset: &Dataset) -> Failure {
 fn file_of(folder: &Path, dataset: &Dataset) -> Outcome<PathBuf> {
     home::folder(folder)?;
     Ok(folder.join(dataset.as_str().replace('/', "%")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lent_hands_look_at_no_path_for_whoever_asks() {
+        let prefix: Dataset = "tank/dsg".parse().unwrap();
+        let verb = Verb::Find { path: "/etc".into() };
+        let refused = Root::lent(prefix.clone(), (1000, 1000)).perform(&verb).unwrap_err();
+        assert_eq!(refused.code, Code::Permission);
+        assert!(Root::own(prefix).perform(&verb).is_ok());
+    }
 }

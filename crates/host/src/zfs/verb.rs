@@ -22,7 +22,7 @@ use super::name::{Dataset, Part, Tag};
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Verb {
     /// On which dataset a path stands, or would stand: [`Answer::Place`]. Not bound to the prefix, and
-    /// needs no rights. A path that is no ZFS at all is answered with `None`.
+    /// needs no rights, so that only root is answered. A path that is no ZFS at all is answered with `None`.
     Find {
         /// Absolute.
         path: PathBuf,

@@ -292,11 +292,10 @@ impl Site {
 
     /// Whether a publish can keep its promise here now.
     fn check_place(&self) -> Outcome<()> {
-        let verb = Verb::Find { path: self.path() };
-        match self.perform(&verb)? {
-            Answer::Place(Some(place)) => open::check(&place),
-            Answer::Place(None) => Err(self.none()),
-            other => Err(strange(&verb, &other)),
+        // Whoever asks looks himself: root would see through folders that are closed to him.
+        match crate::zfs::place(&self.path())? {
+            Some(place) => open::check(&place),
+            None => Err(self.none()),
         }
     }
 }
