@@ -16,8 +16,10 @@ mod trouble;
 #[path = "window/work.rs"]
 mod work;
 
+use std::time::{Duration, Instant};
+
 use fantoccini::Locator;
-use harness::{Outcome, Session, Setup, Theme};
+use harness::{Group, Outcome, PATIENCE, Session, Setup, Stage, Theme};
 
 #[tokio::test]
 async fn first_start_offers_the_ways_to_begin() -> Outcome {
@@ -57,21 +59,25 @@ async fn the_window_follows_a_dark_desktop() -> Outcome {
 
 #[tokio::test]
 async fn where_no_graphics_card_is_the_web_view_draws_straight() -> Outcome {
-    let session = Session::start(Setup::default()).await?;
-    session.button("Open a folder…").await?;
+    let stage = Stage::set(Setup::default())?;
+    let running = Group::start(&mut stage.command(env!("CARGO_BIN_EXE_dsg-desktop")))?;
     let cards = std::fs::read_dir("/dev/dri").into_iter().flatten().flatten();
     let card = cards.map(|c| c.file_name()).any(|c| c.as_encoded_bytes().starts_with(b"render"));
     let at = |pid: u32, what: &str| std::fs::read(format!("/proc/{pid}/{what}"));
-    let processes = session.processes().into_iter();
-    let pages: Vec<_> =
-        processes.filter(|&p| at(p, "comm").is_ok_and(|c| c.starts_with(b"WebKitWebP"))).collect();
-    assert!(!pages.is_empty());
-    for page in pages {
-        let environment = at(page, "environ")?;
-        let mut told = environment.split(|byte| *byte == 0);
-        assert_eq!(told.any(|one| one == b"WEBKIT_DISABLE_COMPOSITING_MODE=1"), !card);
-    }
-    session.close().await
+    let is_page = |&p: &u32| at(p, "comm").is_ok_and(|c| c.starts_with(b"WebKitWebP"));
+    let begun = Instant::now();
+    let page = loop {
+        match stage.processes().into_iter().find(is_page) {
+            Some(page) => break page,
+            None if begun.elapsed() > PATIENCE => return Err("no page was shown".into()),
+            None => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    };
+    let environment = at(page, "environ")?;
+    let mut told = environment.split(|byte| *byte == 0);
+    assert_eq!(told.any(|one| one == b"WEBKIT_DISABLE_COMPOSITING_MODE=1"), !card);
+    drop(running);
+    stage.emptied()
 }
 
 #[tokio::test]

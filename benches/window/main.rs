@@ -44,6 +44,8 @@ const SIZE: (u32, u32) = (1280, 800);
 const MAIN: Area = Area { left: 0, top: 40, right: 1160, bottom: 720 };
 /// Rows of the list, below its head and above the message.
 const ROWS: Area = Area { left: 260, top: 260, right: 560, bottom: 480 };
+/// As the application chooses where there is no graphics card.
+const STRAIGHT: &[(&str, &str)] = &[("WEBKIT_DISABLE_COMPOSITING_MODE", "1")];
 /// What looks the same for so long is not drawn any further.
 const STILL: Duration = Duration::from_millis(1500);
 
@@ -121,7 +123,7 @@ impl Run {
         let project = data::project(&self.dir, files)?;
         let stage = Stage::set(Setup { theme: Theme::Dark, size: SIZE })?;
         runtime.block_on(async {
-            let session = Session::on(stage, &[]).await?;
+            let session = Session::on(stage, STRAIGHT).await?;
             session.click("Open a folder…").await?;
             session.fill("folder", &project.display().to_string()).await?;
             let submit = fantoccini::Locator::Css("[type=submit]");
@@ -197,7 +199,7 @@ impl Run {
             return Ok(stage);
         }
         runtime.block_on(async {
-            let session = Session::on(stage, &[]).await?;
+            let session = Session::on(stage, STRAIGHT).await?;
             page::list(&session, rows.replace(',', "").parse()?).await?;
             writeln!(self.text, "\n| the list of {rows} rows | median | worst |\n|---|---:|---:|")?;
             for (what, times) in page::keys(&session).await? {

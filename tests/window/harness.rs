@@ -271,6 +271,8 @@ impl Session {
                 .command("WebKitWebDriver")
                 .arg(format!("--port={port}"))
                 .env("TAURI_WEBVIEW_AUTOMATION", "true")
+                // The driver waits for ever for a picture of a page that is not composed.
+                .env("WEBKIT_DISABLE_COMPOSITING_MODE", "0")
                 .envs(env.iter().copied())
                 .stdout(Stdio::from(log.try_clone()?))
                 .stderr(Stdio::from(log)),
