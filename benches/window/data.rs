@@ -28,6 +28,7 @@ pub(crate) fn project(dir: &Path, files: u32) -> Tried<PathBuf> {
     let options = InitOptions {
         address: place.join("repository").display().to_string().parse()?,
         name: None,
+        plain: false,
         data_dirs: vec!["input".to_owned()],
         message: String::new(),
         signature: None,

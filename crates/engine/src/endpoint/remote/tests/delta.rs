@@ -299,7 +299,10 @@ fn a_hostile_engine_that_tells_odd_chunks_is_refused() {
         let Stream { mut reader, mut writer, .. } = stream;
         Hello::read(&mut reader, 0).unwrap();
         Hello::own().write(&mut writer).unwrap();
-        let open = format!(r#"{{"request":"open","path":{:?},"create":false}}"#, host.path());
+        let open = format!(
+            r#"{{"request":"open","path":{:?},"create":false,"plain":false}}"#,
+            host.path()
+        );
         let fetch = format!(r#"{{"request":"fetch","snapshot":"s2","paths":1,"have":{count}}}"#);
         for (kind, text) in [
             (Kind::Request, open.as_bytes()),

@@ -256,11 +256,17 @@ fn a_hostile_engine_gets_a_failure_and_writes_nothing_outside() {
     };
     ask(Kind::Request, r#"{"request":"head"}"#);
     assert!(hear().1.contains("before a repository is opened"));
-    ask(Kind::Request, r#"{"request":"open","path":"srv/../x","create":true}"#);
+    ask(Kind::Request, r#"{"request":"open","path":"srv/../x","create":true,"plain":false}"#);
     assert!(hear().1.contains("not an absolute path"));
-    ask(Kind::Request, &format!(r#"{{"request":"open","path":{:?},"create":false}}"#, host.path()));
+    ask(
+        Kind::Request,
+        &format!(r#"{{"request":"open","path":{:?},"create":false,"plain":false}}"#, host.path()),
+    );
     assert_eq!(hear().0, Kind::Answer);
-    ask(Kind::Request, r#"{"request":"begin","base":"s1","transaction":"../../../evil"}"#);
+    ask(
+        Kind::Request,
+        r#"{"request":"begin","base":"s1","transaction":"../../../evil","author":"eve"}"#,
+    );
     assert!(hear().1.contains("no transaction id"));
     ask(Kind::Request, r#"{"request":"fetch","snapshot":"s1","paths":1,"have":0}"#);
     ask(Kind::Lines, "../../../etc/passwd\n");
