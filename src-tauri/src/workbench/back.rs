@@ -47,9 +47,9 @@ impl Session {
             let silent = Monitor::silent();
             self.show(self.with_engine(&silent, |project| {
                 if touched.is_empty() {
-                    project.status_into(true, &silent)
+                    project.status_into(self.found(), true, &silent)
                 } else {
-                    project.status_after_into(touched, &silent)
+                    project.status_after_into(self.found(), touched, &silent)
                 }
             }));
             self.past.forget_trash();
@@ -245,7 +245,9 @@ impl Session {
             let path = self.with_engine(monitor, |p| p.restore_from_trash(&request.item))?;
             let touched = [path.clone()];
             let silent = Monitor::silent();
-            self.show(self.with_engine(&silent, |p| p.status_after_into(&touched, &silent)));
+            self.show(
+                self.with_engine(&silent, |p| p.status_after_into(self.found(), &touched, &silent)),
+            );
             Ok(path)
         });
         self.past.forget_trash();

@@ -85,13 +85,15 @@ pub(super) fn keep(session: &Arc<Session>, words: &Receiver<Word>) {
     work.asks = !server;
     work.ask = server;
     let mut asked = Instant::now();
+    let mut first = true;
+    session.recall();
     loop {
         // A sync looks by itself; what is touched meanwhile waits until it is over.
         let syncing = session.view().sync.is_some();
         if !syncing && !work.is_empty() {
             let rules_changed = work.paths.contains(config_file::NAME);
             let Work { ignored, ask, .. } = work;
-            let first = !session.view().known;
+            let first = std::mem::take(&mut first);
             let work = std::mem::replace(&mut work, Work { ask, ignored, ..Work::default() });
             let paths: Vec<String> = work.paths.iter().cloned().collect();
             session.look(&if work.everything || rules_changed {

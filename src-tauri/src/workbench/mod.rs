@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `registry` | the list of projects on disk |
 //! | `session` | one open project: the engine behind a lock, and looks |
+//! | `reach` | whether its repository answers, and what it says between two looks |
 //! | `view` | what the window shows of it |
 //! | `keeper` | what happens by itself: watch, and news from the repository |
 //! | `syncing` | a running sync, and the preparation of the next |
@@ -28,6 +29,7 @@ mod offline;
 mod past;
 pub(crate) mod preview;
 mod questions;
+mod reach;
 mod registry;
 mod rows;
 mod sample;

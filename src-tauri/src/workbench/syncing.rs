@@ -187,8 +187,9 @@ fn run(
     // What the index knows now, and copies that were set aside; the watch names all else that
     // happened meanwhile.
     let silent = Monitor::silent();
-    let found =
-        session.with_engine(&silent, |project| project.status_after_into(&touched, &silent));
+    let found = session.with_engine(&silent, |project| {
+        project.status_after_into(session.found(), &touched, &silent)
+    });
     session.view().sync = None;
     session.show(found);
     session.past.forget_trash();

@@ -8,7 +8,10 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::Workbench;
+use super::registry::Registry;
+use super::session::{Look, Session};
+use super::view::Begun;
+use super::{EventSink, Workbench};
 #[allow(clippy::wildcard_imports, reason = "the contract names nearly all of it")]
 use crate::api::*;
 
@@ -332,5 +335,52 @@ fn an_ordinary_folder_is_not_a_project() -> Outcome {
     let error = error.ok_or("it was opened")?;
     assert_eq!(error.code, "not-a-project");
     assert!(error.hint.is_some_and(|hint| !hint.contains("dsg ")));
+    Ok(())
+}
+
+/// A session that nobody keeps: it looks when it is told to.
+fn unkept(desk: &Desk, id: &str) -> Outcome<Arc<Session>> {
+    let registry = Arc::new(Registry::open(&desk.at("app")));
+    let entry = registry.entries().into_iter().find(|entry| entry.id == id).ok_or("no entry")?;
+    let events: EventSink = Arc::new(|_| {});
+    let (keeper, _) = channel();
+    let questions = super::questions::Desk::new(events.clone());
+    Ok(Arc::new(Session::new(&entry, Begun::default(), registry, events, questions, keeper)))
+}
+
+#[test]
+fn what_was_pending_is_shown_again_before_the_folder_is_looked_at() -> Outcome {
+    let desk = Desk::new()?;
+    let id = desk.project()?.id;
+    write(&desk.at("coast/input/c.csv"), "new")?;
+    desk.until(&id, |page| page.total == 1)?;
+    desk.bench.close();
+    write(&desk.at("coast/input/d.csv"), "made while DSG was closed")?;
+
+    let session = unkept(&desk, &id)?;
+    session.recall();
+    assert!(session.view().known);
+    let page = session.page(&list(&id)).map_err(said)?;
+    assert_eq!(changes(&page).iter().map(|c| c.path.as_str()).collect::<Vec<_>>(), ["input/c.csv"]);
+    assert_eq!(session.view().status(), ProjectStatus::Scanning);
+    session.look(&Look::Everything { shown: true, asks: true });
+    let page = session.page(&list(&id)).map_err(said)?;
+    assert_eq!(
+        changes(&page).iter().map(|c| c.path.as_str()).collect::<Vec<_>>(),
+        ["input/c.csv", "input/d.csv"]
+    );
+    assert_eq!(session.view().status(), ProjectStatus::Pending { count: 2 });
+    Ok(())
+}
+
+#[test]
+fn that_nothing_is_pending_is_said_by_a_look_only() -> Outcome {
+    let desk = Desk::new()?;
+    let id = desk.project()?.id;
+    desk.until(&id, |page| page.total == 0)?;
+    desk.bench.close();
+    let session = unkept(&desk, &id)?;
+    session.recall();
+    assert!(!session.view().known);
     Ok(())
 }

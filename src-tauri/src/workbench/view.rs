@@ -11,7 +11,7 @@ use dsg_engine::report::Status;
 
 use super::offline::Cut;
 use super::registry::Entry;
-use super::rows::{Folders, IgnoredPath, Rows, Shown, Ticks, conflicts_blocker};
+use super::rows::{Folders, Found, IgnoredPath, Rows, Shown, Ticks, conflicts_blocker};
 use super::syncing::Outcome;
 use super::words;
 #[allow(clippy::wildcard_imports, reason = "the contract names nearly all of it")]
@@ -49,8 +49,10 @@ pub(super) struct View {
     shown: Shown,
     /// What the rules leave alone; none before anybody wants to see it.
     pub(super) ignored: Option<Vec<IgnoredPath>>,
-    /// A look ended well at least once.
+    /// It is known what is pending.
     pub(super) known: bool,
+    /// From an earlier session: this one did not look yet.
+    pub(super) recalled: bool,
     pub(super) head: Option<SnapshotId>,
     pub(super) chain: Option<Hash>,
     /// Who made the repository's side of a path, as far as that was asked.
@@ -95,6 +97,7 @@ impl View {
             shown: Shown::default(),
             ignored: None,
             known: false,
+            recalled: false,
             head: None,
             chain: None,
             makers: HashMap::new(),
@@ -126,17 +129,19 @@ impl View {
     }
 
     /// Takes over a status; whether anything is different. `chain`: the head's, if it was asked.
-    pub(super) fn take(&mut self, status: Status<Rows>, chain: Option<Hash>) -> bool {
+    pub(super) fn take(&mut self, status: Status<Found>, chain: Option<Hash>) -> bool {
         if self.head != status.head {
             self.makers.clear();
         }
         if chain.is_some() || self.head != status.head {
             self.chain = chain;
         }
-        let rows = match self.ignored.as_deref() {
-            Some(ignored) => status.changes.with_ignored(ignored),
-            None => status.changes,
-        };
+        let mut rows = status.changes.rows();
+        let mut same_rows = Arc::ptr_eq(&self.rows, &rows);
+        if let Some(ignored) = self.ignored.as_deref().filter(|_| !same_rows) {
+            rows = Arc::new(rows.with_ignored(ignored));
+        }
+        same_rows |= self.rows == rows;
         let unsettled = status.unsettled.map(|why| {
             ApiError::new(
                 Code::Unsettled.as_str(),
@@ -144,7 +149,6 @@ impl View {
             )
             .with_hint(why)
         });
-        let same_rows = *self.rows == rows;
         let same = self.known
             && self.failure.is_none()
             && same_rows
@@ -152,6 +156,7 @@ impl View {
             && self.last_sync == status.last_sync
             && self.unsettled == unsettled;
         self.known = true;
+        self.recalled = false;
         self.failure = None;
         if !same_rows {
             self.set_rows(rows);
@@ -166,9 +171,9 @@ impl View {
         !same
     }
 
-    fn set_rows(&mut self, rows: Rows) {
+    fn set_rows(&mut self, rows: Arc<Rows>) {
         self.ticks.apply(&rows);
-        self.rows = Arc::new(rows);
+        self.rows = rows;
         self.shown = Shown::default();
     }
 
@@ -179,7 +184,7 @@ impl View {
         }
         let rows = self.rows.with_ignored(&ignored);
         self.ignored = Some(ignored);
-        self.set_rows(rows);
+        self.set_rows(Arc::new(rows));
         self.revision += 1;
         true
     }

@@ -122,6 +122,27 @@ fn of_names_that_differ_only_in_case_one_is_carried_and_the_other_blocked() {
 }
 
 #[test]
+fn a_name_that_a_colleague_already_gave_in_other_letters_is_blocked_before_it_reaches_him() {
+    let lab = lab();
+    let (p1, p2) = lab.pair(&[("input/keep", "x")]);
+    p1.write("input/Report.csv", "the colleague's");
+    p1.write("input/Survey/1.csv", "the colleague's");
+    p1.sync();
+    p2.write("input/report.csv", "mine");
+    p2.write("input/survey/2.csv", "mine");
+    for (path, other) in [("input/report.csv", "Report.csv"), ("input/survey/2.csv", "Survey")] {
+        let found = change(&p2, path);
+        assert_eq!(found["action"], "blocked", "{found:#}");
+        let reason = found["reason"].as_str().unwrap_or_default();
+        assert!(reason.contains(other) && reason.contains("upper and lower case"), "{found:#}");
+    }
+    p2.try_sync(&[]);
+    assert_eq!(lab.repo_tree().paths(), ["input/Report.csv", "input/Survey/1.csv", "input/keep"]);
+    assert_eq!(p2.read("input/report.csv"), "mine");
+    assert_eq!(p2.read("input/survey/2.csv"), "mine");
+}
+
+#[test]
 fn links_inside_are_carried_and_others_are_blocked() {
     let lab = lab();
     let p1 = lab.checkout("p1");

@@ -28,7 +28,7 @@ impl Project {
     /// # Errors
     /// The folder or the state cannot be read; the repository is another one or lost history.
     pub fn status(&mut self, offline: bool, monitor: &Monitor) -> Outcome<Status> {
-        self.status_into(offline, monitor)
+        self.status_into(Vec::new(), offline, monitor)
     }
 
     /// As [`Project::status`], with the changes in what is made of them: they come one by one, in the
@@ -36,11 +36,22 @@ impl Project {
     ///
     /// # Errors
     /// As [`Project::status`].
-    pub fn status_into<C>(&mut self, offline: bool, monitor: &Monitor) -> Outcome<Status<C>>
-    where
-        C: Default + Extend<StatusChange>,
-    {
-        self.status_of(offline, Scope::All, monitor)
+    pub fn status_into<C: Extend<StatusChange>>(
+        &mut self,
+        changes: C,
+        offline: bool,
+        monitor: &Monitor,
+    ) -> Outcome<Status<C>> {
+        self.status_of(changes, offline, Scope::All, monitor)
+    }
+
+    /// The status as the last look left it: looks at nothing, and asks nobody.
+    ///
+    /// # Errors
+    /// The state cannot be read.
+    pub fn last_status_into<C: Extend<StatusChange>>(&self, changes: C) -> Outcome<Status<C>> {
+        let configs = self.configs(self.known_head()?.as_ref())?;
+        self.as_known(changes, &configs, Reach::NotAsked, Vec::new(), None)
     }
 
     /// As [`Project::status`], after looking only at what was touched: paths relative to the root.
@@ -48,34 +59,35 @@ impl Project {
     /// # Errors
     /// As [`Project::status`].
     pub fn status_after(&mut self, touched: &[String], monitor: &Monitor) -> Outcome<Status> {
-        self.status_after_into(touched, monitor)
+        self.status_after_into(Vec::new(), touched, monitor)
     }
 
     /// As [`Project::status_after`], with the changes in what is made of them.
     ///
     /// # Errors
     /// As [`Project::status`].
-    pub fn status_after_into<C>(
+    pub fn status_after_into<C: Extend<StatusChange>>(
         &mut self,
+        changes: C,
         touched: &[String],
         monitor: &Monitor,
-    ) -> Outcome<Status<C>>
-    where
-        C: Default + Extend<StatusChange>,
-    {
-        self.status_of(true, Scope::Paths(touched), monitor)
+    ) -> Outcome<Status<C>> {
+        self.status_of(changes, true, Scope::Paths(touched), monitor)
     }
 
-    fn status_of<C>(&mut self, offline: bool, scope: Scope, monitor: &Monitor) -> Outcome<Status<C>>
-    where
-        C: Default + Extend<StatusChange>,
-    {
+    fn status_of<C: Extend<StatusChange>>(
+        &mut self,
+        changes: C,
+        offline: bool,
+        scope: Scope,
+        monitor: &Monitor,
+    ) -> Outcome<Status<C>> {
         let ready = match self.ready_within("status", PATIENCE, monitor) {
             Ok(ready) => ready,
             // A long sync must not blind anybody: what was known before it is shown.
             Err(busy) if busy.code == Code::Locked => {
                 let configs = self.configs(self.known_head()?.as_ref())?;
-                return self.as_known(&configs, Reach::Failed(busy), Vec::new(), None);
+                return self.as_known(changes, &configs, Reach::Failed(busy), Vec::new(), None);
             }
             Err(failure) => return Err(failure),
         };
@@ -100,24 +112,21 @@ impl Project {
         let head = self.known_head()?;
         let configs = self.configs(head.as_ref())?;
         scan(&self.root, &configs.merged, &mut self.index, scope, monitor)?;
-        self.as_known(&configs, reach, at_work, unsettled)
+        self.as_known(changes, &configs, reach, at_work, unsettled)
     }
 
     /// The status as the index knows it.
-    fn as_known<C>(
+    fn as_known<C: Extend<StatusChange>>(
         &self,
+        mut changes: C,
         configs: &Configs,
         reach: Reach,
         at_work: Vec<Lease>,
         unsettled: Option<String>,
-    ) -> Outcome<Status<C>>
-    where
-        C: Default + Extend<StatusChange>,
-    {
+    ) -> Outcome<Status<C>> {
         let head = self.known_head()?;
         let plan = self.plan(&configs.merged, None, BTreeMap::new())?;
         let mut counts = Counts::default();
-        let mut changes = C::default();
         let many = plan.len() > MANY;
         let all = Merged {
             left: plan.len(),

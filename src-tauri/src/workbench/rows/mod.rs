@@ -3,11 +3,13 @@
 //! | file | owns |
 //! |---|---|
 //! | `mod` | the packed rows, their totals, what a sync of the ticked ones would do |
+//! | `found` | what a look found, as rows: those that are known already, or new ones |
 //! | `paths` | their paths |
 //! | `shown` | which rows a view shows, in which order; the tree |
 //! | `ticks` | what the next sync takes |
 //! | `words` | a row as the window gets it |
 
+mod found;
 mod paths;
 mod shown;
 #[cfg(test)]
@@ -17,12 +19,12 @@ mod words;
 
 use std::collections::HashMap;
 
-use dsg_core::entry::Mtime;
 use dsg_core::failure::Code;
 use dsg_core::plan::Resolution as Decision;
 use dsg_core::state::State;
-use dsg_engine::report::StatusChange;
 
+pub(super) use found::Found;
+use found::Row;
 use paths::{Paths, Reader};
 pub(super) use shown::{Folders, Line, Shown};
 pub(super) use ticks::Ticks;
@@ -153,65 +155,37 @@ impl Rows {
         for row in (0..self.len()).filter(|row| self.packed[*row].group != Group::Ignored) {
             let path = paths.path(row);
             while let Some(left) = ignored.next_if(|i| i.path.as_str() < path) {
-                rows.push_ignored(left);
+                rows.add(left.into());
             }
-            let sizes = self.packed[row].sizes.map(|size| size.bytes(&self.large));
-            rows.add(path, self.packed[row], sizes, self.extra(row).cloned());
+            rows.add(self.row(row, path));
         }
-        ignored.for_each(|left| rows.push_ignored(left));
+        ignored.for_each(|left| rows.add(left.into()));
         rows
     }
 
-    fn push(&mut self, change: StatusChange) {
-        let group = group(&change);
-        let offer = change.legal_name.map(|name| format!("A name that can be: {name}"));
-        let reason: Vec<String> = [change.reason, offer].into_iter().flatten().collect();
-        let reason = Some(reason.join(" ")).filter(|r| !r.is_empty()).map(Into::into);
-        let old_path = change.old_path.map(Into::into);
-        let sizes = [change.sizes.local, change.sizes.cached, change.sizes.remote];
-        let action = Deed::of(change.action);
-        let packed = Packed {
-            group,
-            state: change.state,
-            action,
-            resolution: change.resolution,
-            decidable: change.decidable,
-            untracked: change.untracked,
-            newer: newer(action, change.resolution, &sizes),
-            sizes: [Size::NONE; 3],
-            mtime: change.mtime.map_or(NEVER, |Mtime(at)| at),
-        };
-        let has_extra = old_path.is_some() || reason.is_some();
-        let extra = has_extra.then_some(Extra { old_path, reason });
-        self.add(&change.path, packed, sizes, extra);
+    /// A row as it came.
+    fn row<'r>(&self, row: usize, path: &'r str) -> Row<'r> {
+        let packed = self.packed[row];
+        let sizes = packed.sizes.map(|size| size.bytes(&self.large));
+        let packed = Packed { sizes: [Size::NONE; 3], ..packed };
+        Row { path: path.into(), packed, sizes, extra: self.extra(row).cloned() }
     }
 
-    fn push_ignored(&mut self, ignored: &IgnoredPath) {
-        let packed = Packed {
-            group: Group::Ignored,
-            state: State::L,
-            action: Deed::None,
-            resolution: None,
-            decidable: false,
-            untracked: false,
-            newer: Side::Local,
-            sizes: [Size::NONE; 3],
-            mtime: NEVER,
-        };
-        let reason = Some(ignored.reason.as_str().into());
-        let extra = Some(Extra { old_path: None, reason });
-        self.add(&ignored.path, packed, [Some(ignored.bytes), None, None], extra);
-    }
-
-    fn add(&mut self, path: &str, packed: Packed, sizes: [Option<u64>; 3], extra: Option<Extra>) {
-        if !self.paths.push(path) {
+    fn add(&mut self, row: Row<'_>) {
+        if !self.paths.push(&row.path) {
             return;
         }
-        if let (Some(extra), Ok(number)) = (extra, u32::try_from(self.packed.len())) {
+        if let (Some(extra), Ok(number)) = (row.extra, u32::try_from(self.packed.len())) {
             self.extras.insert(number, extra);
         }
-        let sizes = sizes.map(|bytes| Size::new(bytes, &mut self.large));
-        self.packed.push(Packed { sizes, ..packed });
+        let sizes = row.sizes.map(|bytes| Size::new(bytes, &mut self.large));
+        self.packed.push(Packed { sizes, ..row.packed });
+    }
+
+    /// Room for so many more.
+    fn reserve(&mut self, more: usize) {
+        self.packed.reserve(more);
+        self.paths.reserve(more);
     }
 
     /// How many rows there are.
@@ -379,17 +353,6 @@ impl Rows {
     }
 }
 
-impl Extend<StatusChange> for Rows {
-    /// Adds what the engine found, in the order of the paths.
-    fn extend<I: IntoIterator<Item = StatusChange>>(&mut self, changes: I) {
-        let changes = changes.into_iter();
-        self.packed.reserve(changes.size_hint().0);
-        self.paths.reserve(changes.size_hint().0);
-        changes.for_each(|change| self.push(change));
-        self.paths.fit();
-    }
-}
-
 /// What became of each row that a sync took, those that were left out first: `why` says why.
 pub(super) fn results(
     before: &Rows,
@@ -419,31 +382,6 @@ pub(super) fn conflicts_blocker(undecided: u64) -> Option<String> {
         1 => Some("1 conflict waits for a decision.".to_owned()),
         n => Some(format!("{n} conflicts wait for a decision.")),
     }
-}
-
-fn group(change: &StatusChange) -> Group {
-    match change.action {
-        "blocked" => Group::Blocked,
-        "conflict" => Group::Conflicts,
-        "none" if !change.decidable => Group::Blocked,
-        _ if change.resolution.is_some() => Group::Conflicts,
-        "upload" | "delete_remote" | "move_remote" => Group::Outgoing,
-        _ => Group::Incoming,
-    }
-}
-
-/// The side whose version travels, or of which something goes.
-fn newer(action: Deed, decision: Option<Decision>, sizes: &[Option<u64>; 3]) -> Side {
-    let order = match action {
-        Deed::Download if decision == Some(Decision::Cached) => {
-            [Side::Cached, Side::Remote, Side::Local]
-        }
-        Deed::Download | Deed::MoveLocal | Deed::Cache | Deed::DeleteRemote => {
-            [Side::Remote, Side::Cached, Side::Local]
-        }
-        _ => [Side::Local, Side::Remote, Side::Cached],
-    };
-    order.into_iter().find(|side| sizes[*side as usize].is_some()).unwrap_or(Side::Nowhere)
 }
 
 fn is_undecided(packed: &Packed) -> bool {

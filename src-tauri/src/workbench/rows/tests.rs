@@ -1,8 +1,10 @@
 //! Rows as a window would page through them.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use dsg_engine::report::Sizes;
+use dsg_core::entry::Mtime;
+use dsg_engine::report::{Sizes, StatusChange};
 
 use super::*;
 
@@ -24,28 +26,31 @@ fn change(path: &str, state: State, action: &'static str) -> StatusChange {
 }
 
 fn rows_of(changes: &[StatusChange], ignored: &[IgnoredPath]) -> Rows {
-    let mut rows = Rows::default();
-    rows.extend(changes.iter().cloned());
-    rows.with_ignored(ignored)
+    let mut found = Found::default();
+    found.extend(changes.iter().cloned());
+    found.rows().with_ignored(ignored)
 }
 
-fn some() -> Rows {
+fn some_changes() -> Vec<StatusChange> {
     let mut decided = change("b/decided", State::LcrAllNe, "download");
     decided.resolution = Some(Decision::Both);
     let mut moved = change("m/new", State::L, "move_remote");
     moved.old_path = Some("m/old".into());
     let mut blocked = change("z/blocked", State::LcrCEqR, "blocked");
     blocked.reason = Some("It cannot be read.".into());
-    let changes = [
+    vec![
         change("a/out", State::L, "upload"),
         decided,
         change("c/conflict", State::LcrAllNe, "conflict"),
         change("d/in", State::R, "download"),
         moved,
         blocked,
-    ];
+    ]
+}
+
+fn some() -> Rows {
     let ignored = IgnoredPath { path: "d/x.tmp".into(), bytes: 3, reason: "A rule.".into() };
-    rows_of(&changes, &[ignored])
+    rows_of(&some_changes(), &[ignored])
 }
 
 fn view(filter: &str, groups: &[Group]) -> ChangesView {
@@ -309,4 +314,33 @@ fn sizes_of_all_magnitudes_are_told_exactly() {
         assert_eq!(row.remote_size, None);
     }
     assert_eq!(rows.size(sizes.len()), Some(1 << 33));
+}
+
+#[test]
+fn a_look_that_finds_the_same_keeps_the_rows_that_are_known() {
+    let known = Arc::new(some());
+    let again = |changes: &[StatusChange]| {
+        let mut found = Found::beside(known.clone());
+        found.extend(changes.iter().cloned());
+        found.rows()
+    };
+    let changes = some_changes();
+    assert!(Arc::ptr_eq(&again(&changes), &known));
+    for at in 0..changes.len() {
+        let mut fewer = changes.clone();
+        fewer.remove(at);
+        assert_eq!(*again(&fewer), rows_of(&fewer, &[]));
+        let mut other = changes.clone();
+        other[at].sizes.local = Some(1 << 40);
+        assert_eq!(*again(&other), rows_of(&other, &[]));
+        let mut other = changes.clone();
+        other[at].reason = Some("Another.".into());
+        assert_eq!(*again(&other), rows_of(&other, &[]));
+        let mut more = changes.clone();
+        more.insert(at, change(&format!("{}!", &changes[at].path[..1]), State::L, "upload"));
+        assert_eq!(*again(&more), rows_of(&more, &[]));
+    }
+    let mut more = changes.clone();
+    more.push(change("zz", State::L, "upload"));
+    assert_eq!(*again(&more), rows_of(&more, &[]));
 }
