@@ -383,6 +383,21 @@ impl Session {
         Ok(self.client.perform_actions(actions).await?)
     }
 
+    /// Drags what is there to the right by mouse.
+    pub(crate) async fn drag(&self, place: Locator<'_>, pixels: f64) -> Outcome {
+        use fantoccini::actions::PointerAction::{Down, MoveBy, MoveTo, Up};
+        use fantoccini::actions::{InputSource, MOUSE_BUTTON_LEFT, MouseActions};
+        let (left, top, width, height) = self.client.find(place).await?.rectangle().await?;
+        let (x, y) = (left + width / 2.0, top + height / 2.0);
+        let actions = MouseActions::new("mouse".to_owned())
+            .then(MoveTo { duration: None, x, y })
+            .then(Down { button: MOUSE_BUTTON_LEFT })
+            .then(MoveBy { duration: None, x: pixels / 2.0, y: 0.0 })
+            .then(MoveBy { duration: None, x: pixels / 2.0, y: 0.0 })
+            .then(Up { button: MOUSE_BUTTON_LEFT });
+        Ok(self.client.perform_actions(actions).await?)
+    }
+
     /// Waits until nothing shows this text any more.
     pub(crate) async fn gone(&self, text: &str) -> Outcome {
         let path = format!("//*[contains(normalize-space(text()), {text:?})]");

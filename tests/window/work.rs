@@ -175,6 +175,26 @@ async fn a_sync_by_keyboard_alone() -> Outcome {
 }
 
 #[tokio::test]
+async fn the_panes_stand_where_they_were_left_and_the_list_is_there_again() -> Outcome {
+    let session = Session::start(Setup::default()).await?;
+    create(&session).await?;
+    session.write("coast/input/more.csv", "1;2\n")?;
+    session.button("Sync 1 file").await?;
+    let border = Locator::Css("[role=separator]");
+    let place = async |session: &Session| -> Outcome<Option<String>> {
+        Ok(session.window().wait().for_element(border).await?.attr("aria-valuenow").await?)
+    };
+    let first = place(&session).await?;
+    session.drag(border, 60.0).await?;
+    let moved = place(&session).await?;
+    assert_ne!(moved, first);
+    let session = Session::on(session.leave().await?, &[]).await?;
+    session.button("Sync 1 file").await?;
+    assert_eq!(place(&session).await?, moved);
+    session.close().await
+}
+
+#[tokio::test]
 async fn a_repository_that_went_away_is_said_with_what_to_do() -> Outcome {
     let session = Session::start(Setup::default()).await?;
     create(&session).await?;

@@ -21,6 +21,9 @@ const POLL: Duration = Duration::from_secs(10);
 const POLL_AT_WORK: Duration = Duration::from_secs(2);
 /// Before a folder is watched for the first time: what was found in it is drawn first.
 const DRAWING: Duration = Duration::from_millis(300);
+/// How far behind other work of this computer, as `nice` counts.
+#[cfg(target_os = "linux")]
+const LEISURE: i32 = 10;
 /// It is never asked more often.
 const BREATH: Duration = Duration::from_secs(1);
 
@@ -86,7 +89,7 @@ pub(super) fn keep(session: &Arc<Session>, words: &Receiver<Word>) {
     work.ask = server;
     let mut asked = Instant::now();
     let mut first = true;
-    session.recall();
+    let recalled = session.recall();
     loop {
         // A sync looks by itself; what is touched meanwhile waits until it is over.
         let syncing = session.view().sync.is_some();
@@ -96,12 +99,18 @@ pub(super) fn keep(session: &Arc<Session>, words: &Receiver<Word>) {
             let first = std::mem::take(&mut first);
             let work = std::mem::replace(&mut work, Work { ask, ignored, ..Work::default() });
             let paths: Vec<String> = work.paths.iter().cloned().collect();
-            session.look(&if work.everything || rules_changed {
+            let look = if work.everything || rules_changed {
                 let asks = work.asks || !(first && server || session.view().offline.is_some());
                 Look::Everything { shown: work.shown, asks }
             } else {
                 Look::Paths(&paths)
-            });
+            };
+            // What is remembered is drawn meanwhile.
+            if first && recalled {
+                at_leisure(|| session.look(&look));
+            } else {
+                session.look(&look);
+            }
             if rules_changed {
                 watcher = None;
             }
@@ -140,6 +149,18 @@ pub(super) fn keep(session: &Arc<Session>, words: &Receiver<Word>) {
             asked = Instant::now();
         }
     }
+}
+
+/// Works behind whatever else this computer does. Where the system knows no such order, or gives no
+/// thread, nothing is lost.
+fn at_leisure(work: impl FnOnce() + Send) {
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            #[cfg(target_os = "linux")]
+            let _ = rustix::process::setpriority_process(None, LEISURE);
+            work();
+        });
+    });
 }
 
 /// When the repository is asked again.

@@ -218,14 +218,14 @@ impl Session {
     }
 
     /// Shows what the last look of the session before found, until the folder is looked at. That
-    /// nothing is pending is said by a look only.
-    pub(super) fn recall(&self) {
+    /// nothing is pending is said by a look only. Whether anything is shown.
+    pub(super) fn recall(&self) -> bool {
         let recalled = self.with_engine(&Monitor::silent(), |p| p.last_status_into(self.found()));
         // What cannot be read is told by the look.
-        let Ok(status) = recalled else { return };
+        let Ok(status) = recalled else { return false };
         let mut view = self.view();
         if view.known || view.closed || status.counts == Counts::default() {
-            return;
+            return false;
         }
         view.take(status, None);
         view.recalled = true;
@@ -233,6 +233,7 @@ impl Session {
         drop(view);
         self.looked.notify_all();
         self.tell();
+        true
     }
 
     /// Takes over what a look found.

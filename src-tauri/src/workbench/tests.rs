@@ -358,8 +358,7 @@ fn what_was_pending_is_shown_again_before_the_folder_is_looked_at() -> Outcome {
     write(&desk.at("coast/input/d.csv"), "made while DSG was closed")?;
 
     let session = unkept(&desk, &id)?;
-    session.recall();
-    assert!(session.view().known);
+    assert!(session.recall());
     let page = session.page(&list(&id)).map_err(said)?;
     assert_eq!(changes(&page).iter().map(|c| c.path.as_str()).collect::<Vec<_>>(), ["input/c.csv"]);
     assert_eq!(session.view().status(), ProjectStatus::Scanning);
@@ -380,7 +379,6 @@ fn that_nothing_is_pending_is_said_by_a_look_only() -> Outcome {
     desk.until(&id, |page| page.total == 0)?;
     desk.bench.close();
     let session = unkept(&desk, &id)?;
-    session.recall();
-    assert!(!session.view().known);
+    assert!(!session.recall() && !session.view().known);
     Ok(())
 }
