@@ -21,6 +21,7 @@ pub mod address;
 pub mod config;
 pub mod entry;
 pub mod failure;
+pub mod keep;
 pub mod manifest;
 pub mod monitor;
 pub mod packed;

@@ -87,6 +87,31 @@ pub struct ContentChanged {
     pub found: Hash,
 }
 
+/// What a snapshot costs where it is kept, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Space {
+    /// Which.
+    pub snapshot: SnapshotId,
+    /// What would be free if it alone went.
+    pub used: u64,
+    /// What was written between the one before and it.
+    pub written: u64,
+    /// What it holds.
+    pub refer: u64,
+}
+
+/// What became of snapshots whose files should go, or would.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Whose files went, oldest first.
+    pub gone: Vec<SnapshotId>,
+    /// Whose did not, and why, to be read after `it stays, since`.
+    pub stays: Vec<(SnapshotId, String)>,
+    /// How many bytes are free by that.
+    pub freed: u64,
+}
+
 /// How a transaction ended, as its repository remembers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -23,6 +23,7 @@
 //! | [`recover`] | all after it |
 //! | [`late`] | writes that reached the former tree |
 //! | [`prestage`] | the copy made in advance |
+//! | [`prune`] | the end of former files, and what they cost |
 //! | [`adopt`] | drift as a snapshot |
 //! | [`reader`] | a snapshot's files |
 //! | [`create`] | making and opening a repository |
@@ -53,6 +54,7 @@ mod net;
 mod patch;
 mod prepared;
 mod prestage;
+mod prune;
 mod publish;
 mod reader;
 mod receive;

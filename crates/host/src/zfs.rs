@@ -6,6 +6,7 @@
 //! | [`family`] | a repository's datasets |
 //! | [`verb`] | the closed set of privileged steps, and what each answers |
 //! | [`root`] | the steps, performed by root |
+//! | [`forward`] | the decision, and all that follows it |
 //! | [`end`] | the end of former datasets, and of abandoned ones |
 //! | [`helper`] | the same, performed by a process of root's for a user |
 //! | [`sudo`] | who performs them for this user |
@@ -14,7 +15,7 @@
 //! | [`first`] | who may begin a first publish, and whose its dataset is |
 //! | [`home`] | where a repository may stand, and the way there |
 //! | [`mount`], [`mounts`] | mounting and the switch; what is mounted where |
-//! | [`argv`], [`parse`], [`run`] | calls of the programs, their answers, running them |
+//! | [`argv`], [`parse`], [`tell`], [`run`] | calls of the programs, their answers, running them |
 //! | [`stop`] | what stopped a decision, in words |
 //! | `decide.lua`, `bury.lua` | the decision, and the end of a former dataset, each in one transaction group |
 //! | [`crash`] | named places after each change |
@@ -26,6 +27,7 @@ mod end;
 pub mod family;
 mod find;
 mod first;
+mod forward;
 pub mod helper;
 mod home;
 mod mount;
@@ -36,6 +38,7 @@ mod root;
 mod run;
 mod stop;
 pub mod sudo;
+mod tell;
 pub mod verb;
 
 pub use find::place;

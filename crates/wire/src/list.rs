@@ -7,7 +7,7 @@ use dsg_core::entry::{FileEntry, Hash, Mtime};
 use dsg_core::manifest::{self, Change};
 use dsg_core::path::RepoPath;
 use dsg_core::places::{Folder, Lease, Listed};
-use dsg_core::repository::Upload;
+use dsg_core::repository::{Space, Upload};
 use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -239,6 +239,16 @@ pub enum Found {
     Gone(SnapshotId, String),
 }
 
+/// What became of a snapshot whose files should go, or would.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Ended {
+    /// They went.
+    Gone(SnapshotId),
+    /// They stay, and why.
+    Stays(SnapshotId, String),
+}
+
 macro_rules! json_lines {
     ($($name:ty),*) => {$(
         impl Line for $name {
@@ -253,7 +263,7 @@ macro_rules! json_lines {
     )*};
 }
 
-json_lines!(Have, Older, Want, Refused, Found, SnapshotId, Lease);
+json_lines!(Have, Older, Want, Refused, Found, SnapshotId, Lease, Space, Ended);
 
 impl Line for Folder {
     fn write(&self, text: &mut Vec<u8>) {

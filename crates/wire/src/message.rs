@@ -88,6 +88,16 @@ pub enum Request {
     },
     /// Which snapshots' files can be had. → snapshots, [`Answer::Done`]
     Kept,
+    /// What snapshots cost. → [`Space`](dsg_core::repository::Space)s, [`Answer::Done`]
+    Space,
+    /// Removes the files of former snapshots, as far as nobody needs them. →
+    /// [`Ended`](crate::list::Ended), [`Answer::Pruned`]
+    Prune {
+        /// How many snapshots follow.
+        snapshots: u64,
+        /// Else only tells what would go.
+        really: bool,
+    },
     /// How a file begins. → content, [`Answer::Glimpse`]
     Glimpse {
         /// In which snapshot.
@@ -216,6 +226,11 @@ pub enum Answer {
     Staged {
         /// So many.
         refused: u64,
+    },
+    /// Files of snapshots went, or would go.
+    Pruned {
+        /// So many bytes are free by that.
+        freed: u64,
     },
     /// What stands at a path.
     Glimpse {
@@ -436,6 +451,7 @@ impl Request {
             Self::Stage { uploads, older, .. } if older <= uploads => *uploads,
             Self::Fetch { .. } | Self::Stage { .. } => MOST_ITEMS + 1,
             Self::Publish { changes, copies, .. } => *changes.max(copies),
+            Self::Prune { snapshots, .. } => *snapshots,
             _ => 0,
         };
         if announced > MOST_ITEMS {

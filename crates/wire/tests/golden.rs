@@ -12,7 +12,9 @@ use dsg_core::manifest::{Change, Totals};
 use dsg_core::monitor::{Event, Phase};
 use dsg_core::path::RepoPath;
 use dsg_core::places::{Around, Folder, Lease, Listed, Trouble, Work};
-use dsg_core::repository::{Access, Capabilities, Outcome, RepositoryInfo, StoreKind, Upload};
+use dsg_core::repository::{
+    Access, Capabilities, Outcome, RepositoryInfo, Space, StoreKind, Upload,
+};
 use dsg_core::snapshot::{Authorship, DeltaCounts, FORMAT, SnapshotHeader, SnapshotId};
 use dsg_wire::chunks::Chunks;
 use dsg_wire::content;
@@ -20,7 +22,8 @@ use dsg_wire::delta::{Against, Content};
 use dsg_wire::frame::{self, Frame, Kind, Packed, packed};
 use dsg_wire::hello::Hello;
 use dsg_wire::list::{
-    self, Found, Have, Line, Lines, Older, OlderChunks, Refused, RefusedText, Run, Traced, Want,
+    self, Ended, Found, Have, Line, Lines, Older, OlderChunks, Refused, RefusedText, Run, Traced,
+    Want,
 };
 use dsg_wire::message::{Answer, EventText, FailureText, GlimpseText, Request, pack};
 use dsg_wire::pump::{Cargo, Opened, pump};
@@ -87,6 +90,8 @@ fn requests() -> Vec<Request> {
         Request::Delta { id },
         Request::Trace { containing: Some("a".into()), paths: 0 },
         Request::Kept,
+        Request::Space,
+        Request::Prune { snapshots: 4, really: false },
         Request::Glimpse { id, path: path("a"), limit: 9 },
         Request::CheckDrift,
         Request::AdoptDrift { authorship: authorship() },
@@ -133,6 +138,7 @@ fn answers() -> Vec<Answer> {
         Answer::Outcome { outcome: Outcome::Aborted },
         Answer::Wanted { uploads: 5 },
         Answer::Staged { refused: 1 },
+        Answer::Pruned { freed: 5 },
         Answer::Glimpse { at: None },
         Answer::Glimpse { at: Some(file) },
         Answer::Glimpse { at: Some(GlimpseText::Link("../x".into())) },
@@ -270,6 +276,9 @@ fn lists_are_as_they_were() {
     let (wants, ids) = (wants(), vec![SnapshotId::FIRST]);
     let older = vec![Older { upload: 3, path: path("a"), size: 1 << 20, known: true }];
     let headers = vec![header()];
+    let snapshot = SnapshotId::FIRST;
+    let space = vec![Space { snapshot, used: 1, written: 2, refer: 3 }];
+    let ended = vec![Ended::Gone(snapshot), Ended::Stays(snapshot, "it is held".into())];
     let written = bytes([
         list(&changes()),
         list(&paths),
@@ -285,6 +294,8 @@ fn lists_are_as_they_were() {
         list(&[listed()]),
         list(&leases()),
         list(&older),
+        list(&space),
+        list(&ended),
     ]);
     let kept = frames(&golden("lists", &written));
     assert_eq!(list::items::<Change>(&kept[0].payload).unwrap(), changes());
@@ -299,6 +310,8 @@ fn lists_are_as_they_were() {
     assert_eq!(list::items::<Found>(&kept[9].payload).unwrap(), found());
     assert_eq!(list::items::<Folder>(&kept[10].payload).unwrap(), folders());
     assert_eq!(list::items::<Listed>(&kept[11].payload).unwrap(), [listed()]);
+    assert_eq!(list::items::<Space>(&kept[14].payload).unwrap(), space);
+    assert_eq!(list::items::<Ended>(&kept[15].payload).unwrap(), ended);
     assert_eq!(list::items::<Lease>(&kept[12].payload).unwrap(), leases());
     assert_eq!(list::items::<Older>(&kept[13].payload).unwrap(), older);
 }

@@ -1,4 +1,4 @@
-//! A repository as others see it: look, begin, adopt, prepare, prune.
+//! A repository as others see it: look, begin, adopt, prepare.
 //!
 //! What depends on the ground that it stands on is asked there ([`Ground`]); all else is the same on
 //! both.
@@ -17,7 +17,6 @@ use super::layout::{LOCK, STAGING, TREES};
 use super::reader::SnapshotReader;
 use super::repo::Repo;
 use super::staging::Staging;
-use crate::crash;
 
 /// A repository on this host. Clones share it.
 #[derive(Clone)]
@@ -194,37 +193,6 @@ impl TreeStore {
         kept.sort_unstable();
         kept.dedup();
         Ok(kept)
-    }
-
-    /// Removes the files of a former snapshot; its record stays.
-    ///
-    /// # Errors
-    /// [`Code::Usage`] for the head, [`Code::Locked`]; else what could not be removed.
-    pub fn prune(&self, id: SnapshotId) -> Outcome<()> {
-        let repo = &*self.repo()?;
-        let lock = repo.lock("", "removes a former snapshot's files")?;
-        repo.recover(&lock)?;
-        if repo.history().newest()? <= Some(id) {
-            return Err(Failure::new(
-                Code::Usage,
-                format!("{id} is the newest snapshot: its files are in use."),
-            ));
-        }
-        if let Some(site) = &repo.site {
-            return site.prune(id);
-        }
-        let staging = repo.layout.folder(STAGING)?;
-        let doomed = format!("pruned-{id}");
-        let trees = repo.layout.folder(TREES)?;
-        if trees.stat(id.to_string())?.is_some() {
-            staging.remove_tree(&doomed)?;
-            // Half removed it must not pass for the snapshot.
-            trees.rename_noreplace(id.to_string(), &staging, &doomed)?;
-            trees.fsync()?;
-        }
-        crash::PRUNED.pass();
-        repo.void_ctimes()?;
-        Ok(staging.remove_tree(&doomed)?)
     }
 
     /// Looks whether the live tree is what the head says, without changing anything.

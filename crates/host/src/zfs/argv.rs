@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::name::{Dataset, Tag};
 use super::parse::{Grant, Property, Scope};
-use super::verb::State;
+use super::verb::{Decision, State};
 
 /// The decision.
 const DECIDE: &str = include_str!("decide.lua");
@@ -19,6 +19,12 @@ pub(super) const MEANT: &str = "dsg:canmount";
 /// What is asked of every member of a family, and of its snapshots.
 const FACTS: &str = "type,guid,createtxg,origin,written,clones,userrefs,mountpoint,canmount,\
                      readonly,keystatus,dsg:transaction,dsg:canmount";
+
+/// What is asked of the dataset that a path lies in.
+pub(super) const PLACE: &str = "type,guid,mountpoint,canmount,readonly,atime,encryptionroot,\
+                                keystatus,available,used,quota";
+/// What is asked of one that is to be mounted.
+pub(super) const MOUNTING: &str = "mountpoint,setuid,devices,exec,atime,relatime";
 
 /// One call of one program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,14 +62,17 @@ pub(super) fn mountpoints() -> Call {
 
 /// What is known of one dataset.
 pub(super) fn place(dataset: &Dataset) -> Call {
-    let facts = "type,guid,mountpoint,canmount,readonly,atime,encryptionroot,keystatus,available,\
-                 used,quota";
-    zfs(["get", "-H", "-p", "-o", "name,property,value,source", facts, dataset.as_str()])
+    zfs(["get", "-H", "-p", "-o", "name,property,value,source", PLACE, dataset.as_str()])
+}
+
+/// What is asked of every member of a family, and of its snapshots, in this order.
+pub(super) fn asked(since: Option<SnapshotId>) -> String {
+    since.map_or_else(|| FACTS.to_owned(), |s| format!("{FACTS},written@{s}"))
 }
 
 /// What is known of members, of all below them and of their snapshots.
 pub(super) fn facts(members: &[Dataset], since: Option<SnapshotId>) -> Call {
-    let facts = since.map_or_else(|| FACTS.to_owned(), |s| format!("{FACTS},written@{s}"));
+    let facts = asked(since);
     let call = zfs(["get", "-H", "-p", "-r", "-t", "filesystem,volume,snapshot"]);
     let call = with(call, ["-o".into(), "name,property,value,source".into(), facts]);
     with(call, members.iter().map(ToString::to_string))
@@ -71,8 +80,7 @@ pub(super) fn facts(members: &[Dataset], since: Option<SnapshotId>) -> Call {
 
 /// How a dataset is to be mounted.
 pub(super) fn mounting(dataset: &Dataset) -> Call {
-    let facts = "mountpoint,setuid,devices,exec,atime,relatime";
-    zfs(["get", "-H", "-p", "-o", "name,property,value,source", facts, dataset.as_str()])
+    zfs(["get", "-H", "-p", "-o", "name,property,value,source", MOUNTING, dataset.as_str()])
 }
 
 /// One number of a snapshot or dataset.
@@ -83,6 +91,12 @@ pub(super) fn number(property: &str, of: &str) -> Call {
 /// What is set on a dataset itself.
 pub(super) fn own_properties(dataset: &Dataset) -> Call {
     let own = ["get", "-H", "-p", "-s", "local,received", "-o", "name,property,value,source"];
+    with(zfs(own), ["all".into(), dataset.to_string()])
+}
+
+/// The names alone of what is set on it.
+pub(super) fn own_names(dataset: &Dataset) -> Call {
+    let own = ["get", "-H", "-s", "local,received", "-o", "property"];
     with(zfs(own), ["all".into(), dataset.to_string()])
 }
 
@@ -145,15 +159,9 @@ fn granting(verb: &str, dataset: &Dataset, grant: &Grant) -> Call {
 }
 
 /// The decision.
-pub(super) fn decide(
-    live: &Dataset,
-    staged: &Dataset,
-    guid: Option<u64>,
-    snapshot: SnapshotId,
-    transaction: Uuid,
-    frozen: bool,
-) -> Call {
-    let tag = if frozen { Tag::Frozen(transaction).to_string() } else { String::new() };
+pub(super) fn decide(decision: &Decision, staged: &Dataset) -> Call {
+    let Decision { dataset: live, transaction, live: guid, snapshot, frozen } = decision;
+    let tag = if *frozen { Tag::Frozen(*transaction).to_string() } else { String::new() };
     let guid = guid.map(signed).unwrap_or_default();
     let call = Call { input: DECIDE, ..zfs(["program", "-j", live.pool(), "-"]) };
     let number = snapshot.number().to_string();
@@ -202,6 +210,12 @@ pub(super) fn destroy_snapshots(dataset: &Dataset, names: &[&str]) -> Call {
 /// The end of one snapshot.
 pub(super) fn destroy_snapshot(dataset: &Dataset, tag: Tag) -> Call {
     with(zfs(["destroy"]), [at(dataset, &tag.to_string())])
+}
+
+/// What would be free without these snapshots.
+pub(super) fn weigh(dataset: &Dataset, snapshots: &[SnapshotId]) -> Call {
+    let names: Vec<String> = snapshots.iter().map(ToString::to_string).collect();
+    with(zfs(["destroy", "-n", "-v", "-p"]), [at(dataset, &names.join(","))])
 }
 
 /// What differs; names escaped, so that each change is one line.
@@ -265,9 +279,17 @@ mod tests {
     }
 
     #[test]
+    fn to_weigh_snapshots_destroys_none() {
+        let snapshots = [1, 12].map(|number| SnapshotId::new(number).unwrap());
+        assert_eq!(line(&weigh(&dataset("t/p"), &snapshots)), "zfs destroy -n -v -p t/p@s1,s12");
+    }
+
+    #[test]
     fn the_program_reads_numbers_as_signed_ones() {
-        let (live, staged) = (dataset("t/p"), dataset("t/p.dsg-x"));
-        let call = |guid| decide(&live, &staged, guid, SnapshotId::FIRST, Uuid::nil(), false);
+        let staged = dataset("t/p.dsg-x");
+        let (transaction, snapshot, frozen) = (Uuid::nil(), SnapshotId::FIRST, false);
+        let of = |live| Decision { dataset: dataset("t/p"), transaction, live, snapshot, frozen };
+        let call = |guid| decide(&of(guid), &staged);
         let asked = call(Some(12_029_310_824_965_272_277));
         assert_eq!(asked.args[..6], ["program", "-j", "t", "-", "t/p", "t/p.dsg-x"]);
         assert_eq!(asked.args[6..8], ["#-6417433248744279339", "1"]);

@@ -36,12 +36,31 @@ pub(super) fn origin(live: &Member, base: Tag) -> Outcome<String> {
 
 /// What is set on a dataset itself.
 pub(super) fn properties(dataset: &Dataset) -> Outcome<Vec<Property>> {
-    parse::carried(&run::must(&argv::own_properties(dataset))?).map_err(odd)
+    // A value may hold whatever looks like another line; a name does not.
+    let names = run::must(&argv::own_names(dataset))?;
+    let told = run::must(&argv::own_properties(dataset))?;
+    parse::carried(dataset, &names, &told).map_err(|e| {
+        Failure::new(
+            Code::Unsupported,
+            format!("What is set on {dataset} cannot be told apart: a value has a line end in it."),
+        )
+        .hint("Nothing was changed. On the host: zfs get -s local,received all, then zfs inherit.")
+        .because(e)
+    })
 }
 
-/// Gives a dataset the grants of another one, and no others.
-pub(super) fn grants(from: &Dataset, to: &Dataset) -> Outcome<()> {
-    let (wanted, has) = (granted(from)?, granted(to)?);
+/// Gives a dataset the grants of another one, and no others; tells which. `given`: those that it is known
+/// to have; none are known: it is asked.
+pub(super) fn grants(
+    from: &Dataset,
+    to: &Dataset,
+    given: Option<&Vec<Grant>>,
+) -> Outcome<Vec<Grant>> {
+    let wanted = granted(from)?;
+    if given == Some(&wanted) {
+        return Ok(wanted);
+    }
+    let has = granted(to)?;
     let (lacking, extra) = (beyond(&wanted, &has), beyond(&has, &wanted));
     for grant in &extra {
         run::must(&argv::unallow(to, grant))?;
@@ -55,7 +74,7 @@ pub(super) fn grants(from: &Dataset, to: &Dataset) -> Outcome<()> {
     if changed && !same(&granted(to)?) {
         return Err(not_carried(from, &["its grants (zfs allow)".to_owned()]));
     }
-    Ok(())
+    Ok(wanted)
 }
 
 /// What is granted in `these` and not in `others`.

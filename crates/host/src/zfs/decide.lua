@@ -131,6 +131,15 @@ else
     if #names > 0 then return stopped("properties", names) end
 end
 
+-- What is D from now on, and where it says that it stands (an inherited place ends with its present name).
+local function following()
+    local home, source = zfs.get_prop(staged, "mountpoint")
+    local meant, set = zfs.get_prop(staged, "dsg:canmount")
+    if not home or not own(staged, set) then return nil end
+    local id = "#" .. tostring((zfs.get_prop(staged, "guid")))
+    return { guid = id, home = home, own = own(staged, source), meant = meant }
+end
+
 local full = limited()
 if full then return stopped("limit", full) end
 
@@ -141,6 +150,7 @@ if not first then
     if errno ~= 0 then return refused(errno, "promote") end
 end
 
+local next_one = following()
 errno = zfs.sync.snapshot(made)
 if errno ~= 0 then return refused(errno, "snapshot") end
 errno = zfs.sync.set_prop(made, "dsg:transaction", transaction)
@@ -150,4 +160,4 @@ if errno ~= 0 then
     zfs.sync.destroy(made)
     return refused(errno, "promote")
 end
-return { decided = true }
+return { decided = true, next = next_one }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::name::{Dataset, Part, Tag};
 use super::root::At;
 use super::verb::{Answer, Member, Snapshot, State, Stop, Until};
-use super::{argv, crash, find, mount, parse, run};
+use super::{argv, crash, find, mount, run, tell};
 
 /// How long a former dataset may be busy before it is left to the next opening, in milliseconds: whoever
 /// had a file of it open when the mount was switched is done with it soon.
@@ -56,23 +56,23 @@ impl At<'_> {
     fn buried(&self, transaction: Uuid, adopted: Option<State>) -> Outcome<Option<Stop>> {
         let part = Part::Former(transaction);
         let name = self.member(part);
-        mount::detach(name.as_str(), &[mount::private(self.live, part, None)])?;
+        mount::detach(name.as_str(), &[self.private(part, None)])?;
         let call = argv::bury(&name, transaction, adopted);
         let mut told = run::run(&call)?;
         for wait in MOMENTS {
-            if parse::decision(&told.text) != Ok(Some(Stop::Busy)) {
+            if tell::decision(&told.text) != Ok(Err(Stop::Busy)) {
                 break;
             }
             std::thread::sleep(Duration::from_millis(wait));
             told = run::run(&call)?;
         }
-        match parse::decision(&told.text) {
-            Ok(None) if told.well => Ok(None),
-            Ok(Some(stop @ (Stop::Drift(_) | Stop::Foreign(_) | Stop::Busy))) => Ok(Some(stop)),
+        match tell::decision(&told.text) {
+            Ok(Ok(_)) if told.well => Ok(None),
+            Ok(Err(stop @ (Stop::Drift(_) | Stop::Foreign(_) | Stop::Busy))) => Ok(Some(stop)),
             // Whatever was said: what is there counts.
             _ if !find::exists(&name)? => Ok(None),
-            Ok(Some(stop)) => Ok(Some(stop)),
-            Ok(None) | Err(_) => Err(run::refused(&call, &told.complaint)),
+            Ok(Err(stop)) => Ok(Some(stop)),
+            Ok(Ok(_)) | Err(_) => Err(run::refused(&call, &told.complaint)),
         }
     }
 
@@ -113,7 +113,7 @@ impl At<'_> {
             )
             .hint("Nothing was destroyed. Look at it on the host, and destroy that snapshot there.")
         })?;
-        mount::detach(staged.name.as_str(), &[mount::private(self.live, part, None)])?;
+        mount::detach(staged.name.as_str(), &[self.private(part, None)])?;
         if !foreign.is_empty() {
             run::must(&argv::destroy_snapshots(&staged.name, &foreign))?;
         }

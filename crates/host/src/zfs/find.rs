@@ -67,7 +67,7 @@ pub fn place(path: &Path) -> Outcome<Option<Place>> {
     answers(dataset.pool())?;
     let below = real.join(&rest).strip_prefix(&mounted).unwrap_or(Path::new("")).to_owned();
     let told = run::must(&argv::place(&dataset))?;
-    let rows = parse::table(&told).map_err(odd)?;
+    let rows = parse::table(&told, argv::PLACE).map_err(odd)?;
     let Some((_, values)) = rows.into_iter().next() else { return Ok(None) };
     let quota = values.number("quota").ok().filter(|q| *q > 0);
     Ok(Some(Place {
@@ -141,7 +141,7 @@ fn mount_of<'m>(real: &Path, mounts: &'m Mounts) -> Outcome<Option<&'m Mount>> {
 /// How a dataset is mounted.
 pub(super) fn mounting(dataset: &Dataset) -> Outcome<Values> {
     let told = run::must(&argv::mounting(dataset))?;
-    let rows = parse::table(&told).map_err(odd)?;
+    let rows = parse::table(&told, argv::MOUNTING).map_err(odd)?;
     Ok(rows.into_iter().next().map(|(_, values)| values).unwrap_or_default())
 }
 
@@ -189,8 +189,7 @@ pub(super) fn members(
         return Err(run::refused(&call, &told.complaint));
     }
     let mounts = Mounts::now()?;
-    let since = since.map(|s| s.to_string());
-    let told = parse::family(live, &told.text, since.as_deref(), &|name| mounts.of(name));
+    let told = parse::family(live, &told.text, since, &|name| mounts.of(name));
     let mut family = told.map_err(odd)?;
     if let Some(member) = &mut family.live {
         let top = home(live, &member.mountpoint)

@@ -17,7 +17,7 @@ use super::root::Root;
 use super::verb::{Answer, Hands, Verb};
 
 /// What both sides have to agree on.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// The longest question, in bytes.
 const LONGEST_VERB: u64 = 1 << 16;
 /// The longest answer, in bytes.
@@ -48,6 +48,8 @@ pub fn serve(prefix: &str, questions: impl BufRead, answers: impl Write) -> Outc
         return Err(Failure::new(Code::Permission, "The helper has to be run by root.")
             .hint("It is started through sudo."));
     }
+    // Whoever stops what runs on a terminal does not stop this in the middle of a step.
+    let _ = rustix::process::setsid();
     // What it makes has the modes that it says, whatever the caller's mask is.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     let id = |name| std::env::var(name).ok().and_then(|v| v.parse().ok());

@@ -10,7 +10,7 @@ use std::path::{Component, Path, PathBuf};
 
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_fs::error::FsError;
-use rustix::fs::{CWD, Mode, OFlags, Stat};
+use rustix::fs::{CWD, Mode, OFlags, Stat, Uid, XattrFlags};
 use rustix::io::Errno;
 
 use super::find;
@@ -22,6 +22,9 @@ use super::verb::Mountpoint;
 /// How one folder is opened from the one above it.
 const STEP: OFlags =
     OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// Where the kernel keeps a folder's list of rights.
+const RIGHTS: &str = "system.posix_acl_access";
 
 /// What the folders on a way have to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +70,55 @@ impl Home {
 /// A folder of root's that everybody may pass, made with those above it.
 pub(super) fn folder(path: &Path) -> Outcome<()> {
     walk(path, Trust::RootAlone, true).map(drop)
+}
+
+/// A folder of root's in one of root's that one user may pass, too, and nobody else.
+pub(super) fn folder_for(path: &Path, user: Uid) -> Outcome<()> {
+    let failed = |e| -> Failure { FsError::new("close the folder", path, e).into() };
+    let (above, name) = parted(path)?;
+    let above = walk(above, Trust::RootAlone, true)?.ok_or_else(|| no_place(path))?;
+    match rustix::fs::mkdirat(&above, name, Mode::from_raw_mode(0o700)) {
+        Ok(()) | Err(Errno::EXIST) => {}
+        Err(e) => return Err(failed(e)),
+    }
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let own = rustix::fs::openat(&above, name, flags, Mode::empty()).map_err(failed)?;
+    if user.is_root() {
+        return rustix::fs::fchmod(&own, Mode::from_raw_mode(0o700)).map_err(failed);
+    }
+    match rustix::fs::fsetxattr(&own, RIGHTS, &passed_by(user), XattrFlags::empty()) {
+        Err(Errno::OPNOTSUPP) => Err(Failure::new(
+            Code::Unsupported,
+            format!(
+                "{} cannot be kept from other users: no lists of rights there.",
+                path.display()
+            ),
+        )
+        .hint(format!("On the host, as root: mount -t tmpfs -o mode=755 dsg {PRIVATE}"))),
+        other => other.map_err(failed),
+    }
+}
+
+/// The list of rights by which root does all in a folder, and a user may pass it, in the system's form:
+/// tag, rights, whose.
+fn passed_by(user: Uid) -> Vec<u8> {
+    const NOBODY: u32 = u32::MAX;
+    let (owner, named, group, mask, others) = (0x01, 0x02, 0x04, 0x10, 0x20);
+    let list: [(u16, u16, u32); 5] = [
+        (owner, 7, NOBODY),
+        (named, 1, user.as_raw()),
+        (group, 0, NOBODY),
+        (mask, 1, NOBODY),
+        (others, 0, NOBODY),
+    ];
+    let version: u32 = 2;
+    let mut bytes = version.to_le_bytes().to_vec();
+    for (tag, rights, whose) in list {
+        bytes.extend(tag.to_le_bytes());
+        bytes.extend(rights.to_le_bytes());
+        bytes.extend(whose.to_le_bytes());
+    }
+    bytes
 }
 
 /// Where a repository stands, if it may stand there. `within`: it is not root who asks, and

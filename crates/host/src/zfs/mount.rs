@@ -1,5 +1,5 @@
-//! Mounting: privately under `/run/dsg`, where nobody looks, and the switch at a repository's own
-//! mount point.
+//! Mounting: privately under `/run/dsg`, where only the user for whom it is can look, and the switch at a
+//! repository's own mount point.
 //!
 //! The switch takes a detached copy of the private mount (so it works wherever `/run` is a shared
 //! mount, which cannot give one away) and puts it *beneath* the former one, which then goes: whoever
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_fs::error::FsError;
-use rustix::fs::CWD;
+use rustix::fs::{CWD, Uid};
 use rustix::io::Errno;
 use rustix::mount::{
     MountFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, move_mount, open_tree, unmount,
@@ -19,9 +19,9 @@ use rustix::mount::{
 use sha2::{Digest as _, Sha256};
 
 use super::crash;
-use super::home::{Home, folder};
+use super::home::{Home, folder, folder_for};
 use super::mounts::{Mount, Mounts};
-use super::name::{Dataset, Part, Tag};
+use super::name::{Dataset, Part};
 use super::parse::{Read as _, Values};
 use super::verb::Switched;
 
@@ -31,9 +31,10 @@ pub(super) const PRIVATE: &str = "/run/dsg";
 /// Whoever sits there keeps what he sees, and no link is followed.
 const GENTLY: UnmountFlags = UnmountFlags::DETACH.union(UnmountFlags::NOFOLLOW);
 
-/// Where a member of a repository's family is mounted that does not stand at its mount point; of a live
-/// one, by its guid. No two repositories share such a place, whatever their transactions are called.
-pub(super) fn private(live: &Dataset, part: Part, guid: Option<u64>) -> PathBuf {
+/// Where a member of a repository's family is mounted for a user that does not stand at its mount point;
+/// a live one for root alone, by its guid. No two repositories share such a place, whatever their
+/// transactions are called.
+pub(super) fn private(live: &Dataset, part: Part, guid: Option<u64>, user: Uid) -> PathBuf {
     let whose = Sha256::digest(live.as_str());
     let whose = u128::from_be_bytes(std::array::from_fn(|at| whose[at]));
     let name = match part {
@@ -42,12 +43,13 @@ pub(super) fn private(live: &Dataset, part: Part, guid: Option<u64>) -> PathBuf 
         Part::Staging(transaction) => transaction.to_string(),
         Part::Former(transaction) => format!("old-{transaction}"),
     };
-    Path::new(PRIVATE).join(format!("{whose:032x}-{name}"))
+    let seen_by = seen_by(part, user).as_raw().to_string();
+    Path::new(PRIVATE).join(seen_by).join(format!("{whose:032x}-{name}"))
 }
 
-/// Where a snapshot is mounted.
-pub(super) fn shown(dataset: &Dataset, tag: Tag) -> PathBuf {
-    Path::new(PRIVATE).join("at").join(format!("{}@{tag}", dataset.as_str().replace('/', "%")))
+/// Who sees a private mount that a user asks for.
+pub(super) fn seen_by(part: Part, user: Uid) -> Uid {
+    if part == Part::Live { Uid::ROOT } else { user }
 }
 
 /// How a dataset is mounted, by its properties, as ZFS' own program would.
@@ -70,9 +72,9 @@ fn flags(properties: &Values) -> MountFlags {
     flags
 }
 
-/// Makes the folder for a private mount. One that something is mounted at stays as it is: neither
-/// would be seen for what it is.
-fn free(at: &Path) -> Outcome<()> {
+/// Makes the folder for a private mount, in one that nobody but this user may pass. One that something is
+/// mounted at stays as it is: neither would be seen for what it is.
+fn free(at: &Path, user: Uid) -> Outcome<()> {
     if let Some(there) = Mounts::now()?.stack(at).last() {
         return Err(Failure::new(
             Code::Exists,
@@ -80,42 +82,30 @@ fn free(at: &Path) -> Outcome<()> {
         )
         .hint("Unmount it on the host, then try again."));
     }
+    if let Some(own) = at.parent() {
+        folder_for(own, user)?;
+    }
     folder(at)
 }
 
-/// Mounts a dataset at a place of ours that holds nothing yet, without what could make its files root's
+/// Mounts a dataset for a user at a place of ours that holds nothing yet, without what could make its files root's
 /// programs. `home` is where it will stand in the end:
 /// it is what `.zfs/snapshot` is mounted below.
 pub(super) fn attach(
     dataset: &Dataset,
     properties: &Values,
-    at: &Path,
+    (at, user): (&Path, Uid),
     home: &Path,
     readonly: bool,
 ) -> Outcome<()> {
-    free(at)?;
+    free(at, user)?;
     let mut flags = flags(properties) | MountFlags::NOSUID | MountFlags::NODEV;
     flags.set(MountFlags::RDONLY, readonly);
     let home = home.to_string_lossy();
     // A comma would begin another option: such a mount point does without snapshots in `.zfs`.
     let data = if home.contains(',') { String::new() } else { format!(",mntpoint={home}") };
-    mounted(mount(dataset.as_str(), at, c"zfs", flags, options(&data).as_deref()), at)
-}
-
-/// Mounts a snapshot.
-pub(super) fn attach_snapshot(dataset: &Dataset, tag: Tag, at: &Path) -> Outcome<()> {
-    free(at)?;
-    let flags = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV;
-    let source = format!("{dataset}@{tag}");
-    mounted(mount(source, at, c"zfs", flags, options("").as_deref()), at)
-}
-
-fn options(more: &str) -> Option<std::ffi::CString> {
-    std::ffi::CString::new(format!("zfsutil{more}")).ok()
-}
-
-fn mounted(done: rustix::io::Result<()>, at: &Path) -> Outcome<()> {
-    match done {
+    let options = std::ffi::CString::new(format!("zfsutil{data}")).ok();
+    match mount(dataset.as_str(), at, c"zfs", flags, options.as_deref()) {
         Ok(()) => {
             crash::MOUNTED.pass();
             Ok(())
@@ -145,7 +135,7 @@ pub(super) fn detach(source: &str, folders: &[PathBuf]) -> Outcome<()> {
     Ok(())
 }
 
-/// Takes away the snapshots of a dataset that `.zfs` or we show: as long as one is mounted, it cannot
+/// Takes away the snapshots of a dataset that `.zfs` shows: as long as one is mounted, it cannot
 /// be promoted away. Whoever reads there keeps what he has open. None is taken away if somebody else
 /// mounted one, who would read an empty folder then. Whether any was.
 pub(super) fn release_snapshots(dataset: &Dataset) -> Outcome<bool> {
@@ -160,12 +150,10 @@ pub(super) fn release_snapshots(dataset: &Dataset) -> Outcome<bool> {
     Ok(!shown.is_empty())
 }
 
-/// Where a dataset's snapshots are mounted, if nowhere but where `.zfs` and we show them.
+/// Where a dataset's snapshots are mounted, if nowhere but where `.zfs` shows them.
 fn passing<'m>(dataset: &Dataset, mounts: &'m Mounts) -> Option<Vec<&'m Path>> {
     let of = format!("{dataset}@");
-    let passes = |at: &Path| {
-        at.starts_with(PRIVATE) || at.parent().is_some_and(|above| above.ends_with(".zfs/snapshot"))
-    };
+    let passes = |at: &Path| at.parent().is_some_and(|above| above.ends_with(".zfs/snapshot"));
     let all = mounts.0.iter().filter(|m| m.kind == "zfs" && m.source.starts_with(&of));
     all.map(|m| passes(&m.at).then_some(m.at.as_path())).collect()
 }
@@ -280,7 +268,7 @@ mod tests {
     #[test]
     fn snapshots_are_unmounted_where_zfs_shows_them_and_not_where_somebody_mounted_one() {
         let of = "tank/p".parse().unwrap();
-        let shown = ["/tank/p/.zfs/snapshot/s1", "/run/dsg/at/tank%p@s2"];
+        let shown = ["/tank/p/.zfs/snapshot/s1", "/run/dsg/0/p/.zfs/snapshot/s2"];
         for (mounted, expected) in [
             (vec![], Some(vec![])),
             (vec![("tank/p@s1", shown[0]), ("tank/p@s2", shown[1])], Some(shown.to_vec())),
@@ -306,12 +294,16 @@ mod tests {
         for name in ["tank/dsg/p", "tank/dsg/q", "tank/dsg%p", "other/dsg/p"] {
             let Ok(live) = name.parse::<Dataset>() else { continue };
             for part in [t, u].into_iter().flat_map(|t| [Part::Staging(t), Part::Former(t)]) {
-                places.push(private(&live, part, None));
+                let for_user = |uid| private(&live, part, None, Uid::from_raw(uid));
+                places.extend([0, 1000].map(for_user));
             }
-            places.extend([5, 6].map(|guid| private(&live, Part::Live, Some(guid))));
+            let user = Uid::from_raw(1000);
+            places.extend([5, 6].map(|guid| private(&live, Part::Live, Some(guid), user)));
         }
-        assert_eq!(places.len(), 3 * 6);
-        assert!(places.iter().all(|at| at.parent() == Some(Path::new(PRIVATE))));
+        assert_eq!(places.len(), 3 * 10);
+        assert!(places.iter().all(|at| at.parent().unwrap().parent() == Some(Path::new(PRIVATE))));
+        let roots = places.iter().filter(|at| at.starts_with("/run/dsg/0")).count();
+        assert_eq!(roots, 3 * 6, "what stands is on its way for root alone");
         let known: std::collections::BTreeSet<_> = places.iter().collect();
         assert_eq!(known.len(), places.len(), "{places:?}");
     }

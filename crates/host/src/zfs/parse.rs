@@ -1,21 +1,21 @@
 //! What the programs answer, read. Pure; the tests hold what OpenZFS 2.1 and 2.3 printed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use dsg_core::snapshot::SnapshotId;
 use uuid::Uuid;
 
-use super::argv::{MADE_BY, MEANT};
+use super::argv::{MADE_BY, MEANT, asked};
 use super::name::{Dataset, transaction_of};
-use super::verb::{Change, Cost, Family, How, Kind, Member, Mountpoint, Snapshot, Stop};
+use super::verb::{Family, Member, Mountpoint, Snapshot};
 
 /// Text that is not what the program is known to print.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an answer that nobody understands: {0:?}")]
 pub(super) struct Odd(pub String);
 
-fn odd(line: &str) -> Odd {
+pub(super) fn odd(line: &str) -> Odd {
     Odd(line.chars().take(200).collect())
 }
 
@@ -35,29 +35,55 @@ fn is_source(word: &str) -> bool {
         || word.strip_prefix("inherited from ").is_some_and(|from| !from.is_empty())
 }
 
-/// Properties by name of what has them, in the order in which they were told. A text that was cut off
-/// is none.
-pub(super) fn table(text: &str) -> Result<Vec<(String, Values)>, Odd> {
+/// Properties by name of what has them, in the order in which they were told. A text is none that was cut
+/// off, or that does not tell exactly what was `asked`, in this order, of each thing once: a value may
+/// hold line ends, and whatever somebody set may look like another thing's properties.
+pub(super) fn table(text: &str, asked: &str) -> Result<Vec<(String, Values)>, Odd> {
+    let asked: Vec<&str> = asked.split([',', '\n']).filter(|word| !word.is_empty()).collect();
     let mut table: Vec<(String, Values)> = Vec::new();
+    let mut names = BTreeSet::new();
+    for (line, at) in rows(text)?.into_iter().zip((0..asked.len()).cycle()) {
+        let (name, property, value) = line;
+        let follows = match table.last_mut() {
+            Some((last, values)) if at > 0 && *last == name => {
+                values.insert(property.to_owned(), value);
+                true
+            }
+            _ if at == 0 => {
+                table.push((name.to_owned(), [(property.to_owned(), value)].into()));
+                names.insert(name)
+            }
+            _ => false,
+        };
+        if !follows || property != asked[at] {
+            return Err(odd(&format!("{name}\t{property}")));
+        }
+    }
+    match table.last() {
+        Some((name, values)) if values.len() < asked.len() => Err(odd(name)),
+        _ => Ok(table),
+    }
+}
+
+/// Each line: of what, which property, its value.
+fn rows(text: &str) -> Result<Vec<(&str, &str, Value)>, Odd> {
     if !text.is_empty() && !text.ends_with('\n') {
         return Err(odd(text.lines().last().unwrap_or_default()));
     }
+    let mut rows = Vec::new();
     for line in text.lines() {
         // A value may hold tabs.
         let mut columns = line.splitn(3, '\t');
         let mut next = || columns.next().ok_or_else(|| odd(line));
-        let (name, property) = (next()?.to_owned(), next()?.to_owned());
+        let (name, property) = (next()?, next()?);
         let (value, source) = next()?.rsplit_once('\t').ok_or_else(|| odd(line))?;
         if !is_source(source) {
             return Err(odd(line));
         }
         let value = Value { text: value.to_owned(), own: matches!(source, "local" | "received") };
-        match table.last_mut() {
-            Some((last, values)) if *last == name => drop(values.insert(property, value)),
-            _ => table.push((name, [(property, value)].into())),
-        }
+        rows.push((name, property, value));
     }
-    Ok(table)
+    Ok(rows)
 }
 
 /// Reading of single values.
@@ -97,12 +123,12 @@ impl Read for Values {
 pub(super) fn family(
     live: &Dataset,
     text: &str,
-    since: Option<&str>,
+    since: Option<SnapshotId>,
     mounts: &dyn Fn(&str) -> Vec<PathBuf>,
 ) -> Result<Family, Odd> {
     let mut family = Family::default();
     let mut snapshots: BTreeMap<String, Vec<Snapshot>> = BTreeMap::new();
-    for (name, values) in table(text)? {
+    for (name, values) in table(text, &asked(since))? {
         if let Some((dataset, tag)) = name.split_once('@') {
             let snapshot = snapshot(tag, &values)?;
             snapshots.entry(dataset.to_owned()).or_default().push(snapshot);
@@ -169,7 +195,9 @@ pub(super) struct Property {
 
 /// What of a dataset's own properties its successor gets: all but our marks, whether it is mounted
 /// (which is settled at the end), keys (which follow the promotion), and counts that the pool keeps.
-pub(super) fn carried(text: &str) -> Result<Vec<Property>, Odd> {
+///
+/// `names` are those of all its own ones; a text that tells of others is none.
+pub(super) fn carried(dataset: &Dataset, names: &str, text: &str) -> Result<Vec<Property>, Odd> {
     const NOT: [&str; 8] = [
         "canmount",
         "encryption",
@@ -180,7 +208,11 @@ pub(super) fn carried(text: &str) -> Result<Vec<Property>, Odd> {
         "readonly",
         "snapshot_count",
     ];
-    let own = table(text)?.into_iter().flat_map(|(_, values)| values);
+    let told = table(text, names)?;
+    if told.len() > 1 || told.iter().any(|(name, _)| name != dataset.as_str()) {
+        return Err(odd(names));
+    }
+    let own = told.into_iter().flat_map(|(_, values)| values);
     let kept = own.filter(|(name, _)| !name.starts_with("dsg:") && !NOT.contains(&name.as_str()));
     Ok(kept
         .map(|(name, Value { text, .. })| Property { value: given(&name, text), name })
@@ -246,115 +278,6 @@ fn grant(heading: &str, entry: &str) -> Option<Grant> {
     Some(Grant { scope, permissions })
 }
 
-/// What the decision came to; `None`: it is decided.
-pub(super) fn decision(text: &str) -> Result<Option<Stop>, Odd> {
-    #[derive(Deserialize)]
-    struct Returned {
-        #[serde(rename = "return")]
-        told: Told,
-    }
-    #[derive(Deserialize)]
-    struct Told {
-        #[serde(default)]
-        decided: bool,
-        stopped: Option<String>,
-        #[serde(default)]
-        what: serde_json::Value,
-        #[serde(default)]
-        errno: i32,
-    }
-    let not = |_| odd(text);
-    let Told { decided, stopped, what, errno } =
-        serde_json::from_str::<Returned>(text).map_err(not)?.told;
-    let Some(stopped) = stopped else {
-        return if decided { Ok(None) } else { Err(odd(text)) };
-    };
-    // A list comes as an object whose keys count from 1.
-    let names = || -> Vec<String> {
-        let list = what.as_object().into_iter().flat_map(serde_json::Map::values);
-        list.filter_map(|v| v.as_str().map(str::to_owned)).collect()
-    };
-    let word = || what.as_str().unwrap_or_default().to_owned();
-    Ok(Some(match stopped.as_str() {
-        "missing" => Stop::Missing,
-        "moved" => Stop::Moved,
-        "drift" => Stop::Drift(what.as_i64().unwrap_or_default().cast_unsigned()),
-        "foreign" => Stop::Foreign(names()),
-        "properties" => Stop::Properties(names()),
-        "taken" => Stop::Taken,
-        "limit" => Stop::Limit(word()),
-        "busy" => Stop::Busy,
-        "space" => Stop::Space,
-        "other" => Stop::Other(errno, word()),
-        _ => return Err(odd(text)),
-    }))
-}
-
-/// One line of a comparison, with the mount point in front of its names taken off.
-pub(super) fn change(line: &str, mounts: &[PathBuf]) -> Result<Change, Odd> {
-    let mut columns = line.split('\t');
-    let mut next = || columns.next().ok_or_else(|| odd(line));
-    let (how, kind) = (next()?, next()?);
-    let below = |escaped: &str| {
-        let name = unescaped(escaped).ok_or_else(|| odd(line))?;
-        let rest = mounts.iter().filter_map(|mount| {
-            let mount = mount.as_os_str().as_encoded_bytes();
-            let rest = name.strip_prefix(mount)?;
-            if rest.is_empty() { Some(rest) } else { rest.strip_prefix(b"/") }
-        });
-        rest.min_by_key(|r| r.len()).map(<[u8]>::to_vec).ok_or_else(|| odd(line))
-    };
-    let path = below(next()?)?;
-    let how = match how {
-        "+" => How::Added,
-        "-" => How::Removed,
-        "M" => How::Modified,
-        "R" => How::Renamed,
-        _ => return Err(odd(line)),
-    };
-    let to = if how == How::Renamed { Some(below(next()?)?) } else { None };
-    let kind = match kind {
-        "F" => Kind::File,
-        "/" => Kind::Dir,
-        "@" => Kind::Link,
-        _ => Kind::Other,
-    };
-    Ok(Change { how, kind, path, to })
-}
-
-/// A backslash and four octal digits stand for a byte.
-fn unescaped(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        if first == b'\\' {
-            let digits = std::str::from_utf8(after.get(..4)?).ok()?;
-            bytes.push(u8::from_str_radix(digits, 8).ok()?);
-            rest = &after[4..];
-        } else {
-            bytes.push(first);
-            rest = after;
-        }
-    }
-    Some(bytes)
-}
-
-/// What snapshots cost; those that are not DSG's are left out.
-pub(super) fn costs(text: &str) -> Result<Vec<Cost>, Odd> {
-    let mut costs = Vec::new();
-    for line in text.lines() {
-        let columns: Vec<&str> = line.split('\t').collect();
-        let [name, used, written, refer] = columns[..] else { return Err(odd(line)) };
-        let number = |text: &str| text.parse::<u64>().map_err(|_| odd(line));
-        let tag = name.split_once('@').and_then(|(_, tag)| tag.parse().ok());
-        if let Some(tag) = tag {
-            let (used, written, refer) = (number(used)?, number(written)?, number(refer)?);
-            costs.push(Cost { tag, used, written, refer });
-        }
-    }
-    Ok(costs)
-}
-
 /// The transaction in a name beside a repository's, and the repository's own name.
 pub(super) fn repository_of(dataset: &Dataset) -> (Dataset, Option<Uuid>) {
     let found = dataset.as_str().rmatch_indices(".dsg-").find_map(|(at, _)| {
@@ -385,22 +308,72 @@ mod tests {
     fn an_answer_that_was_cut_off_anywhere_is_none() {
         let whole =
             format!("{D}\tguid\t5\t-\n{D}\tdsg:transaction\ta\tb\tinherited from tank/dsg\n");
+        let table = |text: &str| table(text, "guid,dsg:transaction");
         assert!(table("").unwrap().is_empty());
         assert_eq!(table(&whole).unwrap()[0].1.len(), 2);
-        let first = whole.find('\n').unwrap() + 1;
-        for length in (1..whole.len()).filter(|length| *length != first) {
+        for length in 1..whole.len() {
             assert!(table(&whole[..length]).is_err(), "{}", &whole[..length]);
         }
         for source in ["", "loca", "inherited from ", "what"] {
-            assert!(table(&format!("{D}\tguid\t5\t{source}\n")).is_err(), "{source}");
+            assert!(super::table(&format!("{D}\tguid\t5\t{source}\n"), "guid").is_err());
         }
+    }
+
+    #[test]
+    fn a_value_with_line_ends_in_it_forges_nothing() {
+        let told = |value: &str| {
+            format!(
+                "{D}\tguid\t1\t-\n{D}\tdsg:transaction\t{value}\tlocal\n{D}\tdsg:canmount\ton\tlocal\n"
+            )
+        };
+        let asked = "guid,dsg:transaction,dsg:canmount";
+        assert_eq!(table(&told("x"), asked).unwrap().len(), 1);
+        let rest = format!("x\tlocal\n{D}\tdsg:canmount\ton\tlocal\n");
+        let forged = |name: &str, end: &str| {
+            format!("{rest}{name}\tguid\t2\t-\n{name}\tdsg:transaction\ty{end}")
+        };
+        for value in [
+            "x\n".to_owned(),
+            "x\ny".to_owned(),
+            "x\tlocal\ny".to_owned(),
+            // Another thing, or the same again, with as many properties as it has to have.
+            forged(&format!("{D}@s9"), ""),
+            forged(&format!("{D}@s9"), &format!("\tlocal\n{D}@s9\tdsg:canmount\t-")),
+            forged(D, ""),
+            forged(D, &format!("\tlocal\n{D}\tdsg:canmount\ton")),
+        ] {
+            assert!(table(&told(&value), asked).is_err(), "{value:?}");
+        }
+        // Nor is anything carried to a clone that nobody set.
+        let own = |value: &str| format!("{D}\tcom.example:a\t{value}\tlocal\n");
+        let names = "com.example:a\n";
+        assert_eq!(carried(&live(), names, &own("x")).unwrap().len(), 1);
+        for value in [format!("x\tlocal\n{D}\tsetuid\ton"), "x\ny".to_owned()] {
+            assert!(carried(&live(), names, &own(&value)).is_err(), "{value:?}");
+        }
+    }
+
+    /// With a dash for all that was asked and is not told here, in the order in which it was asked.
+    fn completed(told: &str, asked: &str) -> String {
+        let mut names: Vec<&str> = Vec::new();
+        for name in told.lines().map(|line| line.split('\t').next().unwrap()) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        let line = |name: &str, property: &str| {
+            let begins = format!("{name}\t{property}\t");
+            let line = told.lines().find(|line| line.starts_with(&begins));
+            format!("{}\n", line.unwrap_or(&format!("{begins}-\t-")))
+        };
+        names.iter().flat_map(|name| asked.split(',').map(|p| line(name, p))).collect()
     }
 
     /// As OpenZFS 2.3.2 printed it; 2.1.11 prints the same.
     #[test]
     fn a_family_is_read_from_what_is_told_of_it() {
         let t = "01920000-0000-7000-8000-0000000000ab";
-        let text = format!(
+        let told = format!(
             "{D}\ttype\tfilesystem\t-\n{D}\tguid\t12029310824965272277\t-\n{D}\twritten\t17408\t-\n{D}\torigin\t-\t-\n\
              {D}\tmountpoint\t/tank/dsg/p\tdefault\n{D}\tcanmount\tnoauto\tlocal\n\
              {D}\treadonly\toff\tdefault\n{D}\tkeystatus\t-\t-\n{D}\tdsg:canmount\ton\tlocal\n\
@@ -415,7 +388,8 @@ mod tests {
              {D}.dsg-{t}\ttype\tfilesystem\t-\n{D}.dsg-{t}\tguid\t5\t-\n{D}.dsg-{t}\twritten\t0\t-\n\
              {D}.dsg-{t}\torigin\t{D}@s1\t-\n{D}.dsg-{t}\tkeystatus\tunavailable\t-\n"
         );
-        let family = family(&live(), &text, Some("s1"), &|_| Vec::new()).unwrap();
+        let text = completed(&told, &asked(Some(SnapshotId::FIRST)));
+        let family = family(&live(), &text, Some(SnapshotId::FIRST), &|_| Vec::new()).unwrap();
         let member = family.live.unwrap();
         assert_eq!(member.state(), State { guid: member.guid, written: 17_408 });
         assert_eq!((member.guid, family.written), (12_029_310_824_965_272_277, Some(17_408)));
@@ -441,7 +415,9 @@ mod tests {
              {D}\tsnapshot_limit\t18446744073709551615\tlocal\n{D}\tdsg:canmount\ton\tlocal\n\
              {D}\tcom.example:owner\tthe\tlab\tlocal\n"
         );
-        let all = carried(&text).unwrap();
+        let names: Vec<&str> = text.lines().map(|line| line.split('\t').nth(1).unwrap()).collect();
+        let names = names.join("\n");
+        let all = carried(&live(), &names, &text).unwrap();
         let pairs: Vec<(&str, &str)> =
             all.iter().map(|p| (p.name.as_str(), p.value.as_str())).collect();
         let expected = [
@@ -473,51 +449,5 @@ mod tests {
                 grant(Scope::Both { to: "user ann".into() }, "mount,snapshot"),
             ]
         );
-    }
-
-    #[test]
-    fn a_change_is_read_with_its_escapes_and_below_its_mount_point() {
-        let mounts = [PathBuf::from("/run/dsg/x"), PathBuf::from("/tank/dsg/p")];
-        let read = |line: &str| change(line, &mounts);
-        let renamed = read("R\tF\t/tank/dsg/p/back\\0134slash\t/tank/dsg/p/ren\\0040amed").unwrap();
-        assert_eq!(
-            (renamed.path, renamed.to),
-            (b"back\\slash".to_vec(), Some(b"ren amed".to_vec()))
-        );
-        let root = read("M\t/\t/tank/dsg/p/").unwrap();
-        assert_eq!((root.how, root.kind, root.path), (How::Modified, Kind::Dir, Vec::new()));
-        assert_eq!(read("+\t|\t/tank/dsg/p/ff").unwrap().kind, Kind::Other);
-        for odd in [
-            "",
-            "M\tF",
-            "M\tF\t/tank/dsg/px/a",
-            "Q\tF\t/tank/dsg/p/a",
-            "R\tF\t/tank/dsg/p/a",
-            "M\tF\t/tank/dsg/p/a\\9",
-        ] {
-            assert!(read(odd).is_err(), "{odd:?}");
-        }
-    }
-
-    #[test]
-    fn a_decision_is_read_whatever_stopped_it() {
-        for (text, expected) in [
-            (r#"{"return":{"decided":true}}"#, None),
-            (r#"{"return":{"stopped":"drift","what":15360}}"#, Some(Stop::Drift(15360))),
-            (
-                r#"{"return":{"stopped":"foreign","what":{"1":"auto","2":"b"}}}"#,
-                Some(Stop::Foreign(vec!["auto".into(), "b".into()])),
-            ),
-            (r#"{"return":{"stopped":"limit","what":"tank"}}"#, Some(Stop::Limit("tank".into()))),
-            (
-                r#"{"return":{"stopped":"other","errno":5,"what":"promote"}}"#,
-                Some(Stop::Other(5, "promote".into())),
-            ),
-        ] {
-            assert_eq!(decision(text), Ok(expected), "{text}");
-        }
-        for odd in ["", "{}", r#"{"return":{}}"#, r#"{"return":{"stopped":"new"}}"#] {
-            assert!(decision(odd).is_err(), "{odd}");
-        }
     }
 }

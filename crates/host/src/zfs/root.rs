@@ -4,25 +4,30 @@
 //! that took effect all the same counts as done, one that did not is told. Verbs about one repository
 //! go one after another, also those of a process that died while its program still runs.
 
-use std::fs::File;
+use std::collections::BTreeMap;
+use std::fs::{File, Metadata};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::snapshot::SnapshotId;
 use dsg_fs::error::FsError;
 use rustix::fs::{FlockOperation, Gid, Mode, OFlags, Uid};
+use rustix::io::Errno;
 use uuid::Uuid;
 
 use super::argv::{self, Call};
-use super::home::{Home, Trust};
 use super::mounts::Mounts;
 use super::name::{Dataset, Part, Tag};
-use super::parse::{self, Odd, Read as _};
-use super::verb::{
-    Answer, Changes, Family, Hands, Member, Mountpoint, Stop, Switched, Until, Verb,
-};
-use super::{carry, crash, find, first, home, mount, run};
+use super::parse::{Grant, Odd, Read as _};
+use super::verb::{Answer, Changes, Family, Hands, MOST_CHANGES, Member, Mountpoint, Until, Verb};
+use super::{carry, crash, find, first, home, mount, run, tell};
+
+/// How long a verb waits for another one about the same repository.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Root's hands, for what lies below one dataset.
 pub struct Root {
@@ -31,18 +36,21 @@ pub struct Root {
     caller: (Uid, Gid),
     /// Root asks, and may do all of this without these hands.
     own: bool,
+    /// What these hands granted on clones.
+    granted: Mutex<BTreeMap<Dataset, Vec<Grant>>>,
 }
 
 impl Root {
     /// For what lies below `prefix`, for root.
     pub fn own(prefix: Dataset) -> Self {
-        Self { prefix, caller: (Uid::ROOT, Gid::ROOT), own: true }
+        Self { prefix, caller: (Uid::ROOT, Gid::ROOT), own: true, granted: Mutex::default() }
     }
 
     /// For what lies directly below `prefix`, for a user and group, to whom belongs what is made. A
     /// repository stands only where no way leads through a folder that others than root can change.
     pub fn lent(prefix: Dataset, caller: (u32, u32)) -> Self {
-        Self { prefix, caller: (Uid::from_raw(caller.0), Gid::from_raw(caller.1)), own: false }
+        let caller = (Uid::from_raw(caller.0), Gid::from_raw(caller.1));
+        Self { prefix, caller, own: false, granted: Mutex::default() }
     }
 
     /// A verb's dataset, if it is one that these hands may touch.
@@ -84,11 +92,13 @@ impl Hands for Root {
         };
         find::answers(dataset.pool())?;
         let within = Some(&self.prefix).filter(|_| !self.own);
-        let at = At { live: dataset, caller: self.caller, within };
+        let at = At { live: dataset, caller: self.caller, within, granted: &self.granted };
         match verb {
-            Verb::Diff { since, until, most, .. } => at.diff(*since, *until, *most),
+            Verb::Diff { since, until, most, .. } => {
+                at.diff(*since, *until, (*most).min(MOST_CHANGES))
+            }
             Verb::Space { .. } => at.space(),
-            Verb::LockFile { .. } => at.lock_file(),
+            Verb::Weigh { snapshots, .. } => at.weigh(snapshots),
             _ => {
                 let turn = at.turn()?;
                 let answer = at.perform(verb);
@@ -111,7 +121,8 @@ pub(super) struct At<'a> {
     pub(super) live: &'a Dataset,
     caller: (Uid, Gid),
     /// It is not root who asks: only what stands directly below this one is mounted.
-    within: Option<&'a Dataset>,
+    pub(super) within: Option<&'a Dataset>,
+    granted: &'a Mutex<BTreeMap<Dataset, Vec<Grant>>>,
 }
 
 impl At<'_> {
@@ -131,22 +142,19 @@ impl At<'_> {
                 format!("{} is mounted where it stands, and nowhere else.", self.live),
             )),
             Verb::Mount { part, .. } => self.mount(part, None).map(Answer::Mounted),
-            Verb::Decide { transaction, live, snapshot, frozen, .. } => {
-                self.decide(transaction, live, snapshot, frozen)
-            }
+            Verb::Decide(ref decision) => self.decide(decision).map(|decided| match decided {
+                Ok(_) => Answer::Decided,
+                Err(stop) => Answer::Stopped(stop),
+            }),
+            Verb::Publish(ref decision) => self.publish(decision),
             Verb::Finish { transaction, .. } => self.finish(transaction),
             Verb::Bury { transaction, adopted, .. } => self.bury(transaction, adopted),
             Verb::Abandon { transaction, .. } => self.abandon(transaction),
             Verb::Freeze { transaction, .. } => self.freeze(transaction),
-            Verb::Show { tag, .. } => self.show(tag),
-            Verb::Hide { tag, .. } => {
-                let at = mount::shown(self.live, tag);
-                mount::detach(&format!("{}@{tag}", self.live), &[at])?;
-                Ok(Answer::Done)
-            }
+            Verb::LockFile { .. } => self.lock_file(),
             Verb::Drop { tag, .. } => self.drop_snapshot(tag),
             // Answered before, or not about one repository.
-            Verb::Find { .. } | Verb::Diff { .. } | Verb::Space { .. } | Verb::LockFile { .. } => {
+            Verb::Find { .. } | Verb::Diff { .. } | Verb::Space { .. } | Verb::Weigh { .. } => {
                 Ok(Answer::Done)
             }
         }
@@ -185,8 +193,14 @@ impl At<'_> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW;
         let failed = |e| -> Failure { FsError::new("lock", &path, e).into() };
         let file = rustix::fs::open(&path, flags, Mode::from_raw_mode(0o600)).map_err(failed)?;
-        rustix::fs::flock(&file, FlockOperation::LockExclusive).map_err(failed)?;
-        Ok(file.into())
+        if taken(&file, PATIENCE).map_err(failed)? {
+            return Ok(file.into());
+        }
+        Err(Failure::new(
+            Code::Locked,
+            format!("Another step on {} has not ended for a long time.", self.live),
+        )
+        .hint("Try again later; on the host, ps shows which program zfs still runs."))
     }
 
     fn create(&self, transaction: Uuid) -> Outcome<Answer> {
@@ -246,160 +260,41 @@ impl At<'_> {
             Ok(self.one(part)?.is_some_and(|m| m.origin.as_deref() == Some(whole.as_str())))
         })?;
         crash::CLONED.pass();
-        carry::grants(self.live, &name)?;
+        let granted = carry::grants(self.live, &name, None)?;
+        self.granted().insert(name.clone(), granted);
         carry::verify(self.live, &name, &properties)?;
         self.mount(part, None).map(Answer::Mounted)
+    }
+
+    pub(super) fn granted(&self) -> std::sync::MutexGuard<'_, BTreeMap<Dataset, Vec<Grant>>> {
+        self.granted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where a member is mounted privately for whoever asks.
+    pub(super) fn private(&self, part: Part, guid: Option<u64>) -> PathBuf {
+        mount::private(self.live, part, guid, self.caller.0)
     }
 
     /// Mounts a member privately, if it is not.
     pub(super) fn mount(&self, part: Part, guid: Option<u64>) -> Outcome<PathBuf> {
         let name = self.member(part);
-        let private = |at: &PathBuf| at.starts_with(mount::PRIVATE);
-        if let Some(at) = Mounts::now()?.of(name.as_str()).into_iter().find(private) {
+        let at = self.private(part, guid);
+        // What is on its way to its place is for nobody to look at: wherever it is mounted will do.
+        let is_it = |m: &PathBuf| *m == at || part == Part::Live && m.starts_with(mount::PRIVATE);
+        if let Some(at) = Mounts::now()?.of(name.as_str()).into_iter().find(is_it) {
             return Ok(at);
         }
         let properties = find::mounting(&name)?;
         let home = self.home(&properties.mountpoint())?;
-        let at = mount::private(self.live, part, guid);
         let readonly = matches!(part, Part::Former(_));
-        mount::attach(&name, &properties, &at, &home, readonly)?;
+        let user = mount::seen_by(part, self.caller.0);
+        mount::attach(&name, &properties, (&at, user), &home, readonly)?;
         Ok(at)
     }
 
     /// Where the repository stands, if it may stand there.
-    fn home(&self, mountpoint: &Mountpoint) -> Outcome<PathBuf> {
+    pub(super) fn home(&self, mountpoint: &Mountpoint) -> Outcome<PathBuf> {
         home::checked(self.live, mountpoint, self.within)
-    }
-
-    fn decide(
-        &self,
-        transaction: Uuid,
-        live: Option<u64>,
-        snapshot: SnapshotId,
-        frozen: bool,
-    ) -> Outcome<Answer> {
-        let staged = self.member(Part::Staging(transaction));
-        if live.is_some() {
-            // Whoever gave or took a right since the clone was made is heard.
-            match carry::grants(self.live, &staged) {
-                // The program says what is missing.
-                Err(e) if e.code != Code::NotFound => return Err(e),
-                Ok(()) | Err(_) => {}
-            }
-        }
-        let call = argv::decide(self.live, &staged, live, snapshot, transaction, frozen);
-        let mut told = run::run(&call)?;
-        let mut came = parse::decision(&told.text);
-        // Nothing else stops it: only now is anything taken away.
-        if came == Ok(Some(Stop::Busy)) && mount::release_snapshots(self.live)? {
-            told = run::run(&call)?;
-            came = parse::decision(&told.text);
-        }
-        if let (true, Ok(None)) = (told.well, &came) {
-            crash::DECIDED.pass();
-            return Ok(Answer::Decided);
-        }
-        // Whatever was said: what is there counts. It may have been decided by an earlier try.
-        let family = self.family(transaction)?;
-        let decided = |m: &Member| m.decided(transaction) == Some(snapshot);
-        let promoted = |m: &Member| live.is_none() || m.origin.is_none() || family.live.is_none();
-        let mut all = family.live.iter().chain(&family.others);
-        if all.any(|m| decided(m) && (m.part == Part::Live || promoted(m))) {
-            crash::DECIDED.pass();
-            return Ok(Answer::Decided);
-        }
-        match came {
-            Ok(Some(stop)) => Ok(Answer::Stopped(stop)),
-            Ok(None) | Err(_) => Err(run::refused(&call, &told.complaint)),
-        }
-    }
-
-    fn finish(&self, transaction: Uuid) -> Outcome<Answer> {
-        let mut family = self.family(transaction)?;
-        let staged = family.others.iter().position(|m| m.part == Part::Staging(transaction));
-        let staged = staged.map(|at| family.others.swap_remove(at));
-        let new = match (staged, family.live) {
-            (Some(staged), live) => {
-                if staged.decided(transaction).is_none() {
-                    return Err(self.not_decided(transaction));
-                }
-                if let Some(old) = live {
-                    self.step_aside(transaction, &staged, &old)?;
-                }
-                let call = argv::rename(&staged.name, self.live);
-                let taken = || Ok(self.one(Part::Live)?.is_some_and(|m| m.guid == staged.guid));
-                Self::do_unless(&call, taken)?;
-                crash::PLACE_TAKEN.pass();
-                staged
-            }
-            (None, Some(live)) if live.decided(transaction).is_some() => live,
-            (None, _) => return Err(self.not_decided(transaction)),
-        };
-        self.settle(transaction, &new)
-    }
-
-    /// D stands at its mount point, and is mounted at boot if it is to be.
-    fn settle(&self, transaction: Uuid, live: &Member) -> Outcome<Answer> {
-        let came = self.switch(transaction, live)?;
-        if live.canmount != live.meant {
-            let call = argv::set(self.live, &[("canmount", &live.meant)]);
-            let settled = |m: Member| m.canmount == m.meant;
-            Self::do_unless(&call, || Ok(self.one(Part::Live)?.is_some_and(settled)))?;
-            crash::SETTLED.pass();
-        }
-        Ok(Answer::Finished(came))
-    }
-
-    fn not_decided(&self, transaction: Uuid) -> Failure {
-        let message = format!("The transaction {transaction} of {} is not decided.", self.live);
-        Failure::new(Code::Usage, message)
-    }
-
-    /// The old dataset takes no more writes, is mounted by nobody again, and gives up its name.
-    fn step_aside(&self, transaction: Uuid, staged: &Member, old: &Member) -> Outcome<()> {
-        let promoted = format!("{}@", staged.name);
-        if !old.origin.as_deref().is_some_and(|origin| origin.starts_with(&promoted)) {
-            return Err(Failure::new(
-                Code::Exists,
-                format!("{} is not what the transaction {transaction} replaces.", self.live),
-            )
-            .hint("Look at the datasets on the host: somebody renamed them."));
-        }
-        let retired = |m: &Member| m.readonly && m.canmount == "noauto";
-        if !retired(old) {
-            let call = argv::set(self.live, &[("readonly", "on"), ("canmount", "noauto")]);
-            // It is known to refuse and to do it all the same.
-            Self::do_unless(&call, || Ok(self.one(Part::Live)?.as_ref().is_some_and(retired)))?;
-        }
-        crash::RETIRED.pass();
-        let former = Part::Former(transaction);
-        let call = argv::rename(self.live, &self.member(former));
-        Self::do_unless(&call, || Ok(self.one(former)?.is_some()))?;
-        crash::STEPPED_ASIDE.pass();
-        Ok(())
-    }
-
-    fn switch(&self, transaction: Uuid, live: &Member) -> Outcome<Switched> {
-        let home = self.home(&live.mountpoint)?;
-        let on_top = || -> Outcome<bool> {
-            let mounts = Mounts::now()?;
-            Ok(mounts.stack(&home).last().is_some_and(|m| m.source == self.live.as_str()))
-        };
-        let came = if on_top()? {
-            Switched::Already
-        } else {
-            let from = self.mount(Part::Live, Some(live.guid))?;
-            let trust = if self.within.is_some() { Trust::RootAlone } else { Trust::Any };
-            mount::switch(self.live, &Home::reach(&home, trust)?, &from)?
-        };
-        let folders = [Part::Staging(transaction), Part::Live];
-        let folders = folders.map(|part| mount::private(self.live, part, Some(live.guid)));
-        mount::detach(self.live.as_str(), &folders)?;
-        if on_top()? {
-            return Ok(came);
-        }
-        let at = home.display();
-        Err(Failure::new(Code::Io, format!("{} could not be mounted at {at}.", self.live)))
     }
 
     fn freeze(&self, transaction: Uuid) -> Outcome<Answer> {
@@ -428,21 +323,11 @@ impl At<'_> {
                 format!("The snapshot {name} of {} stays: {why}.", self.live),
             ));
         }
-        mount::detach(&format!("{}@{name}", self.live), &[mount::shown(self.live, tag)])?;
         let call = argv::destroy_snapshot(self.live, tag);
         let has = |m: Member| m.snapshots.iter().any(|s| s.tag == Some(tag));
         Self::do_unless(&call, || Ok(!self.one(Part::Live)?.is_some_and(has)))?;
         crash::DROPPED.pass();
         Ok(Answer::Done)
-    }
-
-    fn show(&self, tag: Tag) -> Outcome<Answer> {
-        let at = mount::shown(self.live, tag);
-        let source = format!("{}@{tag}", self.live);
-        if !Mounts::now()?.of(&source).contains(&at) {
-            mount::attach_snapshot(self.live, tag, &at)?;
-        }
-        Ok(Answer::Mounted(at))
     }
 
     fn diff(&self, since: Tag, until: Until, most: usize) -> Outcome<Answer> {
@@ -484,20 +369,28 @@ impl At<'_> {
         let member = self.member(part_of(until));
         let mounts = Mounts::now()?.of(member.as_str());
         let (lines, more) = run::lines(&argv::diff(since, &name), most)?;
-        let list = lines.iter().map(|line| parse::change(line, &mounts).map_err(odd));
+        let list = lines.iter().map(|line| tell::change(line, &mounts).map_err(odd));
         Ok(Changes { list: list.collect::<Outcome<_>>()?, more })
     }
 
     fn space(&self) -> Outcome<Answer> {
         let told = run::must(&argv::space(self.live))?;
-        parse::costs(&told).map(Answer::Space).map_err(odd)
+        tell::costs(&told).map(Answer::Space).map_err(odd)
+    }
+
+    fn weigh(&self, snapshots: &[SnapshotId]) -> Outcome<Answer> {
+        if snapshots.is_empty() {
+            return Err(Failure::new(Code::Usage, "No snapshots to weigh."));
+        }
+        let told = run::must(&argv::weigh(self.live, snapshots))?;
+        tell::freed(&told).map(Answer::Weighs).map_err(odd)
     }
 
     /// Whoever may write the repository's files may hold its lock.
     fn lock_file(&self) -> Outcome<Answer> {
+        let root = self.root()?;
         let path = file_of(&Path::new(mount::PRIVATE).join("lock"), self.live)?;
-        let home = Mounts::now()?.of(self.live.as_str()).into_iter().next();
-        let (uid, gid, mode) = match home.and_then(|home| home.metadata().ok()) {
+        let (uid, gid, mode) = match root {
             Some(root) => {
                 (Uid::from_raw(root.uid()), Gid::from_raw(root.gid()), root.permissions().mode())
             }
@@ -514,10 +407,58 @@ impl At<'_> {
         Ok(Answer::LockFile(path))
     }
 
+    /// The root of D, or of what is to be it; none if there is neither.
+    fn root(&self) -> Outcome<Option<Metadata>> {
+        let look = |at: &Path| at.metadata().map_err(|e| Failure::io("look at", at, e)).map(Some);
+        let published = |m: &Member| m.snapshots.iter().any(|s| s.transaction.is_some());
+        let member = match self.one(Part::Live)? {
+            Some(live) if published(&live) => live,
+            live => {
+                let mut others = find::family(self.live, None, None)?.others;
+                others.sort_by_key(|m| !published(m));
+                match (others.into_iter().next(), live) {
+                    // A publish of it is not finished.
+                    (Some(other), _) => other,
+                    (None, None) => return Ok(None),
+                    (None, Some(_)) => {
+                        let told = format!("There is a dataset {} already", self.live);
+                        return Err(Failure::new(
+                            Code::Exists,
+                            format!("{told}, and it is no repository."),
+                        )
+                        .hint("Choose another name. Nothing was changed."));
+                    }
+                }
+            }
+        };
+        if let Some(at) = member.mounts.first() {
+            return look(at);
+        }
+        let at = self.mount(member.part, Some(member.guid))?;
+        let root = look(&at);
+        mount::detach(member.name.as_str(), &[at])?;
+        root
+    }
+
     /// Makes a call; one that is refused counts as done if what it was for is there.
     pub(super) fn do_unless(call: &Call, done: impl FnOnce() -> Outcome<bool>) -> Outcome<()> {
         let told = run::run(call)?;
         if told.well || done()? { Ok(()) } else { Err(run::refused(call, &told.complaint)) }
+    }
+}
+
+/// Waits for a lock that others hold, for a while; whether it is ours now.
+fn taken(file: &impl AsFd, patience: Duration) -> rustix::io::Result<bool> {
+    let begun = Instant::now();
+    loop {
+        match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(true),
+            Err(Errno::WOULDBLOCK) if begun.elapsed() < patience => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            Err(Errno::WOULDBLOCK) => return Ok(false),
+            Err(e) => return Err(e),
+        }
     }
 }
 
@@ -542,6 +483,18 @@ fn file_of(folder: &Path, dataset: &Dataset) -> Outcome<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_holds_a_turn_for_ever_is_not_waited_for_that_long() {
+        let place = tempfile::tempdir().unwrap();
+        let open = || File::create(place.path().join("turn")).unwrap();
+        let (one, other) = (open(), open());
+        let short = Duration::from_millis(30);
+        assert_eq!(taken(&one, short), Ok(true));
+        assert_eq!(taken(&other, short), Ok(false));
+        drop(one);
+        assert_eq!(taken(&other, short), Ok(true));
+    }
 
     #[test]
     fn lent_hands_look_at_no_path_for_whoever_asks() {

@@ -4,6 +4,7 @@
 //! with nothing of the environment but a language, in which their errors are known.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -77,6 +78,8 @@ fn start(call: &Call) -> Outcome<Child> {
         .stdin(if call.input.is_empty() { Stdio::null() } else { Stdio::piped() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
+        // What is typed on a terminal (Ctrl-Z, Ctrl-C) is for whoever asked.
+        .process_group(0)
         .spawn();
     started.map_err(|e| Failure::io("run", &program, e))
 }
@@ -239,13 +242,20 @@ mod tests {
         }
     }
 
+    fn shell(script: &str) -> Call {
+        let args = ["-c", script].map(str::to_owned).to_vec();
+        Call { program: "sh", args, input: "" }
+    }
+
+    #[test]
+    fn what_is_typed_on_a_terminal_does_not_reach_a_program() {
+        let told = run(&shell("cut -d ' ' -f 5 /proc/$$/stat; echo $$")).unwrap().text;
+        let numbers: Vec<&str> = told.lines().collect();
+        assert!(numbers.len() == 2 && numbers[0] == numbers[1], "{told}");
+    }
+
     #[test]
     fn a_program_that_is_killed_has_not_ended() {
-        let shell = |script: &str| Call {
-            program: "sh",
-            args: ["-c", script].map(str::to_owned).to_vec(),
-            input: "",
-        };
         let told = run(&shell("kill -9 $$")).unwrap();
         assert!(!told.well && !told.ended, "{told:?}");
         let told =

@@ -69,7 +69,8 @@ fn allowed(listing: &str, dataset: &Dataset) -> Option<Way> {
             return Some(Way::Sudo);
         }
         let begins = format!("{INSTALLED} {WORD} ");
-        let prefix = command.strip_prefix(&begins).and_then(|p| p.parse::<Dataset>().ok());
+        let prefix = command.strip_prefix(&begins);
+        let prefix = prefix.and_then(|p| p.replace('\\', "").parse::<Dataset>().ok());
         helper = helper.or(prefix.filter(|p| dataset.is_below(p)));
     }
     helper.map(Way::Helper)
@@ -100,15 +101,16 @@ fn above(dataset: &Dataset) -> Dataset {
     dataset.parent().unwrap_or_else(|| dataset.clone())
 }
 
-/// The commands with which an administrator lets the group `dsg` publish below a dataset.
+/// The commands with which an administrator lets the group `dsg` publish below a dataset. What `sudo` does
+/// not understand never comes where it would lock everybody out.
 pub fn grant(agent: &Path, prefix: &Dataset) -> String {
     format!(
         "install -o root -g root -m 755 {} {INSTALLED}\n\
-         echo '%dsg ALL=(root) NOPASSWD: {INSTALLED} {WORD} {}' > /etc/sudoers.d/dsg && \
-         chmod 440 /etc/sudoers.d/dsg",
+         f=$(mktemp) && echo '%dsg ALL=(root) NOPASSWD: {INSTALLED} {WORD} {}' > $f && \
+         visudo -cf $f && install -o root -g root -m 440 $f /etc/sudoers.d/dsg; rm -f $f",
         dsg_core::failure::shell_word(&agent.display().to_string()),
-        // A space would begin another argument.
-        prefix.as_str().replace(' ', "\\ "),
+        // A space would begin another argument, a colon another rule.
+        prefix.as_str().replace(' ', "\\ ").replace(':', "\\:"),
     )
 }
 
@@ -129,6 +131,11 @@ mod tests {
         for uncovered in ["tank/dsg", "tank/dsgx/p", "tank/p"] {
             assert_eq!(way(uncovered), None, "{uncovered}");
         }
+        let odd = "    (root) NOPASSWD: /usr/local/sbin/dsg-agent zfs-helper tank/a\\ b\\:c\n";
+        let covered = allowed(odd, &"tank/a b:c/p".parse().unwrap());
+        assert_eq!(covered, Some(Way::Helper("tank/a b:c".parse().unwrap())));
+        let told = grant(Path::new("/a b/agent"), &"tank/a b:c".parse().unwrap());
+        assert!(told.contains(&format!("{INSTALLED} {WORD} tank/a\\ b\\:c'")), "{told}");
         let all = "    (ALL : ALL) NOPASSWD: ALL\n";
         assert_eq!(allowed(all, &"tank/p".parse().unwrap()), Some(Way::Sudo));
     }

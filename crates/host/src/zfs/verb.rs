@@ -17,6 +17,9 @@ use uuid::Uuid;
 pub use super::family::{Family, Member, Snapshot, State};
 use super::name::{Dataset, Part, Tag};
 
+/// How many changes one answer tells at most.
+pub const MOST_CHANGES: usize = 100_000;
+
 /// One privileged step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -70,19 +73,10 @@ pub enum Verb {
     /// `D.dsg-T` is snapshotted as `@sN`, `dsg:transaction` = T is set on that, and it is promoted.
     /// Either all of it ([`Answer::Decided`]) or nothing ([`Answer::Stopped`]). Of a first publish
     /// nothing is promoted.
-    Decide {
-        /// D.
-        dataset: Dataset,
-        /// T.
-        transaction: Uuid,
-        /// D's guid; none if there is no D yet: a first publish.
-        live: Option<u64>,
-        /// The number that the snapshot gets.
-        snapshot: SnapshotId,
-        /// D was frozen as `@dsg-T`, and what changed until then was looked at and carried over:
-        /// nothing counts but what was written, and which snapshots came, since that one.
-        frozen: bool,
-    },
+    Decide(Decision),
+    /// [`Verb::Decide`], and where that decides, [`Verb::Finish`] right after it without a second look:
+    /// [`Answer::Finished`], or what Decide answers: it is decided, and to be finished.
+    Publish(Decision),
     /// All that follows a decision, from wherever it was cut off: the old D becomes read-only and is
     /// renamed to `D.dsg-old-T`, `D.dsg-T` is renamed to D, D is what stands at its mount point (also
     /// after a reboot), no private mount of it is left, and it is mounted at boot if the old one was:
@@ -126,27 +120,20 @@ pub enum Verb {
         since: Tag,
         /// The later state.
         until: Until,
-        /// How many changes are told at most.
+        /// How many changes are told at most; never more than [`MOST_CHANGES`].
         most: usize,
-    },
-    /// Mounts a snapshot of D read-only: [`Answer::Mounted`]. For where `.zfs` does not show it.
-    Show {
-        /// D.
-        dataset: Dataset,
-        /// Which one.
-        tag: Tag,
-    },
-    /// The end of that: [`Answer::Done`].
-    Hide {
-        /// D.
-        dataset: Dataset,
-        /// Which one.
-        tag: Tag,
     },
     /// What each snapshot of D costs: [`Answer::Space`].
     Space {
         /// D.
         dataset: Dataset,
+    },
+    /// How many bytes were free if these snapshots of D went together: [`Answer::Weighs`].
+    Weigh {
+        /// D.
+        dataset: Dataset,
+        /// Which ones, at least one.
+        snapshots: Vec<SnapshotId>,
     },
     /// Destroys one snapshot of D: [`Answer::Done`]. Fails with `locked` if it is held or cloned.
     Drop {
@@ -155,12 +142,30 @@ pub enum Verb {
         /// Which one.
         tag: Tag,
     },
-    /// The file whose `flock` is D's lock, made if it is not there, for whoever may write D's files:
-    /// [`Answer::LockFile`]. It outlives every publish.
+    /// The file whose `flock` is D's lock, made if it is not there, for whoever may write D's files (for
+    /// whoever asks, where there is no D yet): [`Answer::LockFile`]. It outlives every publish. Fails
+    /// with `exists` if D is no repository.
     LockFile {
         /// D.
         dataset: Dataset,
     },
+}
+
+/// What is to be decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decision {
+    /// D.
+    pub dataset: Dataset,
+    /// T.
+    pub transaction: Uuid,
+    /// D's guid; none if there is no D yet: a first publish.
+    pub live: Option<u64>,
+    /// The number that the snapshot gets.
+    pub snapshot: SnapshotId,
+    /// D was frozen as `@dsg-T`, and what changed until then was looked at and carried over:
+    /// nothing counts but what was written, and which snapshots came, since that one.
+    pub frozen: bool,
 }
 
 /// The later one of two states that are compared.
@@ -195,6 +200,8 @@ pub enum Answer {
     Changes(Changes),
     /// What snapshots cost, oldest first.
     Space(Vec<Cost>),
+    /// So many bytes.
+    Weighs(u64),
     /// The file to lock.
     LockFile(PathBuf),
 }
@@ -377,17 +384,16 @@ impl Verb {
             | Self::Create { dataset, .. }
             | Self::Clone { dataset, .. }
             | Self::Mount { dataset, .. }
-            | Self::Decide { dataset, .. }
             | Self::Finish { dataset, .. }
             | Self::Bury { dataset, .. }
             | Self::Abandon { dataset, .. }
             | Self::Freeze { dataset, .. }
             | Self::Diff { dataset, .. }
-            | Self::Show { dataset, .. }
-            | Self::Hide { dataset, .. }
             | Self::Space { dataset }
+            | Self::Weigh { dataset, .. }
             | Self::Drop { dataset, .. }
             | Self::LockFile { dataset } => Some(dataset),
+            Self::Decide(decision) | Self::Publish(decision) => Some(&decision.dataset),
         }
     }
 }
@@ -456,13 +462,13 @@ mod tests {
 
     #[test]
     fn a_verb_travels_as_one_line_and_names_are_proved_on_the_way_in() {
-        let verb = Verb::Decide {
+        let verb = Verb::Decide(Decision {
             dataset: "tank/dsg/p".parse().unwrap(),
             transaction: Uuid::from_u128(7),
             live: Some(u64::MAX),
             snapshot: SnapshotId::FIRST,
             frozen: false,
-        };
+        });
         let line = serde_json::to_string(&verb).unwrap();
         assert!(!line.contains('\n'));
         assert_eq!(serde_json::from_str::<Verb>(&line).unwrap(), verb);

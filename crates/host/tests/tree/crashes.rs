@@ -52,7 +52,7 @@ fn victim() {
             store.adopt_drift(authorship(TRANSACTION), &Monitor::silent()).unwrap();
         }
         "prestage" => TreeStore::open(path).unwrap().prestage(&Monitor::silent()).unwrap(),
-        "prune" => TreeStore::open(path).unwrap().prune(id(1)).unwrap(),
+        "prune" => drop(TreeStore::open(path).unwrap().prune(&[id(1)], true).unwrap()),
         "open" => drop(TreeStore::open(path).unwrap()),
         other => panic!("{other}"),
     }

@@ -86,12 +86,19 @@ fn pruned_files_are_gone_and_their_record_stays() {
     f.sync(wish().put("a", "2")).unwrap();
     f.sync(wish().put("a", "3")).unwrap();
     let store = f.open();
-    store.prune(id(1)).unwrap();
-    store.prune(id(1)).unwrap();
+    let would = store.prune(&[id(1), id(3)], false).unwrap();
+    assert_eq!((would.gone, would.stays.len()), (vec![id(1)], 1));
+    assert_eq!(store.kept().unwrap(), [id(1), id(2), id(3)]);
+    let pruned = store.prune(&[id(1)], true).unwrap();
+    // The rest of it is the later snapshots', too.
+    assert_eq!((pruned.gone, pruned.freed), (vec![id(1)], would.freed));
+    assert!(pruned.freed > 0 && pruned.freed < 100, "{} bytes", pruned.freed);
+    assert_eq!(store.prune(&[id(1)], true).unwrap().gone, []);
     assert_eq!(store.kept().unwrap(), [id(2), id(3)]);
     assert_eq!(store.snapshot(id(1)).unwrap_err().code, Code::NotFound);
     assert_eq!(store.header(id(1)).unwrap().id, id(1));
-    assert_eq!(store.prune(id(3)).unwrap_err().code, Code::Usage);
+    let newest = store.prune(&[id(3)], true).unwrap();
+    assert_eq!((newest.gone, newest.stays[0].0), (vec![], id(3)));
     f.is_consistent();
     assert_eq!(fetch(&store, id(2), "a"), "2");
 }

@@ -1,6 +1,8 @@
 //! Death after every single call of a program and every mount.
 
-use dsg_host::zfs::verb::{Answer, Hands, Switched, Verb};
+use dsg_core::snapshot::SnapshotId;
+use dsg_host::zfs::name::Tag;
+use dsg_host::zfs::verb::{Answer, Changes, Hands, Stop, Switched, Until, Verb};
 use dsg_testkit::zfs_host::{Version, ZfsHost};
 use uuid::Uuid;
 
@@ -28,16 +30,32 @@ fn init_until_it_dies(site: &Site, hands: &dyn Hands, t: Uuid) {
 }
 
 fn publish_until_it_dies(site: &Site, hands: &dyn Hands, t: Uuid, number: u64) {
-    let Ok(Answer::Mounted(at)) = hands.perform(&site.clone_of(t, number - 1)) else { return };
+    let cloned = hands.perform(&site.clone_of(t, number - 1));
+    let Ok(Answer::Mounted(at)) = cloned else { return eprintln!("{t}: {cloned:?}") };
     site.host.run(&format!("echo content-{number} > {0}/file; sync -f {0}/file", at.display()));
     let live = site.look(&site.hands()).live.unwrap().guid;
-    let _ = hands.perform(&site.decide(t, Some(live), number));
+    let mut decision = site.decision(t, Some(live), number);
+    let mut answer = hands.perform(&Verb::Publish(decision.clone()));
+    // What was staged before a power cut may be noted as written once more: it is looked at, and nothing.
+    if matches!(answer, Ok(Answer::Stopped(Stop::Drift(_)))) {
+        let dataset = || site.dataset.clone();
+        hands.perform(&Verb::Freeze { dataset: dataset(), transaction: t }).unwrap();
+        let since = Tag::Number(SnapshotId::new(number - 1).unwrap());
+        let until = Until::Tag(Tag::Frozen(t));
+        let diff = Verb::Diff { dataset: dataset(), since, until, most: 10 };
+        assert_eq!(hands.perform(&diff).unwrap(), Answer::Changes(Changes::default()));
+        decision.frozen = true;
+        answer = hands.perform(&Verb::Publish(decision));
+    }
+    // A death that is none is seen here.
+    eprintln!("{t}: {answer:?}");
     let _ = hands.perform(&site.finish(t));
     let _ = hands.perform(&site.bury(t));
 }
 
 fn nothing_private_is_left(site: &Site, t: Uuid, point: &str) {
-    let left = site.run(&format!("ls /run/dsg | grep {t}; grep -c {t} /proc/self/mountinfo; true"));
+    let left = site
+        .run(&format!("find /run/dsg -xdev | grep {t}; grep -c {t} /proc/self/mountinfo; true"));
     assert_eq!(left, "0\n", "{point}");
 }
 
@@ -99,22 +117,27 @@ fn a_publish_that_dies_anywhere_has_happened_or_not() {
 }
 
 #[test]
-fn a_publish_asks_the_programs_ten_times_at_most() {
+fn a_publish_asks_the_programs_eight_times_at_most() {
     on_both(|site| {
         let hands = site.hands();
         site.init(&hands);
-        let t = site.stage(&hands, 1, "two");
         let live = site.look(&hands).live.unwrap().guid;
         let all = points(site, &|hands| {
+            let t = site.stage(hands, 1, "two");
             let (dataset, only) = (site.dataset.clone(), Some(t));
             hands.perform(&Verb::Look { dataset, since: None, only, flush: false }).unwrap();
-            hands.perform(&site.decide(t, Some(live), 2)).unwrap();
-            hands.perform(&site.finish(t)).unwrap();
+            let answer = hands.perform(&Verb::Publish(site.decision(t, Some(live), 2))).unwrap();
+            let beneath = site.host.version == Version::New;
+            let how = if beneath { Switched::Beneath } else { Switched::Gap };
+            assert_eq!(answer, Answer::Finished(how));
             hands.perform(&site.bury(t)).unwrap();
         });
-        let calls = all.iter().filter(|p| p.starts_with("zfs.ran")).count();
+        // What staging took ends with the private mount.
+        let begun = all.iter().position(|p| p == "zfs.mounted#1").unwrap();
+        let calls = all[begun..].iter().filter(|p| p.starts_with("zfs.ran")).count();
         eprintln!("{:?}: {calls} calls", site.host.version);
-        assert!((8..=10).contains(&calls), "{all:?}");
+        assert!((7..=8).contains(&calls), "{all:?}");
+        assert_eq!(site.run("cat $P/file"), "two\n");
     });
 }
 

@@ -6,7 +6,7 @@ use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::snapshot::SnapshotId;
 use dsg_host::zfs::helper::Helper;
 use dsg_host::zfs::name::{Dataset, Part, Tag};
-use dsg_host::zfs::verb::{Answer, Family, Hands, Stop, Switched, Verb};
+use dsg_host::zfs::verb::{Answer, Decision, Family, Hands, Stop, Switched, Verb};
 use dsg_testkit::zfs_host::{Room, Version, ZfsHost};
 use uuid::Uuid;
 
@@ -97,8 +97,16 @@ impl<'h> Site<'h> {
         assert_eq!(hands.perform(&self.decide(t, Some(live), number)).unwrap(), Answer::Decided);
         let answer = hands.perform(&self.finish(t)).unwrap();
         let Answer::Finished(how) = answer else { panic!("{answer:?}") };
-        assert_eq!(hands.perform(&self.bury(t)).unwrap(), Answer::Done);
+        self.buried(hands, t);
         how
+    }
+
+    /// The end of what D was before, as soon as whoever had a file of it open is done with that: each try
+    /// waits a second.
+    pub fn buried(&self, hands: &dyn Hands, t: Uuid) {
+        let mut tries = (0..60).map(|_| hands.perform(&self.bury(t)));
+        let ended = tries.find(|end| !matches!(end, Err(e) if e.code == Code::Locked));
+        assert_eq!(ended.unwrap().unwrap(), Answer::Done, "else it is in use for ever");
     }
 
     pub fn look(&self, hands: &dyn Hands) -> Family {
@@ -121,12 +129,22 @@ impl<'h> Site<'h> {
             let dataset = self.dataset.clone();
             let verb = match member.part {
                 Part::Staging(transaction) => Verb::Abandon { dataset, transaction },
-                Part::Former(transaction) => self.bury(transaction),
+                Part::Former(transaction) => {
+                    self.buried(hands, transaction);
+                    continue;
+                }
                 Part::Live => unreachable!("D is no other member"),
             };
             assert_eq!(hands.perform(&verb).unwrap(), Answer::Done);
         }
-        assert_eq!(self.look(hands).unfinished(), None);
+        let family = self.look(hands);
+        assert_eq!(family.unfinished(), None);
+        for tag in family.live.iter().flat_map(|live| &live.snapshots).filter_map(|s| s.tag) {
+            if matches!(tag, Tag::Frozen(_)) {
+                let drop = Verb::Drop { dataset: self.dataset.clone(), tag };
+                assert_eq!(hands.perform(&drop).unwrap(), Answer::Done);
+            }
+        }
     }
 
     pub fn create(&self, transaction: Uuid) -> Verb {
@@ -139,9 +157,12 @@ impl<'h> Site<'h> {
     }
 
     pub fn decide(&self, transaction: Uuid, live: Option<u64>, number: u64) -> Verb {
+        Verb::Decide(self.decision(transaction, live, number))
+    }
+
+    pub fn decision(&self, transaction: Uuid, live: Option<u64>, number: u64) -> Decision {
         let snapshot = SnapshotId::new(number).unwrap();
-        let dataset = self.dataset.clone();
-        Verb::Decide { dataset, transaction, live, snapshot, frozen: false }
+        Decision { dataset: self.dataset.clone(), transaction, live, snapshot, frozen: false }
     }
 
     pub fn finish(&self, transaction: Uuid) -> Verb {

@@ -1,6 +1,7 @@
 //! A user without rights, and the helper that an administrator allowed.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use dsg_core::failure::Code;
@@ -305,6 +306,79 @@ fn a_first_publish_that_somebody_began_is_given_to_nobody_else() {
         assert_eq!(site.listing(), before);
         site.recover(&root);
         assert_eq!(site.run("cat $P/file; stat -c %U $P"), "two\nroot\n");
+    });
+}
+
+#[test]
+fn what_is_staged_is_seen_by_whoever_stages_it_and_by_nobody_else() {
+    on_both(|site| {
+        let user = |id: u32| site.hands_with(&format!("SUDO_UID={id} SUDO_GID={id}")).unwrap();
+        let (ann, ben) = (user(1000), user(1001));
+        let sees = |id: u32, at: &Path| {
+            let script = "setpriv --reuid {id} --regid {id} --clear-groups cat {at}/file";
+            let script = script.replace("{id}", &id.to_string());
+            let done = site.host.try_run(&script.replace("{at}", &at.display().to_string()));
+            done.status.success()
+        };
+        let t = Uuid::now_v7();
+        let at = mounted(ann.perform(&site.create(t)));
+        // Its own rights would let everybody.
+        site.host.run(&format!("echo one > {0}/file; chmod 755 {0}", at.display()));
+        assert_eq!([0, 1000, 1001, 65534].map(|id| sees(id, &at)), [true, true, false, false]);
+        // Whoever may use the same helper sees it where nobody else does, and takes nothing away.
+        let part = Part::Staging(t);
+        let look = Verb::Mount { dataset: site.dataset.clone(), part };
+        let bens = mounted(ben.perform(&look));
+        assert_eq!([1000, 1001, 65534].map(|id| sees(id, &bens)), [false, true, false]);
+        assert_eq!(mounted(ann.perform(&look)), at);
+        assert!(sees(1000, &at));
+        ann.perform(&site.decide(t, None, 1)).unwrap();
+        ann.perform(&site.finish(t)).unwrap();
+        let left = "find /run/dsg -xdev; grep \" /run/dsg/\" /proc/self/mountinfo; true";
+        assert!(!site.run(left).contains(&t.to_string()), "{}", site.run(left));
+        assert!(sees(65534, &Path::new("/").join(site.dataset.as_str())));
+    });
+}
+
+#[test]
+fn a_lock_is_made_for_what_is_a_repository_or_will_be_one() {
+    on_both(|site| {
+        let hands = site.hands_with("SUDO_UID=1000 SUDO_GID=1000").unwrap();
+        let verb = Verb::LockFile { dataset: site.dataset.clone() };
+        let lock = |verb: &Verb| match hands.perform(verb).unwrap() {
+            Answer::LockFile(at) => site.host.run(&format!("stat -c '%u %a' {}", at.display())),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(lock(&verb), "1000 600\n");
+        let root = site.hands();
+        site.init(&root);
+        assert_eq!(lock(&verb), "0 600\n");
+        site.run("chown 1001:1001 $P; chmod 2770 $P");
+        assert_eq!(lock(&verb), "1001 660\n");
+        // Nobody who asks while it is not mounted gets it.
+        site.run("zfs unmount $D");
+        assert_eq!(lock(&verb), "1001 660\n");
+        assert_eq!(site.run("grep -c \" /run/dsg/.*$D \" /proc/self/mountinfo || true"), "0\n");
+        site.run("zfs create ${D}2");
+        let other = Verb::LockFile { dataset: format!("{}2", site.dataset).parse().unwrap() };
+        refused(hands.perform(&other), Code::Exists);
+        let name = format!("{}2", site.dataset).replace('/', "%");
+        assert!(!site.host.try_run(&format!("ls /run/dsg/lock/{name}")).status.success());
+    });
+}
+
+#[test]
+fn a_prefix_with_a_colon_and_a_space_in_it_is_allowed_as_any_other() {
+    on_both(|site| {
+        let prefix: Dataset = format!("{}/a:b c", site.room.name).parse().unwrap();
+        site.host.run(&format!("zfs create '{prefix}'"));
+        install(site, &prefix);
+        let hands = as_user(site, &prefix).unwrap();
+        let dataset = format!("{prefix}/p").parse().unwrap();
+        hands.perform(&Verb::Create { dataset, transaction: Uuid::now_v7() }).unwrap();
+        let dataset = format!("{}/a", site.room.name).parse().unwrap();
+        let other = Verb::Create { dataset, transaction: Uuid::now_v7() };
+        refused(hands.perform(&other), Code::Permission);
     });
 }
 

@@ -155,3 +155,28 @@ fn an_encrypted_repository_goes_on_with_its_key_and_waits_without_it() {
         assert_eq!(inner.run("cat $P/file"), "two\n");
     });
 }
+
+#[test]
+fn a_property_that_looks_like_others_is_carried_nowhere() {
+    on_both(|site| {
+        let hands = site.hands();
+        site.init(&hands);
+        site.run("zfs set com.example:note=\"$(printf 'a\\tlocal\\n%s\\tsetuid\\toff' $D)\" $D");
+        let before = site.listing();
+        let told = refused(hands.perform(&site.clone_of(Uuid::now_v7(), 1)), Code::Unsupported);
+        assert!(told.message.contains("line end"), "{told}");
+        assert_eq!(site.listing(), before);
+        // Nor does it make up a snapshot, or a decision.
+        site.run("zfs inherit com.example:note $D");
+        let forged =
+            "zfs set dsg:transaction=\"$(printf 'a\\tlocal\\n%s@s9\\ttype\\tsnapshot' $D)\" $D";
+        site.run(forged);
+        let (dataset, since, only) = (site.dataset.clone(), None, None);
+        refused(
+            hands.perform(&Verb::Look { dataset, since, only, flush: false }),
+            Code::Unsupported,
+        );
+        site.run("zfs inherit dsg:transaction $D");
+        site.publish(&hands, 2, "two");
+    });
+}

@@ -143,8 +143,8 @@ fn what_was_carried_over_before_is_not_late_though_somebody_still_sits_in_the_ol
             "mkdir -p /tmp/$D; tail -f $P/ignored > /dev/null 2>&1 & echo $! > /tmp/$D/pid; sleep 1",
         );
         let mut decide = site.decide(t, Some(live), 2);
-        if let Verb::Decide { frozen, .. } = &mut decide {
-            *frozen = true;
+        if let Verb::Decide(decision) = &mut decide {
+            decision.frozen = true;
         }
         assert_eq!(hands.perform(&decide).unwrap(), Answer::Decided);
         assert!(matches!(hands.perform(&site.finish(t)).unwrap(), Answer::Finished(_)));

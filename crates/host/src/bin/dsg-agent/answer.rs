@@ -10,14 +10,14 @@ use dsg_core::manifest::{Change, OrderCheck};
 use dsg_core::monitor::Monitor;
 use dsg_core::packed::Packed;
 use dsg_core::path::RepoPath;
-use dsg_core::repository::Publication;
+use dsg_core::repository::{Pruned, Publication};
 use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
 use dsg_host::tree::{Glimpse, SnapshotReader, Staging, Traced, TreeStore};
 use dsg_wire::chunks::Chunks;
 use dsg_wire::content;
 use dsg_wire::delta::{Against, Content};
 use dsg_wire::frame::{Kind, WireError};
-use dsg_wire::list::{self, Copy, Found, Have, Line, Lines, OlderChunks};
+use dsg_wire::list::{self, Copy, Ended, Found, Have, Line, Lines, OlderChunks};
 use dsg_wire::message::{Answer, GlimpseText, Request};
 use dsg_wire::pump::{Cargo, Opened, pump};
 use dsg_wire::told::Lists;
@@ -63,6 +63,11 @@ impl Agent {
                 let kept = self.store()?.kept()?;
                 self.out.list(Kind::Lines, &kept).map(|()| Answer::Done)
             }
+            Request::Space => {
+                let space = self.store()?.space()?;
+                self.out.list(Kind::Lines, &space).map(|()| Answer::Done)
+            }
+            Request::Prune { snapshots, really } => self.prune(snapshots, really),
             Request::Glimpse { id, path, limit } => self.glimpse(id, &path, limit),
             Request::CheckDrift => self.store()?.check_drift(monitor).map(|()| Answer::Done),
             Request::AdoptDrift { authorship } => {
@@ -214,6 +219,16 @@ impl Agent {
             None => None,
         };
         Ok(Answer::Glimpse { at })
+    }
+
+    fn prune(&self, snapshots: u64, really: bool) -> Outcome<Answer> {
+        let asked = self.list::<SnapshotId>(snapshots)?;
+        let Pruned { gone, stays, freed } = self.store()?.prune(&asked, really)?;
+        let gone = gone.into_iter().map(Ended::Gone);
+        let ended: Vec<Ended> =
+            gone.chain(stays.into_iter().map(|(id, why)| Ended::Stays(id, why))).collect();
+        self.out.list(Kind::Lines, &ended)?;
+        Ok(Answer::Pruned { freed })
     }
 
     fn contents(&self, only: Option<SnapshotId>, monitor: &Monitor) -> Outcome<Answer> {

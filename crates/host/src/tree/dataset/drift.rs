@@ -18,7 +18,8 @@ use dsg_fs::stat::Kind;
 use uuid::Uuid;
 
 use super::open::check_below;
-use super::publish::enter;
+use super::publish::{Came, enter};
+use super::verdict::finishing;
 use super::{Site, parsed, strange};
 use crate::crash;
 use crate::tree::apply::fresh;
@@ -31,10 +32,10 @@ use crate::tree::prepared::write_record;
 use crate::tree::repo::Repo;
 use crate::tree::stats::join;
 use crate::zfs::name::{Part, Tag};
-use crate::zfs::verb::{Answer, Changes, How, Kind as Sort, Until, Verb};
+use crate::zfs::verb::{Answer, Changes, How, Kind as Sort, MOST_CHANGES, Until, Verb};
 
 /// With more changes than these, everything is looked at.
-pub(super) const MOST: usize = 100_000;
+pub(super) const MOST: usize = MOST_CHANGES;
 
 /// What was found.
 struct Found {
@@ -50,7 +51,7 @@ impl Site {
         self.recover(&lock)?;
         let repo = self.now()?;
         let head = repo.history().head()?;
-        match self.look(Some(head.id), true)?.written {
+        match self.look(Some(head.id), None, true)?.written {
             Some(0) => return Ok(()),
             Some(_) => {}
             None => return Err(self.snapshot_gone(head.id)),
@@ -135,7 +136,8 @@ impl Site {
         match self.adopt_frozen(transaction, live, &head, authorship, monitor) {
             Ok(Some(header)) => {
                 crash::EXCHANGED.pass();
-                self.finish(transaction, &header, true, true, monitor)?;
+                let steps = finishing(&self.dataset, transaction, true);
+                self.finish(transaction, &header, steps, true, monitor)?;
                 Ok(header)
             }
             Ok(None) => self.recover(&lock).map(|()| head),
@@ -177,8 +179,8 @@ impl Site {
         drop(area);
         crash::ADOPT_PREPARED.pass();
         match self.decide(transaction, live, header.id, false)? {
-            Some(stop) => Err(stop.into()),
-            None => Ok(Some(header)),
+            Came::Stopped(stop) => Err(stop.into()),
+            Came::Decided | Came::InPlace => Ok(Some(header)),
         }
     }
 }

@@ -35,13 +35,13 @@ impl Site {
             Failure::new(Code::Drift, format!("{} is kept: {why}.", self.dataset.member(part)))
         };
         let is_former = |member: &&Member| member.part == part;
-        if !self.look(None, false)?.others.iter().any(|member| is_former(&member)) {
+        if !self.look(None, None, false)?.others.iter().any(|member| is_former(&member)) {
             return Ok(Vec::new());
         }
         let mounted = self.mounted(&Verb::Mount { dataset: self.dataset.clone(), part })?;
         let old = Dir::open(&mounted)?;
         // What is written from here on keeps it from being destroyed.
-        let family = self.look(None, true)?;
+        let family = self.look(None, None, true)?;
         let former = family.others.iter().find(is_former);
         let (Some(former), Some(live)) = (former, &family.live) else { return Ok(Vec::new()) };
         let since: Option<Tag> = former.known().and_then(|(_, name)| name.parse().ok());

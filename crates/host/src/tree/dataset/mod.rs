@@ -8,11 +8,13 @@
 //! | [`publish`] | the deciding program, all before and after it |
 //! | [`drift`] | what was changed on the host |
 //! | [`late`] | writes that reached the former dataset |
+//! | [`prune`] | the end of former snapshots, and what they cost |
 //! | [`rewrite`](mod@rewrite) | a file patched where it stands |
 
 mod drift;
 mod late;
 mod open;
+mod prune;
 mod publish;
 mod rewrite;
 mod stage;
@@ -36,7 +38,7 @@ use crate::zfs::name::{Dataset, Part, Tag};
 use crate::zfs::verb::{Answer, Family, Hands, Member, Verb};
 
 pub(super) use self::rewrite::rewrite;
-use self::verdict::{Owner, Verdict, staged, verdict};
+use self::verdict::{Owner, Verdict, rests, staged, verdict};
 
 /// How often the path is looked at again while one dataset gives way to another there.
 const LOOKS: u32 = 100;
@@ -133,8 +135,8 @@ impl Site {
         self.hands.perform(verb)
     }
 
-    fn look(&self, since: Option<SnapshotId>, flush: bool) -> Outcome<Family> {
-        let verb = Verb::Look { dataset: self.dataset.clone(), since, only: None, flush };
+    fn look(&self, since: Option<SnapshotId>, only: Option<Uuid>, flush: bool) -> Outcome<Family> {
+        let verb = Verb::Look { dataset: self.dataset.clone(), since, only, flush };
         match self.perform(&verb)? {
             Answer::Family(family) => Ok(*family),
             other => Err(strange(&verb, &other)),
@@ -149,6 +151,14 @@ impl Site {
         }
     }
 
+    /// Where we see a clone. Others see it elsewhere.
+    fn view(&self, member: &Member, transaction: Uuid) -> Outcome<PathBuf> {
+        match member.mounts.iter().find(|at| Dir::open(at).is_ok()) {
+            Some(at) => Ok(at.clone()),
+            None => self.mount(transaction),
+        }
+    }
+
     /// Mounts a clone privately, again.
     fn mount(&self, transaction: Uuid) -> Outcome<PathBuf> {
         let part = Part::Staging(transaction);
@@ -158,17 +168,23 @@ impl Site {
     /// Who stages in a clone; mounts it to know that, if need be and if that is allowed. (Else it is
     /// found out under the lock.)
     fn owner(&self, member: &Member, transaction: Uuid, mount: bool) -> Owner {
-        let mounted = match member.mounts.first() {
-            Some(path) => path.clone(),
-            // Whoever stages in it has it mounted.
-            None if mount => match self.mount(transaction) {
+        // Whoever stages in it has it mounted.
+        let seen = member.mounts.iter().any(|at| Dir::open(at).is_ok());
+        let mounted = match (seen || mount, member.mounts.is_empty()) {
+            (true, _) => match self.view(member, transaction) {
                 Ok(path) => path,
                 Err(_) => return Owner::Gone,
             },
-            None => return Owner::Gone,
+            (false, true) => return Owner::Gone,
+            (false, false) => return Owner::Lives,
         };
         let area = mounted.join(OURS).join(STAGING).join(transaction.to_string());
-        let Ok(area) = Dir::open(&area) else { return Owner::Gone };
+        let area = match Dir::open(&area) {
+            Ok(area) => area,
+            Err(e) if e.is_absent() => return Owner::Gone,
+            // Somebody else's, who keeps it closed.
+            Err(_) => return Owner::Lives,
+        };
         if Lock::holder(&area, LOCK).is_ok_and(|holder| holder.is_some()) {
             return Owner::Lives;
         }
@@ -189,7 +205,7 @@ impl Site {
 
     /// Whether something waits for recovery.
     pub(super) fn needs_recovery(&self) -> Outcome<bool> {
-        Ok(self.verdict(&self.look(None, false)?, false) != Verdict::Steps(Vec::new()))
+        Ok(self.verdict(&self.look(None, None, false)?, false) != Verdict::Steps(Vec::new()))
     }
 
     /// Finishes or undoes what was interrupted.
@@ -197,9 +213,24 @@ impl Site {
         self.settled(lock, None).map(|_| ())
     }
 
+    /// As [`Site::settled`], for whoever staged in a clone: looks no further than at that, if it shows that
+    /// all else is at rest.
+    fn settled_for(
+        &self,
+        transaction: Uuid,
+        lock: &Lock,
+        since: Option<SnapshotId>,
+    ) -> Outcome<Family> {
+        let family = self.look(since, Some(transaction), false)?;
+        if rests(&self.dataset, &family, transaction) {
+            return Ok(family);
+        }
+        self.settled(lock, since)
+    }
+
     /// As [`Site::recover`]; gives the family as it is then, with what was written since a snapshot.
     fn settled(&self, _lock: &Lock, since: Option<SnapshotId>) -> Outcome<Family> {
-        let mut family = self.look(since, false)?;
+        let mut family = self.look(since, None, false)?;
         for last in [false, true] {
             let steps = match self.verdict(&family, true) {
                 Verdict::Steps(steps) => steps,
@@ -224,7 +255,7 @@ impl Site {
                     }
                 }
             }
-            family = self.look(since, false)?;
+            family = self.look(since, None, false)?;
             match failed {
                 None => return Ok(family),
                 // What stands in the pool counts, not what a program said.
@@ -271,7 +302,7 @@ impl Site {
     /// Snapshots whose files can be had, oldest first.
     pub(super) fn kept(self: &Arc<Self>) -> Outcome<Vec<SnapshotId>> {
         let newest = self.now()?.history().newest()?;
-        let family = self.look(None, false)?;
+        let family = self.look(None, None, false)?;
         let snapshots = family.live.iter().flat_map(|live| &live.snapshots);
         let numbers = snapshots.filter_map(|s| match s.tag {
             Some(Tag::Number(id)) => Some(id),
@@ -282,12 +313,6 @@ impl Site {
         kept.sort_unstable();
         kept.dedup();
         Ok(kept)
-    }
-
-    /// Removes the files of a former snapshot; its record stays.
-    pub(super) fn prune(&self, id: SnapshotId) -> Outcome<()> {
-        let verb = Verb::Drop { dataset: self.dataset.clone(), tag: Tag::Number(id) };
-        self.perform(&verb).map(|_| ())
     }
 
     /// Whether a publish can keep its promise here now.

@@ -26,10 +26,21 @@ use crate::tree::recover::replace_cache;
 use crate::tree::repo::Repo;
 use crate::tree::staging::{NEW_MANIFEST, Staging};
 use crate::zfs::name::Tag;
-use crate::zfs::verb::{Answer, Family, Stop, Verb};
+use crate::zfs::verb::{Answer, Decision, Family, Stop, Verb};
 
 /// How long a snapshot that is being read is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How far a publish came.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Came {
+    /// Nothing was decided.
+    Stopped(Stop),
+    /// It is decided, and no more is known.
+    Decided,
+    /// It stands in its place, and what it replaced is to be destroyed.
+    InPlace,
+}
 
 impl Site {
     /// Publishes: all of it, or nothing.
@@ -64,7 +75,7 @@ impl Site {
         let next = publication.base.map_or(SnapshotId::FIRST, SnapshotId::next);
         staging.voice.publishing(next);
         crash::LOCKED.pass();
-        let family = self.settled(lock, publication.base)?;
+        let family = self.settled_for(id, lock, publication.base)?;
         let base = match &family.live {
             Some(_) => self.now()?.head()?,
             None => None,
@@ -88,18 +99,21 @@ impl Site {
         let decided = prepared.and_then(|header| {
             lock.doing(&lease::publishes(next, "decides"));
             let live = family.live.as_ref().map(|live| live.guid);
-            let mut stop = self.decide(id, live, next, frozen)?;
-            if let (Some(Stop::Drift(_)), Some(head)) = (&stop, &base) {
+            let mut came = self.decide(id, live, next, frozen)?;
+            if let (Came::Stopped(Stop::Drift(_)), Some(head)) = (&came, &base) {
                 self.thaw(id);
                 self.carry_over(&repo, publication, head, id, monitor)?;
                 frozen = true;
-                stop = self.decide(id, live, next, frozen)?;
+                came = self.decide(id, live, next, frozen)?;
             }
-            stop.map_or(Ok(header), |stop| Err(stop.into()))
+            match came {
+                Came::Stopped(stop) => Err(stop.into()),
+                came => Ok((header, came)),
+            }
         });
         drop(repo);
-        let header = match decided {
-            Ok(header) => header,
+        let (header, came) = match decided {
+            Ok(decided) => decided,
             Err(e) => {
                 // It is applied, perhaps in part: of no use to another.
                 let _ = self.recover(lock);
@@ -108,35 +122,40 @@ impl Site {
         };
         crash::EXCHANGED.pass();
         lock.doing(&lease::publishes(next, "puts it in its place"));
-        self.finish(id, &header, base.is_some(), frozen, monitor)?;
+        let mut steps = finishing(&self.dataset, id, base.is_some());
+        if came == Came::InPlace {
+            steps.retain(|step| !matches!(step, Verb::Finish { .. }));
+        }
+        self.finish(id, &header, steps, frozen, monitor)?;
         Ok(header)
     }
 
-    /// The step that decides; gives why it did not.
+    /// The step that decides, and what follows it if all goes as it should.
     pub(super) fn decide(
         &self,
         transaction: Uuid,
         live: Option<u64>,
         snapshot: SnapshotId,
         frozen: bool,
-    ) -> Outcome<Option<Stop>> {
+    ) -> Outcome<Came> {
         let dataset = self.dataset.clone();
-        let verb = Verb::Decide { dataset, transaction, live, snapshot, frozen };
+        let verb = Verb::Publish(Decision { dataset, transaction, live, snapshot, frozen });
         let started = Instant::now();
         loop {
             match self.perform(&verb) {
-                Ok(Answer::Decided) => return Ok(None),
+                Ok(Answer::Decided) => return Ok(Came::Decided),
+                Ok(Answer::Finished(_)) => return Ok(Came::InPlace),
                 Ok(Answer::Stopped(Stop::Busy)) if started.elapsed() < PATIENCE => {
                     std::thread::sleep(Duration::from_millis(500));
                 }
-                Ok(Answer::Stopped(stop)) => return Ok(Some(stop)),
+                Ok(Answer::Stopped(stop)) => return Ok(Came::Stopped(stop)),
                 Ok(other) => return Err(strange(&verb, &other)),
                 // Whether it was done stands in the pool.
                 Err(e) => {
-                    let family = self.look(None, false).map_err(|_| unknown(snapshot, &e))?;
+                    let family = self.look(None, None, false).map_err(|_| unknown(snapshot, &e))?;
                     let marked = |m: &crate::zfs::verb::Member| m.decided(transaction).is_some();
                     let decided = staged(&family).any(|(id, m)| id == transaction && marked(m));
-                    return if decided { Ok(None) } else { Err(e) };
+                    return if decided { Ok(Came::Decided) } else { Err(e) };
                 }
             }
         }
@@ -147,11 +166,10 @@ impl Site {
         &self,
         transaction: Uuid,
         header: &SnapshotHeader,
-        replaces: bool,
+        mut steps: Vec<Verb>,
         frozen: bool,
         monitor: &Monitor,
     ) -> Outcome<()> {
-        let mut steps = finishing(&self.dataset, transaction, replaces);
         if frozen {
             let (dataset, tag) = (self.dataset.clone(), Tag::Frozen(transaction));
             steps.push(Verb::Drop { dataset, tag });

@@ -86,10 +86,7 @@ impl Site {
     }
 
     fn copy_staged(&self, member: &Member, dead: &str, repo: &Repo) -> Outcome<bool> {
-        let mounted = match member.mounts.first() {
-            Some(path) => path.clone(),
-            None => self.mount(parsed(dead)?)?,
-        };
+        let mounted = self.view(member, parsed(dead)?)?;
         let area = Dir::open(mounted.join(OURS).join(STAGING).join(dead))?;
         let Some(Tried::Held(_dead)) = Lock::try_existing(&area, LOCK, holder("", "takes over"))?
         else {
@@ -128,10 +125,11 @@ impl Site {
 
     /// The areas in which transactions stage now, by their ids.
     pub(in crate::tree) fn areas(&self) -> Outcome<Vec<(String, Dir)>> {
-        let family = self.look(None, false)?;
+        let family = self.look(None, None, false)?;
         let mut all = Vec::new();
-        for path in staged(&family).filter_map(|(_, member)| member.mounts.first()) {
+        for (id, member) in staged(&family).filter(|(_, member)| !member.mounts.is_empty()) {
             // It may end while it is looked at.
+            let Ok(path) = self.view(member, id) else { continue };
             if let Ok(staging) = Dir::open(path.join(OURS).join(STAGING)) {
                 all.append(&mut areas(&staging)?);
             }

@@ -85,6 +85,17 @@ pub(super) fn verdict(
     Verdict::Steps(steps)
 }
 
+/// Whether D and what one transaction made, which is alive, show that nothing else waits to be finished. Old
+/// datasets, and what others staged, are in nobody's way.
+pub(super) fn rests(dataset: &Dataset, family: &Family, transaction: Uuid) -> bool {
+    let Some(live) = &family.live else { return false };
+    // One that another publish decided to replace is a clone of what replaces it.
+    let origin = live.origin.as_deref().and_then(|o| o.split_once('@')?.0.parse().ok());
+    let replaced = origin.is_some_and(|of: Dataset| dataset.part_of(&of).is_some());
+    let owner = |of| if of == transaction { Owner::Lives } else { Owner::Gone };
+    !replaced && verdict(dataset, family, &owner) == Verdict::Steps(Vec::new())
+}
+
 /// Where transactions stage, or staged.
 pub(super) fn staged(family: &Family) -> impl Iterator<Item = (Uuid, &Member)> {
     family.others.iter().filter_map(|member| match member.part {
@@ -264,6 +275,26 @@ mod tests {
         let gives_up = Verb::Abandon { dataset: d(), transaction: U };
         assert!(!steps(&found, Owner::Lives).contains(&gives_up));
         assert!(steps(&found, Owner::LeftIt).contains(&gives_up));
+    }
+
+    #[test]
+    fn whoever_publishes_need_not_look_further_than_at_what_shows_that_all_is_at_rest() {
+        let mine = || of("p/d@s1".into(), member(Part::Staging(T), &[]));
+        let rests =
+            |live: Option<Member>, others: Vec<Member>| rests(&d(), &family(live, others), T);
+        assert!(rests(Some(live()), vec![mine()]));
+        // Of something that has nothing to do with it.
+        assert!(rests(Some(of("p/x@s1".into(), live())), vec![mine()]));
+        let replaced = of(format!("p/d.dsg-{U}@s1"), live());
+        let mut frozen = live();
+        frozen.snapshots.push(snapshot(&format!("dsg-{U}"), None));
+        let mut away = live();
+        away.in_place = false;
+        for other in [replaced, frozen, away, in_place(member(Part::Live, &[U]))] {
+            assert!(!rests(Some(other.clone()), vec![mine()]), "{other:?}");
+        }
+        assert!(!rests(None, vec![mine()]));
+        assert!(!rests(Some(live()), vec![of("p/d@s1".into(), member(Part::Staging(T), &[U, T]))]));
     }
 
     #[test]
