@@ -8,10 +8,11 @@ use dsg_core::failure::{Code, Outcome};
 use dsg_core::path::RepoPath;
 use dsg_core::places::{Around, Listed};
 use dsg_core::plan::Resolution;
+use dsg_core::repository::Space;
 use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
 use dsg_engine::report::{
-    ChainCheck, CleanReport, CopyState, Difference, FileCheck, PathVersion, RestoreReport,
-    SnapshotCheck, Status, SyncReport,
+    ChainCheck, CleanReport, CopyState, Difference, FileCheck, PathVersion, PruneReport,
+    RestoreReport, SnapshotCheck, Status, SyncReport,
 };
 use dsg_engine::transport::ssh::UnknownHost;
 
@@ -38,7 +39,12 @@ pub(crate) enum Answer {
         resolution: Resolution,
     },
     /// `log`.
-    Log(Vec<SnapshotHeader>),
+    Log {
+        /// Newest first.
+        headers: Vec<SnapshotHeader>,
+        /// What they cost, where that is known.
+        space: Vec<Space>,
+    },
     /// `diff`.
     Diff {
         /// From this snapshot; none: the head.
@@ -81,6 +87,8 @@ pub(crate) enum Answer {
     Chain(ChainCheck),
     /// `clean`.
     Clean(CleanReport),
+    /// `prune`.
+    Pruned(PruneReport),
     /// `prepare`.
     Prepared,
     /// `trust`.

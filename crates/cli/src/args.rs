@@ -142,6 +142,16 @@ pub(crate) enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Show which former snapshots' files could be removed from the repository, and what that frees
+    Prune {
+        /// Which to keep: how many of the newest, or of so many days, weeks, months and years the newest
+        /// of each, e.g. last=10,daily=7,weekly=4,monthly=12,yearly=5
+        #[arg(long, value_name = "RULE", required = true, action = ArgAction::Append)]
+        keep: Vec<String>,
+        /// Remove them; this cannot be undone. What snapshots were, by whom and why, stays
+        #[arg(long)]
+        yes: bool,
+    },
     /// Confirm that a host is the one that is meant, by its key's fingerprint
     Trust {
         /// The host, as in an address: [USER@]HOST[:PORT]

@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use dsg_core::address::{Address, AddressError, Place, SshHost};
 use dsg_core::failure::{Code, Failure, Outcome};
+use dsg_core::keep::{Keep, NotARule};
 use dsg_core::plan::Resolution;
 use dsg_core::safety::Allow;
 use dsg_core::snapshot::SnapshotId;
@@ -138,6 +139,13 @@ pub(crate) enum Deed {
         /// Not only show it.
         really: bool,
     },
+    /// Remove former snapshots' files.
+    Prune {
+        /// Which are kept.
+        keep: Keep,
+        /// Else only show it.
+        really: bool,
+    },
     /// Confirm a host.
     Trust {
         /// Which.
@@ -221,6 +229,11 @@ fn deed(command: Command, start: &Path) -> Outcome<Deed> {
         }
         Command::ValidateChain { deep } => Deed::ValidateChain { deep },
         Command::Clean { yes } => Deed::Clean { really: yes },
+        Command::Prune { keep, yes } => {
+            let rule =
+                keep.join(",").parse().map_err(|e: NotARule| usage(format!("--keep: {e}.")))?;
+            Deed::Prune { keep: rule, really: yes }
+        }
         Command::Trust { host, yes } => Deed::Trust {
             host: host
                 .parse()
@@ -377,6 +390,9 @@ mod tests {
             "dsg init rclone:a:b",
             "dsg diff 3",
             "dsg sync --allow everything",
+            "dsg prune --keep some",
+            "dsg prune --keep 0",
+            "dsg prune --keep last=1 --keep last=2",
             "dsg list-files --snapshot s0",
             "dsg restore 3",
             "dsg list-repos ssh://-oProxyCommand=x",
@@ -389,6 +405,7 @@ mod tests {
             "dsg resolve --local",
             "dsg blame",
             "dsg snapfetch s1",
+            "dsg prune",
             "dsg -q -v status",
             "dsg",
         ] {

@@ -414,6 +414,21 @@ pub struct ContentCheck {
     pub gone: Vec<String>,
 }
 
+/// Which former snapshots' files went, or would go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PruneReport {
+    /// Whether they are gone.
+    pub removed: bool,
+    /// How many snapshots' files are there still, or would be.
+    pub kept: u64,
+    /// Those whose files went, oldest first.
+    pub gone: Vec<SnapshotHeader>,
+    /// Those that the rule does not keep, and that stay all the same, and why.
+    pub stays: Vec<(SnapshotId, String)>,
+    /// How many bytes are free by that.
+    pub freed: u64,
+}
+
 /// What can be, or was, cleaned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CleanReport {

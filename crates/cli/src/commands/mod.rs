@@ -43,7 +43,10 @@ pub(crate) fn run(request: &Request, person: &dyn Ask, monitor: &Monitor) -> Out
         Deed::Resolve { paths, resolution } => {
             work::resolve(&mut open()?, &request.start, paths, *resolution, monitor)
         }
-        Deed::Log { limit } => Ok(Answer::Log(open()?.log(None, *limit)?)),
+        Deed::Log { limit } => {
+            let (headers, space) = open()?.log_with_space(*limit)?;
+            Ok(Answer::Log { headers, space })
+        }
         Deed::Diff { from, to } => history::diff(&mut open()?, *from, *to, monitor),
         Deed::Blame { path } => back::blame(&open()?, &request.start, path),
         Deed::Restore { snapshot, paths, dry_run } => {
@@ -61,6 +64,7 @@ pub(crate) fn run(request: &Request, person: &dyn Ask, monitor: &Monitor) -> Out
         }
         Deed::ValidateChain { deep } => Ok(Answer::Chain(open()?.validate_chain(*deep, monitor)?)),
         Deed::Clean { really } => Ok(Answer::Clean(open()?.clean(*really)?)),
+        Deed::Prune { keep, really } => Ok(Answer::Pruned(open()?.prune(*keep, *really)?)),
         Deed::Trust { host, expected } => hosts::trust(host, expected.as_deref(), person),
         Deed::Doctor(Some(address)) => Ok(hosts::doctor(address, monitor)),
         Deed::Doctor(None) => Ok(hosts::doctor(open()?.address(), monitor)),

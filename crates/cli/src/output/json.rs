@@ -9,7 +9,7 @@ use dsg_core::plan::Resolution;
 use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
 use dsg_engine::report::{
     ChainCheck, CleanReport, ContentCheck, CopyState, Counts, Difference, DifferenceKind,
-    FileCheck, PathVersion, Reach, RestoreReport, Status, StatusChange, SyncReport,
+    FileCheck, PathVersion, PruneReport, Reach, RestoreReport, Status, StatusChange, SyncReport,
 };
 use serde_json::{Map, Value, json};
 
@@ -25,8 +25,14 @@ pub(crate) fn document(answer: &Answer) -> String {
         Answer::Resolved { paths, resolution } => {
             json!({"resolved": paths, "resolution": how(*resolution)})
         }
-        Answer::Log(headers) => {
-            json!({"snapshots": headers.iter().map(header).collect::<Vec<_>>()})
+        Answer::Log { headers, space } => {
+            let one = |h: &SnapshotHeader| {
+                let cost = space.iter().find(|s| s.snapshot == h.id);
+                let cost =
+                    cost.map(|s| json!({"used": s.used, "written": s.written, "refer": s.refer}));
+                with(header(h), cost.map(|cost| ("space", cost)))
+            };
+            json!({"snapshots": headers.iter().map(one).collect::<Vec<_>>()})
         }
         Answer::Diff { from, to, differences } => json!({
             "from": id(*from), "to": id(*to), "differences": differences.iter().map(difference).collect::<Vec<_>>(),
@@ -56,6 +62,7 @@ pub(crate) fn document(answer: &Answer) -> String {
         ),
         Answer::Chain(check) => chain(check),
         Answer::Clean(report) => clean(report),
+        Answer::Pruned(report) => pruned(report),
         Answer::Prepared => json!({"prepared": true}),
         Answer::Trusted { host, file } => json!({
             "host": host.name, "kind": host.kind, "fingerprint": host.fingerprint,
@@ -332,6 +339,16 @@ fn clean(report: &CleanReport) -> Value {
     json!({"removed": report.removed, "items": items.collect::<Vec<_>>()})
 }
 
+fn pruned(report: &PruneReport) -> Value {
+    let stays = report.stays.iter();
+    let stays = stays.map(|(id, why)| json!({"snapshot": id.to_string(), "reason": why}));
+    json!({
+        "removed": report.removed, "freed": report.freed, "kept": report.kept,
+        "snapshots": report.gone.iter().map(|h| h.id.to_string()).collect::<Vec<_>>(),
+        "stays": stays.collect::<Vec<_>>(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use dsg_core::failure::Code;
@@ -425,7 +442,17 @@ mod tests {
 
     #[test]
     fn history_is_told_with_plain_values() {
-        let log = read(&document(&Answer::Log(vec![samples::header()])));
+        let log = read(&document(&samples::log()));
+        let space = json!({"used": 1024, "written": 2048, "refer": 4096});
+        assert_eq!(log["snapshots"][0]["space"], space);
+        let bare = Answer::Log { headers: vec![samples::header()], space: Vec::new() };
+        assert_eq!(read(&document(&bare))["snapshots"][0].get("space"), None);
+        let pruned = read(&document(&samples::pruned(false)));
+        let expected = json!({
+            "removed": false, "freed": 5000, "kept": 3, "snapshots": ["s4"],
+            "stays": [{"snapshot": "s2", "reason": "it is held on the host (zfs holds)"}],
+        });
+        assert_eq!(pruned, expected);
         assert_eq!(log["snapshots"][0]["id"], "s4");
         assert_eq!(log["snapshots"][0]["time"], "2026-03-01T10:20:00Z");
         let files = read(&document(&samples::files()));

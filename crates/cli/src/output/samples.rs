@@ -4,9 +4,10 @@ use dsg_core::config::SharedConfig;
 use dsg_core::entry::{Entry, FileEntry, Hash, LinkTarget, Mtime};
 use dsg_core::manifest::Totals;
 use dsg_core::path::RepoPath;
+use dsg_core::repository::Space;
 use dsg_core::snapshot::{Authorship, DeltaCounts, FORMAT, SnapshotHeader, SnapshotId};
 use dsg_core::state::State;
-use dsg_engine::report::{Counts, Reach, Sizes, Status, StatusChange, SyncReport};
+use dsg_engine::report::{Counts, PruneReport, Reach, Sizes, Status, StatusChange, SyncReport};
 
 use crate::answer::Answer;
 
@@ -116,4 +117,14 @@ pub(crate) fn files() -> Answer {
         snapshot: Some(sn(4)),
         files: vec![("input/a.csv".parse().unwrap(), file(1234)), (link, Entry::Link(target))],
     }
+}
+
+pub(crate) fn log() -> Answer {
+    let space = Space { snapshot: sn(4), used: 1024, written: 2048, refer: 4096 };
+    Answer::Log { headers: vec![header()], space: vec![space] }
+}
+
+pub(crate) fn pruned(removed: bool) -> Answer {
+    let stays = vec![(sn(2), "it is held on the host (zfs holds)".to_owned())];
+    Answer::Pruned(PruneReport { removed, kept: 3, gone: vec![header()], stays, freed: 5000 })
 }

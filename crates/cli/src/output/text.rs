@@ -5,16 +5,18 @@ use std::fmt::Write as _;
 use dsg_core::entry::Entry;
 use dsg_core::failure::Failure;
 use dsg_core::plan::Resolution;
+use dsg_core::repository::Space;
 use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
 use dsg_engine::report::{
-    ChainCheck, CleanReport, ContentCheck, CopyState, Difference, DifferenceKind, FileCheck,
-    SnapshotCheck, SyncReport,
+    ChainCheck, ContentCheck, CopyState, Difference, DifferenceKind, FileCheck, SnapshotCheck,
+    SyncReport,
 };
 
 use super::{Style, Tone, count, quoted, shown, size};
 use crate::answer::{Answer, Setup};
 
 mod back;
+mod freed;
 mod hosts;
 mod status;
 
@@ -34,7 +36,10 @@ pub(crate) fn of(answer: &Answer, style: &Style) -> String {
         Answer::Synced(report) => synced(report, style),
         Answer::WouldSync(report) => would_sync(report, style),
         Answer::Resolved { paths, resolution } => resolved(paths, *resolution),
-        Answer::Log(headers) => headers.iter().map(|h| header(h, style)).collect(),
+        Answer::Log { headers, space } => {
+            let cost = |h: &SnapshotHeader| space.iter().find(|s| s.snapshot == h.id);
+            headers.iter().map(|h| header(h, cost(h), style)).collect()
+        }
         Answer::Diff { from, to, differences } => diff(*from, *to, differences, style),
         Answer::Versions { path, versions } => back::versions(path, versions, style),
         Answer::Restored { snapshot, report, dry_run, pending } => {
@@ -46,7 +51,8 @@ pub(crate) fn of(answer: &Answer, style: &Style) -> String {
         Answer::File(check) => file(check, style),
         Answer::Snapshot(check) => snapshot(check, style),
         Answer::Chain(check) => chain(check, style),
-        Answer::Clean(report) => clean(report, style),
+        Answer::Clean(report) => freed::clean(report, style),
+        Answer::Pruned(report) => freed::pruned(report, style),
         Answer::Prepared => {
             format!("{} The next publish is prepared.\n", style.paint(Tone::Good, "✓"))
         }
@@ -241,11 +247,12 @@ fn resolved(paths: &[String], resolution: Resolution) -> String {
     text
 }
 
-fn header(header: &SnapshotHeader, style: &Style) -> String {
+fn header(header: &SnapshotHeader, cost: Option<&Space>, style: &Style) -> String {
     let by = &header.authorship;
     let delta = header.delta;
+    let written = cost.map_or_else(String::new, |cost| format!("{:>9}  ", size(cost.written)));
     let mut text = format!(
-        "{:<5} {}  {:<24} {:>14}  {}\n",
+        "{:<5} {}  {:<24} {:>14}  {written}{}\n",
         style.paint(Tone::Strong, header.id),
         style.time(by.time),
         shown(&by.author),
@@ -263,6 +270,15 @@ fn header(header: &SnapshotHeader, style: &Style) -> String {
             header.chain
         );
         let _ = writeln!(text, "      {}", style.paint(Tone::Faint, facts));
+        if let Some(cost) = cost {
+            let space = format!(
+                "{} written since the one before, {} held, {} free without it",
+                size(cost.written),
+                size(cost.refer),
+                size(cost.used)
+            );
+            let _ = writeln!(text, "      {}", style.paint(Tone::Faint, space));
+        }
     }
     text
 }
@@ -405,30 +421,6 @@ fn contents(check: Option<&ContentCheck>, style: &Style) -> String {
     text
 }
 
-fn clean(report: &CleanReport, style: &Style) -> String {
-    if report.items.is_empty() {
-        return format!("{} Nothing to clean.\n", style.paint(Tone::Good, "✓"));
-    }
-    let mut text = String::new();
-    for item in &report.items {
-        let _ = writeln!(
-            text,
-            "{:>9}  {}: {} ({})",
-            size(item.bytes),
-            shown(&item.path),
-            shown(&item.what),
-            count(item.files, "file", "files")
-        );
-    }
-    let bytes = size(report.items.iter().map(|i| i.bytes).sum());
-    let _ = if report.removed {
-        writeln!(text, "Removed: {bytes}.")
-    } else {
-        writeln!(text, "{bytes} could be freed: dsg clean --yes")
-    };
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use dsg_core::failure::Code;
@@ -511,7 +503,10 @@ To decide: dsg resolve 'output/my notes.txt' --local | --remote | --cached | --b
     fn history_is_one_line_each() {
         let expected =
             "s4    2026-03-01 10:20  ann@example.org                +2 ~1 -0  new survey wave\n";
-        assert_eq!(of(&Answer::Log(vec![samples::header()]), &plain()), expected);
+        assert_eq!(
+            of(&Answer::Log { headers: vec![samples::header()], space: Vec::new() }, &plain()),
+            expected
+        );
         let files = "   1.2 kB  -  ca978112ca1b  input/a.csv\n           l                input/latest → a.csv\n";
         assert_eq!(of(&samples::files(), &plain()), files);
         let moved = Difference {

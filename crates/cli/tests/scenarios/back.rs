@@ -1,6 +1,7 @@
 //! The way back, as a person types it; and a restore that is cut off at every point.
 
 use crate::lab;
+use dsg_testkit::keeping::assert_repository;
 use dsg_testkit::lab::{Checkout, Lab};
 
 /// s1: a, b · s2: a changed, b deleted, c new.
@@ -52,7 +53,7 @@ fn everything_returns_to_a_snapshot_and_the_newer_is_in_the_trash() {
     p1.sync();
     let same = p1.dsg(&["diff", "s1", "s3"]).ok().json();
     assert_eq!(same["differences"].as_array().map(Vec::len), Some(0));
-    dsg_testkit::keeping::assert_repository(&lab, &p1);
+    assert_repository(&lab, &p1);
 }
 
 #[test]
@@ -96,4 +97,32 @@ fn a_restore_that_is_cut_off_is_undone_or_finished_and_loses_nothing() {
             assert!(!p1.has("input/b") && p1.has("input/c"), "{point}");
         }
     }
+}
+
+#[test]
+fn former_files_are_removed_by_a_rule_and_what_they_were_stays_known() {
+    let lab = lab();
+    let (p1, p2) = lab.pair(&[("input/a", "1"), ("input/kept", "the same in all of them")]);
+    for content in ["22", "333", "4444"] {
+        p1.write("input/a", content);
+        p1.sync();
+    }
+    let would = p1.dsg(&["prune", "--keep", "last=2"]).ok().json();
+    assert_eq!(would["snapshots"].to_string(), "[\"s1\",\"s2\"]");
+    assert_eq!(
+        (&would["removed"], &would["freed"], &would["kept"]),
+        (&false.into(), &3.into(), &2.into())
+    );
+    p2.dsg(&["restore", "s1", "input/a", "--dry-run"]).ok();
+    let told = p1.words(&["prune", "--keep", "2"]);
+    assert!(told.stdout.contains("run it again with --yes"), "{told:?}");
+    let did = p1.dsg(&["prune", "--keep", "last=2", "--yes"]).ok().json();
+    assert_eq!((&did["snapshots"], &did["freed"]), (&would["snapshots"], &would["freed"]));
+    p1.dsg(&["restore", "s1", "input/a"]).failed("not-found");
+    p2.dsg(&["restore", "s3", "input/a"]).ok();
+    assert_eq!(p2.read("input/a"), "333");
+    assert_eq!(p1.dsg(&["log"]).ok().json()["snapshots"].as_array().unwrap().len(), 4);
+    let again = p1.dsg(&["prune", "--keep", "2", "--yes"]).ok().json();
+    assert_eq!(again["snapshots"].to_string(), "[]");
+    assert_repository(&lab, &p1);
 }

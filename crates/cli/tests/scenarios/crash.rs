@@ -149,9 +149,32 @@ fn dying_anywhere_leaves_all_before_or_all_after() {
     assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
 }
 
-/// Points that no scene passes: preparing is a test of its own below, and no command prunes yet (the
-/// repository's own tests do).
+/// Points that no scene passes: preparing and pruning are tests of their own below.
 const ELSEWHERE: [&str; 3] = ["host.prestage.built", "host.prestage.recorded", "host.pruned"];
+
+#[test]
+fn dying_while_former_snapshots_are_removed_harms_nothing_else() {
+    let lab = lab();
+    let (p1, p2) = lab.pair(&[("input/a", "1"), ("input/kept", "kept")]);
+    for content in ["2", "3", "4"] {
+        p1.write("input/a", content);
+        p1.sync();
+    }
+    for place in ["host.pruned#1", "host.pruned#2"] {
+        let dying = p1.with("DSG_CRASH_AT", place);
+        assert!(dying.dsg(&["prune", "--keep", "1", "--yes"]).crashed(), "{place}");
+        p1.assert_in_sync();
+        assert_repository(&lab, &p1);
+    }
+    p1.dsg(&["prune", "--keep", "1", "--yes"]).ok();
+    p2.sync();
+    p2.write("input/a", "5");
+    p2.sync();
+    p1.sync();
+    p1.assert_in_sync();
+    assert_eq!(lab.repo_tree(), p1.tree());
+    assert_repository(&lab, &p1);
+}
 
 #[test]
 fn dying_while_the_next_publish_is_prepared_harms_nothing() {

@@ -10,7 +10,7 @@ use dsg_core::manifest::Change;
 use dsg_core::monitor::Monitor;
 use dsg_core::path::RepoPath;
 use dsg_core::places::Lease;
-use dsg_core::repository::{self, Publication, RepositoryInfo, Upload};
+use dsg_core::repository::{self, Pruned, Publication, RepositoryInfo, Space, Upload};
 use dsg_core::snapshot::{Authorship, SnapshotHeader, SnapshotId};
 use dsg_host::tree::{Glimpse, Refusal, Staging, Supply, Traced, TreeStore};
 use dsg_wire::delta::{Basis, Content};
@@ -152,6 +152,14 @@ impl Endpoint for LocalEndpoint {
 
     fn kept(&self) -> Outcome<Vec<SnapshotId>> {
         self.ask().kept()
+    }
+
+    fn space(&self) -> Outcome<Vec<Space>> {
+        self.ask().space()
+    }
+
+    fn prune(&self, ids: &[SnapshotId], really: bool) -> Outcome<Pruned> {
+        self.ask().prune(ids, really)
     }
 
     fn glimpse(&self, id: SnapshotId, path: &RepoPath, limit: u64) -> Outcome<Option<Glimpse>> {

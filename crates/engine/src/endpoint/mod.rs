@@ -14,7 +14,7 @@ use dsg_core::manifest::Change;
 use dsg_core::monitor::Monitor;
 use dsg_core::path::RepoPath;
 use dsg_core::places::Lease;
-use dsg_core::repository::{self, Publication, RepositoryInfo, Upload};
+use dsg_core::repository::{self, Pruned, Publication, RepositoryInfo, Space, Upload};
 use dsg_core::snapshot::{Authorship, SnapshotHeader, SnapshotId};
 use dsg_wire::chunks::Chunks;
 use dsg_wire::delta::{Basis, Content};
@@ -125,6 +125,19 @@ pub trait Endpoint: Send + Sync {
     /// # Errors
     /// It cannot be reached or read.
     fn kept(&self) -> Outcome<Vec<SnapshotId>>;
+
+    /// What each snapshot's files cost where they are kept, oldest first; none where that is not known.
+    ///
+    /// # Errors
+    /// It cannot be reached or read.
+    fn space(&self) -> Outcome<Vec<Space>>;
+
+    /// Removes the files of former snapshots, as far as nobody needs them; their records stay. Without
+    /// `really`, only tells what would go.
+    ///
+    /// # Errors
+    /// Somebody is publishing; they cannot be removed.
+    fn prune(&self, ids: &[SnapshotId], really: bool) -> Outcome<Pruned>;
 
     /// How a file of a snapshot begins, or where a link points; `None` if nothing stands there. Not
     /// compared with the manifest: for showing only.

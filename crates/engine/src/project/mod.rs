@@ -12,6 +12,7 @@
 //! | `versions` | the history of one path; paths of any snapshot |
 //! | `restore`, `fetched` | the way back: as pending changes, or into another folder |
 //! | `undo` | the inverse of a snapshot; which one this folder published last |
+//! | `prune` | what former snapshots cost, and their end |
 //! | `trash`, `clean` | what was replaced or deleted: seen, brought back, thrown away |
 //! | `ignore` | a rule more |
 
@@ -24,6 +25,7 @@ mod history;
 mod ignore;
 mod obstacles;
 mod pending;
+mod prune;
 mod recover;
 mod renames;
 mod resolve;

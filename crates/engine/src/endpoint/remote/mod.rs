@@ -27,12 +27,12 @@ use dsg_core::manifest::{Change, OrderCheck};
 use dsg_core::monitor::Monitor;
 use dsg_core::path::RepoPath;
 use dsg_core::places::Lease;
-use dsg_core::repository::{self, RepositoryInfo};
+use dsg_core::repository::{self, Pruned, RepositoryInfo, Space};
 use dsg_core::snapshot::{Authorship, SnapshotHeader, SnapshotId};
 use dsg_host::tree::{Fault, Glimpse, Traced};
 use dsg_wire::content;
 use dsg_wire::frame::Kind;
-use dsg_wire::list::{self, Found, Line as Item};
+use dsg_wire::list::{self, Ended, Found, Line as Item};
 use dsg_wire::message::{Answer, GlimpseText, MOST_ITEMS, Request};
 
 use super::{Contents, Endpoint, Receive, RemoteTransaction};
@@ -399,6 +399,33 @@ impl Endpoint for RemoteEndpoint {
 
     fn kept(&self) -> Outcome<Vec<SnapshotId>> {
         self.items(&Request::Kept, MOST_ITEMS)
+    }
+
+    fn space(&self) -> Outcome<Vec<Space>> {
+        self.items(&Request::Space, MOST_ITEMS)
+    }
+
+    fn prune(&self, ids: &[SnapshotId], really: bool) -> Outcome<Pruned> {
+        let mut pruned = Pruned::default();
+        let request = Request::Prune { snapshots: ids.len() as u64, really };
+        self.ask(&request, None, |line| {
+            line.list::<SnapshotId>(ids)?;
+            let answer = each_item(line, ids.len() as u64, &mut |_, item| {
+                match item {
+                    Ended::Gone(id) => pruned.gone.push(id),
+                    Ended::Stays(id, why) => pruned.stays.push((id, why)),
+                }
+                Ok(())
+            })?;
+            match answer {
+                Answer::Pruned { freed } => {
+                    pruned.freed = freed;
+                    Ok(())
+                }
+                other => unexpected(line, &other),
+            }
+        })?;
+        Ok(pruned)
     }
 
     fn glimpse(&self, id: SnapshotId, path: &RepoPath, limit: u64) -> Outcome<Option<Glimpse>> {
