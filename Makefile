@@ -67,6 +67,12 @@ test-zfs: setup-zfs zfs-vm ## Run the tests on ZFS, which make test leaves out
 	DSG_ZFS_VM="$${DSG_ZFS_VM:-$(CURDIR)/target/zfs-vm}" \
 		cargo test $(CARGO_FLAGS) --test zfs --test on_zfs -- --nocapture
 
+# A sample of it is in test-zfs.
+.PHONY: crash-matrix
+crash-matrix: setup-zfs zfs-vm ## On ZFS: the agent dies, or the host's power goes, after every call (an hour)
+	DSG_CRASH_MATRIX=1 DSG_ZFS_VM="$${DSG_ZFS_VM:-$(CURDIR)/target/zfs-vm}" \
+		cargo test --package dsg-cli --locked --test on_zfs -- --nocapture dies_anywhere power_cut
+
 # The window's tests need a screen; the others do not mind one.
 .PHONY: test-rust
 test-rust: $(UI_DIST)

@@ -7,18 +7,28 @@ use dsg_testkit::zfs_host::Version;
 
 use crate::lab_on;
 
-/// What the agent passes while something is done, each with how many times it was passed until then.
-fn points(lab: &Lab, checkout: &Checkout, deed: impl FnOnce()) -> Vec<String> {
+/// Names every point, also those that are otherwise tried by themselves, on the hands alone.
+pub fn all_of_them() -> bool {
+    std::env::var_os("DSG_CRASH_MATRIX").is_some()
+}
+
+/// What the agent passes while something is done.
+fn trace(lab: &Lab, checkout: &Checkout, deed: impl FnOnce()) -> Vec<String> {
     let (host, dataset) = lab.zfs();
     let trace = format!("/tmp/trace-{}", dataset.replace('/', "-"));
     lab.agent_runs_with(checkout, &format!("DSG_TRACE_POINTS={trace}"));
     deed();
     lab.agent_runs_with(checkout, "DSG_NOTHING=");
+    host.run(&format!("cat {trace}; rm {trace}")).lines().map(str::to_owned).collect()
+}
+
+/// The same, each with how many times it was passed until then.
+pub fn points(lab: &Lab, checkout: &Checkout, deed: impl FnOnce()) -> Vec<String> {
     let mut passed: Vec<String> = Vec::new();
-    // Each call of a program is tried by itself, on the hands alone; our own files in a clone count only
-    // as a whole.
-    let is_one = |name: &&str| *name != "zfs.ran" && !name.starts_with("host.rolled.");
-    for name in host.run(&format!("cat {trace}")).lines().filter(is_one) {
+    // Our own files in a clone count only as a whole.
+    let is_one =
+        |name: &&String| all_of_them() || *name != "zfs.ran" && !name.starts_with("host.rolled.");
+    for name in trace(lab, checkout, deed).iter().filter(is_one) {
         let before = passed.iter().filter(|p| p.split('#').next() == Some(name)).count();
         passed.push(format!("{name}#{}", before + 1));
     }
@@ -30,6 +40,22 @@ fn dies_at(lab: &Lab, checkout: &Checkout, point: &str, deed: impl FnOnce()) {
     lab.agent_runs_with(checkout, &format!("DSG_CRASH_AT={point}"));
     deed();
     lab.agent_runs_with(checkout, "DSG_NOTHING=");
+}
+
+#[test]
+fn a_sync_whose_turn_it_is_asks_the_programs_eight_times_at_most() {
+    for lab in Version::ALL.into_iter().filter_map(lab_on) {
+        let (p1, _) = lab.pair(&[("input/a", "0")]);
+        p1.write("input/a", "1");
+        let all = trace(&lab, &p1, || drop(p1.sync()));
+        let place = |name: &str| all.iter().position(|p| p == name).unwrap();
+        let publish = &all[place("host.locked")..=place("zfs.destroyed")];
+        assert!(publish.contains(&"zfs.decided".to_owned()), "{all:?}");
+        let calls = publish.iter().filter(|p| *p == "zfs.ran").count();
+        eprintln!("{calls} calls from the lock to the end, {} in all", all.len());
+        assert!((1..=8).contains(&calls), "{calls}: {publish:?}");
+        assert_datasets(&lab);
+    }
 }
 
 #[test]

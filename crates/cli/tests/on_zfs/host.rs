@@ -158,6 +158,76 @@ fn another_programs_snapshots_stay_and_are_in_nobodys_way() {
 }
 
 #[test]
+fn each_sync_is_sent_to_another_pool_as_it_comes() {
+    on_both(|lab| {
+        let (p1, _) = lab.pair(&[("input/a", "1"), ("input/b", "kept")]);
+        let (host, dataset) = lab.zfs();
+        let backup = host.pool(128);
+        let copy = format!("{}/copy", backup.name);
+        host.run(&format!("zfs send {dataset}@s1 | zfs recv -u {copy}"));
+        for number in 2..=11 {
+            p1.write("input/a", number.to_string());
+            p1.sync();
+            let last = number - 1;
+            let send = format!("zfs send -i @s{last} {dataset}@s{number} | zfs recv -u {copy}");
+            host.run(&format!("set -e; {send}; zfs list {copy}@s{number}"));
+        }
+        let there = host.run(&format!("zfs mount {copy}; cat /{copy}/input/a /{copy}/input/b"));
+        assert_eq!(there, "11kept");
+        let made_by = "zfs get -H -o value dsg:transaction";
+        let made_by = |of: &str| host.run(&format!("{made_by} {of}@s11"));
+        assert_eq!(made_by(&copy), made_by(&dataset));
+        assert_datasets(&lab);
+    });
+}
+
+#[test]
+fn former_snapshots_go_by_a_rule_but_for_those_that_something_needs() {
+    on_both(|lab| {
+        let (p1, p2) = lab.pair(&[("input/a", "1")]);
+        let (host, dataset) = lab.zfs();
+        for number in 2..=5 {
+            p1.write("input/a", format!("{number}").repeat(300_000));
+            p1.sync();
+        }
+        let log = p1.dsg(&["log"]).ok().json();
+        let newest = &log["snapshots"][0];
+        let cost = |what: &str| newest["space"][what].as_u64().unwrap();
+        assert!(newest["id"] == "s5" && cost("refer") >= cost("written"), "{newest}");
+        assert!(cost("written") > 0, "{newest}");
+        host.run(&format!(
+            "zfs hold backup {dataset}@s2; cat {}/.zfs/snapshot/s3/input/a > /dev/null",
+            lab.repo.display()
+        ));
+        let would = p1.dsg(&["prune", "--keep", "2"]).ok().json();
+        let told = |report: &serde_json::Value| {
+            (report["snapshots"].to_string(), report["stays"][0]["snapshot"].to_string())
+        };
+        assert_eq!(told(&would), ("[\"s1\",\"s3\"]".into(), "\"s2\"".into()));
+        assert!(would["removed"] == false && would["freed"].as_u64() > Some(0), "{would}");
+        let names = || {
+            host.run(&format!(
+                "zfs list -H -t snapshot -o name -s createtxg {dataset} | cut -d @ -f 2"
+            ))
+        };
+        assert_eq!(names(), "s1\ns2\ns3\ns4\ns5\n");
+        let did = p1.dsg(&["prune", "--keep", "last=2", "--yes"]).ok().json();
+        assert_eq!((told(&did), &did["freed"]), (told(&would), &would["freed"]));
+        assert_eq!(names(), "s2\ns4\ns5\n");
+        host.run(&format!("zfs release backup {dataset}@s2"));
+        // What was is known still, and all goes on.
+        assert_eq!(p1.dsg(&["log"]).ok().json()["snapshots"].as_array().unwrap().len(), 5);
+        p1.dsg(&["restore", "s1", "input/a"]).failed("not-found");
+        p2.sync();
+        p2.write("input/a", "6");
+        p2.sync();
+        p1.sync();
+        assert_eq!(p1.tree(), lab.repo_tree());
+        p1.dsg(&["validate-chain", "--deep"]).ok();
+    });
+}
+
+#[test]
 fn former_files_come_back_from_snapshots_and_that_is_in_no_ones_way() {
     on_new(|lab| {
         let (p1, p2) = lab.pair(&[("input/a", "one"), ("input/b", "kept")]);

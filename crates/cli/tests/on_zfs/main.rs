@@ -5,6 +5,8 @@
 
 mod crashes;
 mod host;
+mod measure;
+mod power;
 #[path = "../scenarios/states.rs"]
 mod states;
 
