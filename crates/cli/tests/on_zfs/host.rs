@@ -169,7 +169,8 @@ fn each_sync_is_sent_to_another_pool_as_it_comes() {
             p1.write("input/a", number.to_string());
             p1.sync();
             let last = number - 1;
-            let send = format!("zfs send -i @s{last} {dataset}@s{number} | zfs recv -u {copy}");
+            // With -p it takes along which transaction made it.
+            let send = format!("zfs send -p -i @s{last} {dataset}@s{number} | zfs recv -u {copy}");
             host.run(&format!("set -e; {send}; zfs list {copy}@s{number}"));
         }
         let there = host.run(&format!("zfs mount {copy}; cat /{copy}/input/a /{copy}/input/b"));
