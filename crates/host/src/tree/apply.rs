@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use dsg_core::entry::{Entry, Hash};
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::manifest::Change;
+use dsg_core::monitor::Monitor;
 use dsg_core::path::RepoPath;
 use dsg_core::repository::Publication;
 use dsg_fs::dir::Dir;
@@ -129,7 +130,12 @@ impl<'t> Place<'t> {
 }
 
 /// Applies the changes.
-pub(super) fn apply(staging: &Staging, tree: &Dir, publication: &Publication) -> Outcome<Applied> {
+pub(super) fn apply(
+    staging: &Staging,
+    tree: &Dir,
+    publication: &Publication,
+    monitor: &Monitor,
+) -> Outcome<Applied> {
     let modes = staging.repo.modes();
     let mut applied = Applied::default();
     let sources = sources(publication);
@@ -140,6 +146,7 @@ pub(super) fn apply(staging: &Staging, tree: &Dir, publication: &Publication) ->
     crash::COPIED.pass();
     for change in publication.changes.iter().filter(|c| c.entry.is_none()) {
         clear(tree, true, &change.path, &mut applied)?;
+        monitor.advanced(1, 0);
     }
     let mut waiting = sources.keys().enumerate().peekable();
     let mut twins = Twins::of(publication);
@@ -189,6 +196,7 @@ pub(super) fn apply(staging: &Staging, tree: &Dir, publication: &Publication) ->
                 e.into()
             }
         })?;
+        monitor.advanced(1, 0);
     }
     staging.dir.remove_tree(MOVED)?;
     Ok(applied)

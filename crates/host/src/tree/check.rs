@@ -75,7 +75,11 @@ pub(super) fn compare<W: Write>(
                 for (turn, block) in jobs {
                     let observed = block.map_err(stats_failure).and_then(|block| {
                         monitor.check()?;
-                        Ok(observe(live, block, strict)?)
+                        let files = block.names.iter().filter(|(_, seen)| seen.kind != Kind::Dir);
+                        let files = files.count() as u64;
+                        let observed = observe(live, block, strict)?;
+                        monitor.advanced(files, 0);
+                        Ok(observed)
                     });
                     if to_writer.send((turn, observed)).is_err() {
                         return;

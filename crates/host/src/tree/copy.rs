@@ -74,6 +74,8 @@ impl Queue {
 struct Found {
     dirs: Vec<Vec<u8>>,
     copied: Vec<Vec<u8>>,
+    /// Files and links that the new tree has now.
+    files: u64,
 }
 
 /// Fills the empty directory `to` with the tree `from`; `pause` may end it early. Gives the paths
@@ -93,7 +95,9 @@ pub(super) fn link_tree(
                     queue.done((|| {
                         monitor.check()?;
                         pause()?;
-                        link_dir(from, to, &dir)
+                        let found = link_dir(from, to, &dir)?;
+                        monitor.advanced(found.files, 0);
+                        Ok(found)
                     })());
                 }
             });
@@ -124,8 +128,11 @@ fn link_dir(from: &Dir, to: &Dir, rel: &[u8]) -> Outcome<Found> {
         if kind == Kind::Dir {
             target.create_dir(Path::new(&name.name), None)?;
             found.dirs.push(join(rel, name.name.as_bytes()));
-        } else if !link_or_copy(&source, &name.name, &target, &name.name)? {
-            found.copied.push(join(rel, name.name.as_bytes()));
+        } else {
+            found.files += 1;
+            if !link_or_copy(&source, &name.name, &target, &name.name)? {
+                found.copied.push(join(rel, name.name.as_bytes()));
+            }
         }
     }
     Ok(found)

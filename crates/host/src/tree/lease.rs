@@ -32,7 +32,7 @@ pub(super) struct Course {
     snapshot: Option<SnapshotId>,
     files: Option<(u64, u64)>,
     bytes: Option<(u64, u64)>,
-    /// It is being published: the repository's lock tells more.
+    /// It is being published: the repository's lock tells who does.
     #[serde(default)]
     publishing: bool,
 }
@@ -70,11 +70,35 @@ impl Voice {
         uploads: &[Upload],
         monitor: &Monitor,
     ) -> Monitor {
+        let snapshot = base.map_or(SnapshotId::FIRST, SnapshotId::next);
+        let bytes = uploads.iter().map(|upload| upload.file.size).sum();
+        self.telling(snapshot, uploads.len() as u64, Some(bytes), monitor)
+    }
+
+    /// A monitor that tells others too how far a publish is in which so many files are taken over or
+    /// changed.
+    pub(super) fn taking_over(
+        self: &Arc<Self>,
+        next: SnapshotId,
+        files: u64,
+        monitor: &Monitor,
+    ) -> Monitor {
+        self.telling(next, files, None, monitor)
+    }
+
+    /// `bytes`: all that come; none do in a publish.
+    fn telling(
+        self: &Arc<Self>,
+        snapshot: SnapshotId,
+        files: u64,
+        bytes: Option<u64>,
+        monitor: &Monitor,
+    ) -> Monitor {
         let told = Arc::new(Telling {
             voice: Arc::clone(self),
             monitor: monitor.clone(),
-            snapshot: base.map_or(SnapshotId::FIRST, SnapshotId::next),
-            all: (uploads.len() as u64, uploads.iter().map(|upload| upload.file.size).sum()),
+            snapshot,
+            all: (files, bytes),
             done: (AtomicU64::new(0), AtomicU64::new(0)),
         });
         told.tell(true);
@@ -87,29 +111,42 @@ struct Telling {
     voice: Arc<Voice>,
     monitor: Monitor,
     snapshot: SnapshotId,
-    all: (u64, u64),
+    all: (u64, Option<u64>),
     done: (AtomicU64, AtomicU64),
 }
 
 impl Telling {
     fn tell(&self, now: bool) {
         let done = |done: &AtomicU64, all: u64| (done.load(Ordering::Relaxed).min(all), all);
-        let (files, bytes) = (done(&self.done.0, self.all.0), done(&self.done.1, self.all.1));
-        let snapshot = Some(self.snapshot);
-        let (files, bytes) = (Some(files), Some(bytes));
-        self.voice.say(Course { snapshot, files, bytes, publishing: false }, now);
+        let (snapshot, files) = (Some(self.snapshot), Some(done(&self.done.0, self.all.0)));
+        let bytes = self.all.1.map(|all| done(&self.done.1, all));
+        self.voice.say(Course { snapshot, files, bytes, publishing: bytes.is_none() }, now);
     }
 }
 
 impl Sink for Telling {
     fn event(&self, event: Event) {
         if let Event::Advanced { files, bytes } = event {
-            self.done.0.fetch_add(files, Ordering::Relaxed);
+            let before = self.done.0.fetch_add(files, Ordering::Relaxed);
             self.done.1.fetch_add(bytes, Ordering::Relaxed);
-            self.tell(false);
+            // That the last one is done is told whenever it is.
+            self.tell((before..before + files).contains(&self.all.0.saturating_sub(1)));
         }
         self.monitor.event(event);
     }
+}
+
+/// A monitor that hears of everything but progress.
+pub(super) fn without_progress(monitor: &Monitor) -> Monitor {
+    struct Rest(Monitor);
+    impl Sink for Rest {
+        fn event(&self, event: Event) {
+            if !matches!(event, Event::Advanced { .. }) {
+                self.0.event(event);
+            }
+        }
+    }
+    monitor.through(Arc::new(Rest(monitor.clone())))
 }
 
 const PUBLISHES: &str = "publishes ";
@@ -172,6 +209,7 @@ impl TreeStore {
                 let publisher = leases.iter_mut().find(|l| l.work == Work::Publishing);
                 if let Some(publisher) = publisher.filter(|l| l.snapshot == course.snapshot) {
                     publisher.transaction = Some(name);
+                    (publisher.files, publisher.bytes) = (course.files, course.bytes);
                 }
                 continue;
             }

@@ -57,8 +57,11 @@ impl Staging {
         repo.recover(&lock)?;
         let base = repo.head()?;
         self.may_publish(publication, base.as_ref())?;
-        monitor.phase(Phase::Publishing, None, None);
-        let decided = match self.prepare(publication, base.as_ref(), &mut lock, monitor) {
+        let files =
+            base.as_ref().map_or(0, |base| base.totals.entries) + publication.changes.len() as u64;
+        monitor.phase(Phase::Publishing, Some(files), None);
+        let far = self.voice.taking_over(next, files, monitor);
+        let decided = match self.prepare(publication, base.as_ref(), &mut lock, &far) {
             Ok(header) => self.decide(header),
             Err(e) => Err(e),
         };
@@ -159,7 +162,7 @@ impl Staging {
         lock.doing(&lease::publishes(next, "writes the record"));
         let header = self.write_record(publication, base)?;
         monitor.check()?;
-        let mut applied = apply::apply(self, &tree, publication)?;
+        let mut applied = apply::apply(self, &tree, publication, monitor)?;
         crash::APPLIED.pass();
         repo.tick()?;
         apply::record(&tree, publication, &relinked, &mut applied.patch)?;
@@ -205,7 +208,9 @@ impl Staging {
             repo.tick()?;
             many = true;
         }
-        let drift = compare_live(repo, &live, head, &self.dir, false, monitor)?;
+        // Each file counts once: as it is linked, else as it is looked at.
+        let told = if ready { monitor } else { &lease::without_progress(monitor) };
+        let drift = compare_live(repo, &live, head, &self.dir, false, told)?;
         crash::CHECKED.pass();
         if !drift.is_none() {
             if !ready {

@@ -107,10 +107,8 @@ impl Agent {
             Request::Abort { transaction } => {
                 self.taken(&transaction)?.abort().map(|()| Answer::Done)
             }
-            Request::Release { transaction } => {
-                self.transactions.remove(&transaction);
-                Ok(Answer::Done)
-            }
+            // They have no answer, and do not come here.
+            Request::Release { .. } | Request::Close => Ok(Answer::Done),
         }
     }
 

@@ -168,9 +168,17 @@ impl Agent {
             // Without a monitor it is the rest of a request that failed.
             let Some(monitor) = monitor else { continue };
             let request = Request::read(&frame)?;
-            if let Request::Release { transaction } = request {
-                self.transactions.remove(&transaction);
-                continue;
+            match request {
+                Request::Release { transaction } => {
+                    self.transactions.remove(&transaction);
+                    continue;
+                }
+                Request::Close => {
+                    self.transactions.clear();
+                    self.store = None;
+                    continue;
+                }
+                _ => {}
             }
             self.out.begin();
             let answer = self.answer(request, &monitor);

@@ -83,7 +83,8 @@ impl Site {
         staging.may_publish(publication, base.as_ref())?;
         check_below(&self.dataset, &family)?;
         check_origin(&family, id)?;
-        monitor.phase(Phase::Publishing, None, None);
+        let files = publication.changes.len() as u64;
+        monitor.phase(Phase::Publishing, Some(files), None);
         let mut frozen = false;
         if let Some(head) = base.as_ref().filter(|_| family.written != Some(0)) {
             lock.doing(&lease::publishes(next, "looks at what was written on the host"));
@@ -92,7 +93,9 @@ impl Site {
         }
         lock.doing(&lease::publishes(next, "prepares the tree"));
         let repo = Arc::clone(&staging.repo);
-        let prepared = prepare(&staging, publication, base.as_ref(), monitor);
+        let far = staging.voice.taking_over(next, files, monitor);
+        let prepared = prepare(&staging, publication, base.as_ref(), &far);
+        drop(far);
         // Whatever is open of what was removed would be written to once it is closed. And the dataset is
         // switched beneath, and an old one destroyed: nothing of them stays open here.
         drop(staging);
@@ -243,7 +246,7 @@ fn prepare(
     let repo = &*staging.repo;
     let header = staging.write_record(publication, base)?;
     monitor.check()?;
-    apply::apply(staging, &repo.layout.live()?, publication)?;
+    apply::apply(staging, &repo.layout.live()?, publication, monitor)?;
     crash::APPLIED.pass();
     enter(repo, &staging.dir, &header)?;
     monitor.check()?;
