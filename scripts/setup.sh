@@ -15,6 +15,7 @@ test_packages=(
   xvfb xauth dbus dbus-x11 webkit2gtk-driver # the real window, without a screen
   x11-utils xdotool imagemagick fonts-dejavu-core # looking at it
   openssh-server openssh-client openssl # a private ssh server on loopback
+  faketime # a host whose clock is wrong
   xfsprogs e2fsprogs util-linux mount # file systems on a loop device: power cuts, full disks
 )
 zfs_packages=(qemu-system-x86 cpio gzip mmdebstrap squashfs-tools) # hosts with OpenZFS

@@ -56,7 +56,7 @@ impl Lab {
     /// Makes a place whose repository is reached through an ssh server of its own.
     pub fn over_ssh(binary: impl Into<PathBuf>, kind: &Kind) -> Self {
         let lab = Self::new(binary);
-        if kind.tester || kind.password {
+        if kind.tester || kind.password || kind.asks {
             let srv = lab.repo.parent().expect("a folder");
             std::os::unix::fs::chown(srv, Some(TESTER_ID), Some(TESTER_ID)).expect("chown");
         }

@@ -17,6 +17,8 @@ use tempfile::TempDir;
 use crate::run::is_root;
 
 const SSHD: &str = "/usr/sbin/sshd";
+/// What the server's PAM goes by.
+const PAM: &str = "/etc/pam.d/sshd";
 /// The account that root's servers have more than the system.
 pub const TESTER: &str = "dsg-tester";
 /// Its password.
@@ -34,6 +36,11 @@ pub struct Kind {
     pub chatty: bool,
     /// Only the account with a password is let in, by password (root's servers only).
     pub password: bool,
+    /// Only that account is let in, and asked for its password as the server's PAM asks for anything
+    /// (root's servers only).
+    pub asks: bool,
+    /// It listens on the loopback of IPv6, too.
+    pub six: bool,
     /// Log in as [`TESTER`] (root's servers only).
     pub tester: bool,
     /// No program may run in the account's home (root's servers only).
@@ -57,7 +64,13 @@ pub fn missing(kind: &Kind) -> Option<String> {
     if !Path::new(SSHD).exists() {
         return Some("there is no sshd: install openssh-server".to_owned());
     }
-    ((kind.password || kind.tester || kind.noexec) && !is_root())
+    if kind.six && std::net::TcpListener::bind("[::1]:0").is_err() {
+        return Some("there is no IPv6 here".to_owned());
+    }
+    if kind.asks && !Path::new(PAM).exists() {
+        return Some(format!("there is no {PAM}"));
+    }
+    ((kind.password || kind.asks || kind.tester || kind.noexec) && !is_root())
         .then(|| "an account for the test needs root".to_owned())
 }
 
@@ -75,7 +88,7 @@ impl Sshd {
             let words = "echo 'Welcome! Today is a good day.'; echo 'stderr too' >&2\n".repeat(40);
             std::fs::write(home.join(".bashrc"), words).unwrap();
         }
-        let as_tester = kind.password || kind.tester;
+        let as_tester = kind.password || kind.asks || kind.tester;
         if as_tester {
             chown(&home, Some(TESTER_ID), Some(TESTER_ID)).unwrap();
         }
@@ -227,14 +240,18 @@ fn attempt(place: &Path, kind: &Kind, port: Option<u16>) -> Option<Started> {
     let free = || Some(std::net::TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port());
     let port = port.or_else(free)?;
     let at = place.display();
-    let password = if kind.password { "yes" } else { "no" };
-    let key = if kind.password { "no" } else { "yes" };
+    let yes = |yes: bool| if yes { "yes" } else { "no" };
+    let (password, asks, key) =
+        (yes(kind.password), yes(kind.asks), yes(!kind.password && !kind.asks));
     // Of two rules the first counts: the test's.
-    let config = kind.rules.join("\n");
+    let mut config = kind.rules.join("\n");
+    if kind.six {
+        config += "\nListenAddress ::1";
+    }
     let more = format!(
-        "\nPort {port}\nListenAddress 127.0.0.1\nHostKey {at}/host_key\nPidFile none\nUsePAM no\n\
+        "\nPort {port}\nListenAddress 127.0.0.1\nHostKey {at}/host_key\nPidFile none\nUsePAM {asks}\n\
          StrictModes no\nAuthorizedKeysFile {at}/authorized_keys\nPasswordAuthentication {password}\n\
-         PubkeyAuthentication {key}\nKbdInteractiveAuthentication no\nPermitRootLogin yes\nUseDNS no\n\
+         PubkeyAuthentication {key}\nKbdInteractiveAuthentication {asks}\nPermitRootLogin yes\nUseDNS no\n\
          PrintMotd no\nPrintLastLog no\nMaxStartups 100\nMaxSessions 50\nLogLevel VERBOSE\n\
          SetEnv HOME={at}/home\n"
     );
@@ -282,6 +299,11 @@ fn in_a_namespace(place: &Path, noexec: bool) -> Command {
     std::fs::write(place.join("passwd"), accounts + &account).unwrap();
     std::fs::write(place.join("shadow"), format!("root:*:1::::::\n{TESTER}:{hash}:1::::::\n"))
         .unwrap();
+    std::fs::write(
+        place.join("pam"),
+        "auth required pam_unix.so nodelay\naccount required pam_permit.so\nsession required pam_permit.so\n",
+    )
+    .unwrap();
     let noexec = if noexec {
         "mount --bind \"$0/home\" \"$0/home\" && mount -o remount,bind,noexec \"$0/home\" &&"
     } else {
@@ -290,7 +312,7 @@ fn in_a_namespace(place: &Path, noexec: bool) -> Command {
     let script = format!(
         "mount -t tmpfs tmpfs /run && mkdir -m 755 /run/sshd && \
          mount --bind \"$0/passwd\" /etc/passwd && mount --bind \"$0/shadow\" /etc/shadow && \
-         {noexec} exec \"$@\""
+         {{ ! [ -e {PAM} ] || mount --bind \"$0/pam\" {PAM}; }} && {noexec} exec \"$@\""
     );
     let mut command = Command::new("unshare");
     command.args(["--mount", "--propagation", "private", "sh", "-c", &script]);

@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
 mod agents;
+mod clock;
 mod keys;
+mod lease;
 mod network;
 mod resume;
 mod ways;

@@ -3,7 +3,8 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use dsg_testkit::lab::{Checkout, Lab};
-use dsg_testkit::sshd::{Kind, Sshd};
+use dsg_testkit::run::skipped;
+use dsg_testkit::sshd::{Kind, Sshd, missing};
 
 use crate::lab;
 
@@ -74,6 +75,44 @@ fn the_program_ssh_is_taken_where_the_configuration_needs_it() {
     let found = p1.dsg(&["doctor"]).ok().json();
     let why = found["steps"][0]["found"].as_str().unwrap();
     assert!(why.contains("the program ssh") && why.contains("ProxyCommand"), "{why}");
+}
+
+#[test]
+fn an_address_of_ipv6_is_one() {
+    let kind = Kind { six: true, ..Kind::default() };
+    if let Some(why) = missing(&kind) {
+        return skipped(&why);
+    }
+    let lab = lab(&kind);
+    let mut p1 = lab.checkout("p1");
+    let (user, port) = (&lab.host().user, lab.host().port);
+    let known = format!("[::1]:{port} {}\n", lab.host().host_key());
+    std::fs::write(p1.runner.home.join(".ssh/known_hosts"), known).unwrap();
+    p1.address = format!("ssh://{user}@[::1]:{port}{}", lab.repo.display()).into();
+    p1.write("input/a", "one");
+    let made = p1.init().json();
+    assert_eq!(made["repository"].as_str(), p1.address.to_str());
+    p1.write("input/a", "two");
+    p1.sync();
+    assert_eq!(lab.repo_tree(), p1.tree());
+    let found = p1.words(&["list-repos", &format!("ssh://{user}@[::1]:{port}/"), "--json"]);
+    assert!(found.json()["repositories"].is_array(), "{found:?}");
+    assert!(lab.host().log().contains("from ::1 port"), "{}", lab.host().log());
+}
+
+#[test]
+fn a_host_that_gives_one_channel_to_a_login_is_enough() {
+    let lab = lab(&Kind { rules: vec!["MaxSessions 1".into()], ..Kind::default() });
+    let p1 = lab.checkout("p1");
+    p1.write("input/a", "one");
+    p1.init();
+    let p2 = lab.cloned("p2");
+    p2.write("input/b", "two");
+    p2.sync();
+    p1.sync();
+    p1.assert_in_sync();
+    assert_eq!(p1.read("input/b"), "two");
+    p1.dsg(&["doctor"]).ok();
 }
 
 #[test]
