@@ -76,7 +76,7 @@ impl Host {
             format!("#!/bin/sh\nexec /usr/bin/ssh -F '{at}/home/.ssh/config' \"$@\"\n"),
         )?;
         std::fs::set_permissions(&wrapper, std::fs::Permissions::from_mode(0o755))?;
-        for way in ["builtin", "system"] {
+        for way in ["builtin", "system", "auto"] {
             std::fs::create_dir_all(dir.join(way))?;
             std::fs::write(
                 dir.join(way).join("dsg.yml"),
@@ -123,6 +123,16 @@ impl Host {
     /// The same, where `dsg` takes the `ssh` program.
     pub(crate) fn system_line(&self, line: &str) -> String {
         self.with("system", line)
+    }
+
+    /// The same, where `dsg` takes what it takes by itself.
+    pub(crate) fn auto_line(&self, line: &str) -> String {
+        self.with("auto", line)
+    }
+
+    /// Whether an answer takes no time.
+    pub(crate) fn is_near(&self) -> bool {
+        self.relay.is_none()
     }
 
     fn with(&self, way: &str, line: &str) -> String {

@@ -1,7 +1,7 @@
 //! Parts of the engine that no command shows alone. Each runs in a process of its own, so that its
 //! peak memory is its own, and tells `key=value` lines.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -9,12 +9,18 @@ use std::time::Instant;
 use dsg_core::config::SharedConfig;
 use dsg_core::entry::Hash;
 use dsg_core::monitor::{Event, Monitor, Phase, Sink};
+use dsg_engine::endpoint;
 use dsg_engine::index::Index;
 use dsg_engine::project::Project;
-use dsg_engine::report::SyncOptions;
+use dsg_engine::report::{Status, SyncOptions};
 use dsg_engine::scan::{Scope, scan};
+use dsg_engine::transport::ssh::program_on;
 
 use crate::Tried;
+
+const GIB: usize = 1 << 30;
+/// As the engine writes and reads.
+const CHANNEL_PIECE: usize = 64 * 1024;
 
 /// Does one task.
 pub(crate) fn run(args: &[String]) -> Tried<()> {
@@ -27,6 +33,9 @@ pub(crate) fn run(args: &[String]) -> Tried<()> {
         ["scan", root] => look(Path::new(root)),
         ["status-after", root, path] => status_after(Path::new(root), path),
         ["prepare", root] => prepare(Path::new(root)),
+        ["again", root] => again(Path::new(root)),
+        ["channel", "up", host] => channel_up(host),
+        ["channel", "down", host] => channel_down(host),
         ["sync", root] => sync(Path::new(root), None),
         ["sync", root, path] => sync(Path::new(root), Some(path)),
         _ => Err(format!("{args:?} is no task").into()),
@@ -43,10 +52,61 @@ fn hash() {
     let piece: Vec<u8> =
         (0..PIECE).map(|n| (n.wrapping_mul(2_654_435_761) >> 13).to_le_bytes()[0]).collect();
     let begun = Instant::now();
-    for _ in 0..(1 << 30) / PIECE {
+    for _ in 0..GIB / PIECE {
         std::hint::black_box(Hash::of(std::hint::black_box(&piece)));
     }
     tell("seconds", begun.elapsed().as_secs_f64());
+}
+
+/// Looking whether there is anything to do, where that was asked before in the same process: as in the
+/// window.
+fn again(root: &Path) -> Tried<()> {
+    const TIMES: u32 = 5;
+    let monitor = Monitor::silent();
+    let mut project = Project::open(root, &monitor)?;
+    let mut look = || -> Tried<()> {
+        let status: Status = project.status(false, &monitor)?;
+        let reached = status.reach.is_ok() && status.changes.is_empty();
+        if reached { Ok(()) } else { Err("there is something to do".into()) }
+    };
+    look()?;
+    let begun = Instant::now();
+    for _ in 0..TIMES {
+        look()?;
+    }
+    tell("seconds", begun.elapsed().as_secs_f64() / f64::from(TIMES));
+    endpoint::hang_up_all();
+    Ok(())
+}
+
+/// What a channel to a host carries: 1 GiB to a program there that keeps nothing.
+fn channel_up(host: &str) -> Tried<()> {
+    let piece = vec![0; CHANNEL_PIECE];
+    let (mut answer, mut channel) = program_on(&host.parse()?, "cat >/dev/null")?;
+    let begun = Instant::now();
+    for _ in 0..GIB / CHANNEL_PIECE {
+        channel.write_all(&piece)?;
+    }
+    drop(channel);
+    std::io::copy(&mut answer, &mut std::io::sink())?;
+    tell("seconds", begun.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// The same from a program there.
+fn channel_down(host: &str) -> Tried<()> {
+    let (mut channel, _) = program_on(&host.parse()?, &format!("head -c {GIB} /dev/zero"))?;
+    let mut piece = vec![0; CHANNEL_PIECE];
+    let mut left = GIB;
+    let begun = Instant::now();
+    while left > 0 {
+        match channel.read(&mut piece)? {
+            0 => return Err(format!("{left} bytes did not come").into()),
+            count => left -= count,
+        }
+    }
+    tell("seconds", begun.elapsed().as_secs_f64());
+    Ok(())
 }
 
 /// A scan of the folder `root`: the first one if it has no `.dsg` yet.

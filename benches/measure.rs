@@ -77,6 +77,8 @@ pub(crate) struct Contender<'c> {
     before: Box<dyn Fn() -> Tried<()> + 'c>,
     /// It may leave a helper of its own behind, whose work is not part of what a person waits for.
     leaves_helpers: bool,
+    /// It tells what it measured as `key=value` lines.
+    tells: bool,
 }
 
 impl<'c> Contender<'c> {
@@ -87,6 +89,7 @@ impl<'c> Contender<'c> {
             command: command.iter().map(|&part| part.to_owned()).collect(),
             before: Box::new(|| Ok(())),
             leaves_helpers: false,
+            tells: false,
         }
     }
 
@@ -103,7 +106,13 @@ impl<'c> Contender<'c> {
         let me = std::env::current_exe()?.display().to_string();
         let mut command = vec![me.as_str(), "inside"];
         command.extend(task);
-        Ok(Self::new(name, &command))
+        Ok(Self::new(name, &command).telling())
+    }
+
+    /// It is a part of the engine, and tells its time itself.
+    pub(crate) fn telling(mut self) -> Self {
+        self.tells = true;
+        self
     }
 
     /// What is done before each run.
@@ -148,7 +157,7 @@ impl<'c> Contender<'c> {
             self.command.first().map_or(Ok(()), |program| wait_for_all(Path::new(program)))?;
         }
         let mut told = BTreeMap::new();
-        if self.command.get(1).is_some_and(|part| part == "inside") {
+        if self.tells {
             for line in String::from_utf8_lossy(&output.stdout).lines() {
                 if let Some((key, value)) = line.split_once('=') {
                     told.insert(key.to_owned(), value.parse()?);

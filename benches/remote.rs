@@ -79,6 +79,7 @@ pub(crate) fn one_file(run: &Run, report: &mut Report) -> Tried<()> {
     data::settle(&set.work, made)?;
     let host = Host::start(&run.dir.join("host-of-one"))?;
     let up = both_ways(run, &set, &host, "S: 1 GiB of random bytes", DURABLE, report)?;
+    channels(run, &host, &up, report)?;
     report.target(
         "1 GiB up over ssh ≤ 1.3 × rsync built in, ≤ 1.0 × with the ssh program",
         up.builtin <= 1.3 && up.system <= 1.0,
@@ -90,10 +91,40 @@ pub(crate) fn one_file(run: &Run, report: &mut Report) -> Tried<()> {
     Ok(())
 }
 
-/// How long the first sync took, in times of the base.
+/// How long the first sync took, in times of the base, and in seconds; and the clone.
 struct Ratios {
     builtin: f64,
     system: f64,
+    /// By transport: seconds there, and back.
+    seconds: [(f64, f64); 2],
+}
+
+/// What the channels carry by themselves, beside what was just measured over them.
+fn channels(run: &Run, host: &Host, synced: &Ratios, report: &mut Report) -> Tried<()> {
+    let me = std::env::current_exe()?;
+    let mut contenders = Vec::new();
+    for (way, with) in [("built-in ssh", false), ("ssh program", true)] {
+        for direction in ["up", "down"] {
+            let line = format!(r#""$1" inside channel {direction} {NAME}"#);
+            let line = if with { host.system_line(&line) } else { host.line(&line) };
+            let name = format!("the channel alone, {direction}, {way}");
+            contenders.push(Contender::shell(&name, &line, &[&me]).telling());
+        }
+    }
+    let rows = compare(run.repeats, &contenders)?;
+    for ((way, synced), raw) in
+        ["built in", "with the ssh program"].iter().zip(synced.seconds).zip(rows.chunks(2))
+    {
+        let (up, down) = (raw[0].median() / synced.0, raw[1].median() / synced.1);
+        report.target(
+            &format!("1 GiB up and down at ≥ 0.9 × the speed of the channel, {way}"),
+            up.min(down) >= 0.9,
+            &format!("{up:.2} × up (all of dsg init), {down:.2} × down (all of dsg clone)"),
+        );
+    }
+    let base = rows[0].name.clone();
+    report.group("S: 1 GiB through the channel alone, from memory and to nowhere", &base, rows);
+    Ok(())
 }
 
 fn both_ways(
@@ -147,6 +178,7 @@ fn both_ways(
     let ways = [
         ("dsg init, built-in ssh", host.line(&init)),
         ("dsg init, ssh program", host.system_line(&init)),
+        ("dsg init, as it comes", host.auto_line(&init)),
     ];
     let inits = ways.iter().map(|(name, line)| {
         let init = Contender::shell(name, line, &[dsg, &set.root, &set.repo]);
@@ -163,9 +195,10 @@ fn both_ways(
     let median = |name: &str| {
         rows.iter().find(|row| row.name == name).map_or(f64::NAN, super::measure::Row::median)
     };
-    let ratios = Ratios {
+    let mut ratios = Ratios {
         builtin: median(ways[0].0) / median(base),
         system: median(ways[1].0) / median(base),
+        seconds: [(median(ways[0].0), f64::NAN), (median(ways[1].0), f64::NAN)],
     };
     report.group(&format!("{title}, to the host"), base, rows);
 
@@ -184,6 +217,7 @@ fn both_ways(
     for (name, line) in [
         ("dsg clone, built-in ssh", host.line(&line)),
         ("dsg clone, ssh program", host.system_line(&line)),
+        ("dsg clone, as it comes", host.auto_line(&line)),
     ] {
         let to = clone.clone();
         contenders.push(Contender::shell(name, &line, &[dsg, &set.repo, &clone]).after(
@@ -193,11 +227,11 @@ fn both_ways(
             },
         ));
     }
-    report.group(
-        &format!("{title}, from the host"),
-        back_durable,
-        compare(run.repeats, &contenders)?,
-    );
+    let rows = compare(run.repeats, &contenders)?;
+    for (seconds, row) in ratios.seconds.iter_mut().zip(&rows[1..]) {
+        seconds.1 = row.median();
+    }
+    report.group(&format!("{title}, from the host"), back_durable, rows);
     for path in [&back, &clone, &copy] {
         remove(path);
     }
@@ -210,10 +244,14 @@ fn nothing_to_do(run: &Run, set: &Set, host: &Host, title: &str, report: &mut Re
     let rsync = format!(r#"rsync -a -e ssh "$1/" "{NAME}:$2/""#);
     let (dsg, base) = (set.program(), "rsync -a -e ssh, nothing to do");
     let sync = r#""$1" --quiet -C "$2" sync"#;
+    let (me, again) = (std::env::current_exe()?, r#""$1" inside again "$2""#);
+    let look = |name, line: &str| Contender::shell(name, line, &[&*me, &set.root]).telling();
     let contenders = [
         Contender::shell(base, &host.line(&rsync), &[&set.input, &copy]),
         Contender::shell("dsg sync, built-in ssh", &host.line(sync), &[dsg, &set.root]),
         Contender::shell("dsg sync, ssh program", &host.system_line(sync), &[dsg, &set.root]),
+        look("status over an open connection, built-in ssh", &host.line(again)),
+        look("status over an open connection, ssh program", &host.system_line(again)),
     ];
     compare(1, &contenders)?;
     let rows = compare(run.repeats, &contenders)?;
@@ -223,6 +261,14 @@ fn nothing_to_do(run: &Run, set: &Set, host: &Host, title: &str, report: &mut Re
         ratio <= 1.0,
         &format!("{ratio:.2} ×"),
     );
+    if host.is_near() {
+        let open = rows[3].median();
+        report.target(
+            &format!("{title}, 20,000 files, over an open connection ≤ 100 ms"),
+            open <= 0.1,
+            &format!("{:.0} ms", open * 1e3),
+        );
+    }
     report.group(title, base, rows);
     Ok(())
 }
