@@ -30,6 +30,7 @@ use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::monitor::Monitor;
 
 use answer::{Answer, Ended};
+use dsg_engine::endpoint;
 use dsg_engine::transport::ssh;
 use output::Style;
 use person::Person;
@@ -69,7 +70,7 @@ fn serve(request: &Request, manners: Manners) -> Outcome<Answer> {
     let person = Arc::new(Person::new(told.clone(), monitor.clone(), manners));
     ssh::attend(person.clone());
     let outcome = commands::run(request, person.as_ref(), &monitor);
-    ssh::hang_up_all();
+    endpoint::hang_up_all();
     told.finish();
     outcome
 }

@@ -179,6 +179,8 @@ impl Fetch<'_> {
         let (root, monitor) = (&*self.root, self.monitor);
         let receiver =
             Receiver { snapshot, wanted: &wanted, root, distrusted: Mutex::default(), monitor };
+        let news = wanted.iter().filter(|wanted| !wanted.basis.older);
+        self.endpoint.expect(news.map(|wanted| wanted.file.size - wanted.basis.kept).sum());
         self.endpoint.fetch(snapshot, &paths, &receiver, monitor)?;
         let mut again = receiver.distrusted.into_inner().unwrap_or_else(PoisonError::into_inner);
         again.sort_unstable();

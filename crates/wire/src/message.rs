@@ -184,6 +184,8 @@ pub enum Request {
         /// Which.
         transaction: String,
     },
+    /// Lets go of the repository and all transactions, until the next one is opened. No answer.
+    Close,
 }
 
 /// How a request ended well.

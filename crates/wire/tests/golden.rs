@@ -115,6 +115,7 @@ fn requests() -> Vec<Request> {
         },
         Request::Abort { transaction: transaction.clone() },
         Request::Release { transaction },
+        Request::Close,
     ]
 }
 

@@ -50,8 +50,8 @@ use std::time::{Duration, Instant};
 use dsg_core::address::Address;
 use dsg_core::failure::Code;
 use dsg_core::monitor::Monitor;
+use dsg_engine::endpoint;
 use dsg_engine::project::{InitOptions, Project};
-use dsg_engine::transport::ssh;
 
 use gauge::{Gauge, Told};
 use keeper::Word;
@@ -129,7 +129,7 @@ impl Workbench {
         for session in &sessions {
             session.let_go();
         }
-        ssh::hang_up_all();
+        endpoint::hang_up_all();
         self.remove_opened();
     }
 
@@ -309,7 +309,7 @@ impl Workbench {
             // What it still does may wait for the server: nobody waits for that.
             let hang_up = move || {
                 session.farewell();
-                ssh::hang_up(&host);
+                endpoint::hang_up(&host);
             };
             let _ = std::thread::Builder::new().name("farewell".to_owned()).spawn(hang_up);
         }

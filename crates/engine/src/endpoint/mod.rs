@@ -7,7 +7,7 @@ mod local;
 mod places;
 mod remote;
 
-use dsg_core::address::{Address, SshAddress};
+use dsg_core::address::{Address, SshAddress, SshHost};
 use dsg_core::entry::FileEntry;
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::manifest::Change;
@@ -19,8 +19,8 @@ use dsg_core::snapshot::{Authorship, SnapshotHeader, SnapshotId};
 use dsg_wire::chunks::Chunks;
 use dsg_wire::delta::{Basis, Content};
 
-use self::remote::{Opening, RemoteEndpoint};
-use crate::transport::ssh::{agent_on, bring_agent_on};
+use self::remote::{MUCH, Opening, RemoteEndpoint, Reopen};
+use crate::transport::ssh::{self, agent_on, bring_agent_on, quicker_agent_on};
 
 pub use self::places::{folders, repositories};
 pub use dsg_host::tree::{Contents, Glimpse, OlderFile, Refusal, Supply, Traced};
@@ -192,6 +192,9 @@ pub trait Endpoint: Send + Sync {
     /// It cannot be reached or looked at.
     fn leases(&self) -> Outcome<Vec<Lease>>;
 
+    /// So many bytes are about to travel: where that is worth it, they take a quicker way.
+    fn expect(&self, _bytes: u64) {}
+
     /// How many questions waited for an answer so far.
     fn round_trips(&self) -> u64;
 }
@@ -258,36 +261,62 @@ pub trait Receive: Sync {
 pub fn open(address: &Address) -> Outcome<Box<dyn Endpoint>> {
     match address {
         Address::Local(path) => Ok(Box::new(local::LocalEndpoint::open(path)?)),
-        Address::Ssh(there) => Ok(Box::new(over_ssh(there, Opening::Existing)?)),
+        Address::Ssh(there) => Ok(Box::new(over_ssh(there, Opening::Existing, 0)?)),
     }
 }
 
 /// Prepares a new repository; nothing stands there before its first publish. `plain`: in a folder,
-/// also where it could be a ZFS dataset.
+/// also where it could be a ZFS dataset. `bytes`: as many are about to travel.
 ///
 /// # Errors
 /// Something stands there already, or the place cannot hold a repository.
-pub fn create(address: &Address, plain: bool) -> Outcome<Box<dyn Endpoint>> {
+pub fn create(address: &Address, plain: bool, bytes: u64) -> Outcome<Box<dyn Endpoint>> {
     match address {
         Address::Local(path) => Ok(Box::new(local::LocalEndpoint::create(path, plain)?)),
         Address::Ssh(there) => {
             let what = if plain { Opening::NewPlain } else { Opening::New };
-            Ok(Box::new(over_ssh(there, what)?))
+            Ok(Box::new(over_ssh(there, what, bytes)?))
         }
     }
 }
 
-/// A connection to the agent on a host, which is brought where it is missing.
-fn over_ssh(there: &SshAddress, what: Opening) -> Outcome<RemoteEndpoint> {
-    let again = there.host.clone();
-    let reopen = Box::new(move || agent_on(&again));
-    let opened = match RemoteEndpoint::over(agent_on(&there.host)?, &there.path, what) {
+/// A repository on a host: behind an agent that rests there, else behind a new one, which is brought
+/// where it is missing.
+fn over_ssh(there: &SshAddress, what: Opening, bytes: u64) -> Outcome<RemoteEndpoint> {
+    let (again, quicker) = (there.host.clone(), there.host.clone());
+    let reopen = Reopen {
+        again: Box::new(move || agent_on(&again)),
+        quicker: Box::new(move || quicker_agent_on(&quicker)),
+    };
+    if what == Opening::Existing
+        && let Some(rested) = RemoteEndpoint::rested(&there.host, &there.path).transpose()
+    {
+        return Ok(rested?.reopening(reopen).resting(&there.host));
+    }
+    // Nobody but the agent that prepares a repository has it until its first publish.
+    let quicker = (bytes >= MUCH).then(|| quicker_agent_on(&there.host)).flatten();
+    let stream = quicker.map_or_else(|| agent_on(&there.host), Ok)?;
+    let opened = match RemoteEndpoint::over(stream, &there.path, what) {
         Err(failure) if failure.code == Code::OtherAgent && bring_agent_on(&there.host)? => {
             RemoteEndpoint::over(agent_on(&there.host)?, &there.path, what)
         }
         opened => opened,
     };
-    Ok(opened?.reopening(reopen))
+    let opened = opened?.reopening(reopen);
+    // One that prepares a repository holds it for itself.
+    Ok(if what == Opening::Existing { opened.resting(&there.host) } else { opened })
+}
+
+/// Ends what is kept of a host that nobody uses any more: agents that rest there, and the login.
+pub fn hang_up(host: &SshHost) {
+    remote::dismiss(Some(host));
+    ssh::hang_up(host);
+}
+
+/// The same of all hosts: before the process ends.
+pub fn hang_up_all() {
+    remote::dismiss(None);
+    ssh::hang_up_all();
 }
 
 /// An upload of a file as the plan saw it.

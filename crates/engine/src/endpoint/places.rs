@@ -48,11 +48,19 @@ fn collected<T>(
     Ok((around, all))
 }
 
-/// Asks the agent of a host, which is brought where it is missing or of another build.
-fn on<T>(host: &SshHost, ask: impl FnOnce(&mut Host) -> Outcome<T>) -> Outcome<T> {
-    let met = match Host::over(agent_on(host)?) {
+/// Asks an agent that rests on a host, else a new one, which is brought where it is missing or of
+/// another build.
+fn on<T>(host: &SshHost, mut ask: impl FnMut(&mut Host) -> Outcome<T>) -> Outcome<T> {
+    while let Some(mut rested) = Host::rested(host) {
+        match ask(&mut rested) {
+            // It was lost without a word.
+            Err(_) if rested.is_gone() => {}
+            answer => return answer,
+        }
+    }
+    let met = match Host::over(agent_on(host)?, host) {
         Err(failure) if failure.code == Code::OtherAgent && bring_agent_on(host)? => {
-            Host::over(agent_on(host)?)
+            Host::over(agent_on(host)?, host)
         }
         met => met,
     };

@@ -71,7 +71,7 @@ impl Project {
         let seen = config_file::read(&self.root)?;
         let merged = first_config(&self.root, options, seen.as_ref(), monitor)?;
         let summary = scan(&self.root, &merged, &mut self.index, Scope::All, monitor)?;
-        let endpoint = endpoint::create(&self.address, options.plain)?;
+        let endpoint = endpoint::create(&self.address, options.plain, summary.bytes)?;
         let info = serde_json::to_string(endpoint.info()).unwrap_or_default();
         self.index.batch(|batch| batch.set_meta("repository", Some(&info)))?;
         let ground = Ground {

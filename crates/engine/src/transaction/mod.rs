@@ -101,6 +101,9 @@ impl Planned {
         let creates = context.base.is_none();
         let (mut remote, mut learned) = (None, Vec::new());
         if steps.plan().changes_remote() || context.config_changes || creates {
+            // Of what has an older version there, little travels.
+            let news = steps.plan().outgoing().filter(|out| out.older.is_none());
+            endpoint.expect(news.map(|out| out.file.size).sum());
             let mut transaction = endpoint.begin(
                 context.base,
                 &context.authorship.transaction,

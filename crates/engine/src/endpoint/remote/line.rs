@@ -212,6 +212,12 @@ impl Line {
         held(&self.writer).is_none()
     }
 
+    /// Whether nothing is being asked, and nothing came that was not asked for: not even the end.
+    pub(super) fn is_at_rest(&self) -> bool {
+        let quiet = matches!(self.frames.try_recv(), Err(TryRecvError::Empty));
+        !self.open && !self.is_gone() && quiet
+    }
+
     fn write(
         &self,
         what: impl FnOnce(&mut BufWriter<Box<dyn Write + Send>>) -> Result<(), WireError>,

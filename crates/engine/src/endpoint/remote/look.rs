@@ -1,5 +1,8 @@
 //! What stands on a host, before any repository of it is opened.
 
+use std::sync::Arc;
+
+use dsg_core::address::SshHost;
 use dsg_core::failure::Outcome;
 use dsg_core::monitor::Monitor;
 use dsg_core::places::{Around, Folder, Listed};
@@ -7,22 +10,36 @@ use dsg_wire::list::Line as Item;
 use dsg_wire::message::{Answer, Request};
 
 use super::line::{Line, Patience};
-use super::{each_item, unexpected};
+use super::{Connection, each_item, pool, unexpected};
 use crate::transport::Stream;
 
 /// No more is taken of a list: an agent gives less.
 const MOST: u64 = 100_000;
 
 /// An agent that serves no repository.
-pub(crate) struct Host(Line);
+pub(crate) struct Host {
+    connection: Arc<Connection>,
+    rests: SshHost,
+}
 
 impl Host {
-    /// Meets the agent at the other end.
+    /// Meets the agent at the other end, on this host.
     ///
     /// # Errors
     /// As [`super::RemoteEndpoint::over`].
-    pub(crate) fn over(stream: Stream) -> Outcome<Self> {
-        Line::meet(stream, Patience::default()).map(Self)
+    pub(crate) fn over(stream: Stream, host: &SshHost) -> Outcome<Self> {
+        let connection = Connection::new(Line::meet(stream, Patience::default())?);
+        Ok(Self { connection, rests: host.clone() })
+    }
+
+    /// An agent that rests on this host.
+    pub(crate) fn rested(host: &SshHost) -> Option<Self> {
+        Some(Self { connection: pool::take(host)?, rests: host.clone() })
+    }
+
+    /// Whether nothing can be asked any more.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.connection.is_gone()
     }
 
     /// The folders in a folder there (the account's home if none is named).
@@ -51,15 +68,24 @@ impl Host {
 
     fn list<T: Item>(&mut self, request: &Request, monitor: &Monitor) -> Outcome<(Around, Vec<T>)> {
         let mut items = Vec::new();
-        let around = self.0.converse(request, Some(monitor), |line| {
-            match each_item(line, MOST, &mut |_, item| {
-                items.push(item);
-                Ok(())
-            })? {
-                Answer::Around { around } => Ok(around),
-                other => unexpected(line, &other),
-            }
-        })?;
+        let around =
+            self.connection.held().line.converse(
+                request,
+                Some(monitor),
+                |line| match each_item(line, MOST, &mut |_, item| {
+                    items.push(item);
+                    Ok(())
+                })? {
+                    Answer::Around { around } => Ok(around),
+                    other => unexpected(line, &other),
+                },
+            )?;
         Ok((around, items))
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        pool::rest(&self.rests, &self.connection);
     }
 }

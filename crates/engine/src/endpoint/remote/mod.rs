@@ -6,6 +6,7 @@
 //! | `transaction` | staging in one pipelined stream, publish, abort |
 //! | `fetch` | files in one pipelined stream |
 //! | `look` | what stands on the host, before a repository is opened |
+//! | `pool` | agents that rest until they are asked again |
 //!
 //! What the agent says is checked before it is used: it may be anything. A connection that is lost
 //! is made anew for the next question; a transaction goes with its connection, and what it staged
@@ -14,6 +15,7 @@
 mod fetch;
 mod line;
 mod look;
+mod pool;
 #[cfg(test)]
 mod tests;
 mod transaction;
@@ -22,6 +24,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use dsg_core::address::SshHost;
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::manifest::{Change, OrderCheck};
 use dsg_core::monitor::Monitor;
@@ -40,6 +43,7 @@ use crate::transport::Stream;
 use line::Line;
 pub(crate) use line::Patience;
 pub(super) use look::Host;
+pub(super) use pool::dismiss;
 
 /// No more people are at work at once.
 const MOST_LEASES: u64 = 1000;
@@ -58,8 +62,16 @@ pub(crate) enum Opening {
     NewPlain,
 }
 
-/// Makes the connection anew.
-pub(crate) type Reopen = Box<dyn Fn() -> Outcome<Stream> + Send + Sync>;
+/// As much content as is worth a quicker way: half a second, and twice what a further login takes.
+pub(crate) const MUCH: u64 = 128 * 1024 * 1024;
+
+/// Further connections to the same host.
+pub(crate) struct Reopen {
+    /// For one that was lost.
+    pub(crate) again: Box<dyn Fn() -> Outcome<Stream> + Send + Sync>,
+    /// For much content, if there is a quicker way.
+    pub(crate) quicker: Box<dyn Fn() -> Option<Stream> + Send + Sync>,
+}
 
 /// A repository behind an agent.
 pub(crate) struct RemoteEndpoint {
@@ -68,6 +80,8 @@ pub(crate) struct RemoteEndpoint {
     path: String,
     patience: Patience,
     reopen: Option<Reopen>,
+    /// Where its agent rests when it is not needed any more; else it ends.
+    rests: Option<SshHost>,
 }
 
 /// What an endpoint and its transactions share.
@@ -81,6 +95,8 @@ struct Current {
     line: Line,
     /// Counts lines: a transaction belongs to its own.
     number: u64,
+    /// There is no quicker one.
+    quick: bool,
 }
 
 impl Connection {
@@ -90,6 +106,26 @@ impl Connection {
 
     fn trip(&self) {
         self.trips.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn new(line: Line) -> Arc<Self> {
+        let current = Mutex::new(Current { line, number: 0, quick: false });
+        Arc::new(Self { current, trips: AtomicU64::new(1) })
+    }
+
+    fn is_gone(&self) -> bool {
+        self.held().line.is_gone()
+    }
+
+    /// The agent is asked nothing, and lives as far as is known.
+    fn is_at_rest(&self) -> bool {
+        self.held().line.is_at_rest()
+    }
+
+    /// The agent lets go of its repository; whether it is at rest then.
+    fn close(&self) -> bool {
+        let mut current = self.held();
+        current.line.is_at_rest() && current.line.mention(&Request::Close).is_ok()
     }
 }
 
@@ -126,11 +162,45 @@ impl RemoteEndpoint {
         what: Opening,
         patience: Patience,
     ) -> Outcome<Self> {
-        let mut line = Line::meet(stream, patience)?;
-        let info = open(&mut line, path, what)?;
-        let current = Mutex::new(Current { line, number: 0 });
-        let connection = Arc::new(Connection { current, trips: AtomicU64::new(1) });
-        Ok(Self { connection, info, path: path.to_owned(), patience, reopen: None })
+        Self::at(Connection::new(Line::meet(stream, patience)?), path, what, patience)
+    }
+
+    fn at(
+        connection: Arc<Connection>,
+        path: &str,
+        what: Opening,
+        patience: Patience,
+    ) -> Outcome<Self> {
+        let info = open(&mut connection.held().line, path, what)?;
+        Ok(Self { connection, info, path: path.to_owned(), patience, reopen: None, rests: None })
+    }
+
+    /// Opens the repository at `path` of a host behind an agent that rests there; `None` if none does.
+    ///
+    /// # Errors
+    /// What opening it gives.
+    pub(crate) fn rested(host: &SshHost, path: &str) -> Outcome<Option<Self>> {
+        while let Some(connection) = pool::take(host) {
+            connection.trips.store(1, Ordering::Relaxed);
+            let shared = Arc::clone(&connection);
+            match Self::at(shared, path, Opening::Existing, Patience::default()) {
+                Ok(opened) => return Ok(Some(opened)),
+                // It was lost without a word.
+                Err(_) if connection.is_gone() => {}
+                Err(failure) => {
+                    pool::rest(host, &connection);
+                    return Err(failure);
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where its agent rests when it is not needed any more.
+    #[must_use]
+    pub(crate) fn resting(mut self, host: &SshHost) -> Self {
+        self.rests = Some(host.clone());
+        self
     }
 
     /// How a lost connection is made anew.
@@ -147,13 +217,31 @@ impl RemoteEndpoint {
             let Some(reopen) = &self.reopen else {
                 return Err(gone());
             };
-            let mut line = Line::meet(reopen()?, self.patience)?;
+            let mut line = Line::meet((reopen.again)()?, self.patience)?;
             self.connection.trip();
             let info = open(&mut line, &self.path, Opening::Existing)?;
             self.recognise(&info)?;
-            *current = Current { line, number: current.number + 1 };
+            *current = Current { line, number: current.number + 1, quick: false };
         }
         Ok(current)
+    }
+
+    /// Goes on by the quicker way, if there is one and nothing is open on this one.
+    fn go_quicker(&self) -> Outcome<()> {
+        let (Some(reopen), 1) = (&self.reopen, Arc::strong_count(&self.connection)) else {
+            return Ok(());
+        };
+        let mut current = self.connected()?;
+        if current.quick {
+            return Ok(());
+        }
+        let Some(stream) = (reopen.quicker)() else { return Ok(()) };
+        let mut line = Line::meet(stream, self.patience)?;
+        self.connection.trip();
+        let info = open(&mut line, &self.path, Opening::Existing)?;
+        self.recognise(&info)?;
+        *current = Current { line, number: current.number + 1, quick: true };
+        Ok(())
     }
 
     /// Whether it is still the same repository.
@@ -257,6 +345,16 @@ fn each_item<T: Item>(
             }
             Kind::Answer => return line.answer(&frame),
             other => return line.violated(format!("{other:?} in a list")),
+        }
+    }
+}
+
+impl Drop for RemoteEndpoint {
+    fn drop(&mut self) {
+        let Some(host) = &self.rests else { return };
+        // Where a transaction is left, the agent ends with it.
+        if Arc::strong_count(&self.connection) == 1 {
+            pool::rest(host, &self.connection);
         }
     }
 }
@@ -506,6 +604,13 @@ impl Endpoint for RemoteEndpoint {
 
     fn leases(&self) -> Outcome<Vec<Lease>> {
         self.items(&Request::Leases, MOST_LEASES)
+    }
+
+    fn expect(&self, bytes: u64) {
+        if bytes >= MUCH {
+            // Where the quicker way fails, this one stays.
+            let _ = self.go_quicker();
+        }
     }
 
     fn round_trips(&self) -> u64 {

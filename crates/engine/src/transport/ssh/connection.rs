@@ -1,5 +1,6 @@
 //! A host that let us in, by whichever ssh; and those that are kept for the next use.
 
+use std::io::{Read, Write};
 use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -7,17 +8,17 @@ use dsg_core::address::SshHost;
 use dsg_core::failure::{Failure, Outcome};
 
 use super::agent;
-use super::ask::{self, Ask};
+use super::ask::{self, Ask, Nobody};
 use super::builtin::{self, Way};
 use super::choice::{Choice, Transport, choose};
 use super::program::{self, Program};
 use super::route::{Configuration, Person};
 use super::session::Session;
-use super::settings::HostSettings;
+use super::settings::{HostSettings, Wanted};
 use crate::transport::Stream;
 
 /// A connection that nobody uses is kept this long.
-const IDLE: Duration = Duration::from_secs(10 * 60);
+pub(crate) const IDLE: Duration = Duration::from_secs(10 * 60);
 
 /// A login on a host.
 pub(crate) struct Connection {
@@ -25,6 +26,8 @@ pub(crate) struct Connection {
     settings: HostSettings,
     choice: Choice,
     speaks: Speaks,
+    /// Held by each of its streams.
+    used: Arc<()>,
 }
 
 enum Speaks {
@@ -66,7 +69,8 @@ impl Plan {
                 Speaks::System(Program::connect(host, patience, ask)?)
             }
         };
-        Ok(Connection { host: host.clone(), settings: self.settings, choice: self.choice, speaks })
+        let Self { settings, choice, .. } = self;
+        Ok(Connection { host: host.clone(), settings, choice, speaks, used: Arc::default() })
     }
 }
 
@@ -91,15 +95,42 @@ impl Connection {
         }
     }
 
+    /// One by the program `ssh` beside this one.
+    fn quicker(&self) -> Outcome<Arc<Self>> {
+        let program = Program::connect_quietly(&self.host, QUICKER_PATIENCE)?;
+        let why = "it encrypts much content quicker than the built-in ssh".to_owned();
+        let quicker = Self {
+            host: self.host.clone(),
+            settings: self.settings.clone(),
+            choice: Choice { transport: Transport::System, why },
+            speaks: Speaks::System(program),
+            used: Arc::default(),
+        };
+        Ok(keep_as(quicker, true))
+    }
+
+    /// Whether the host gives no more programs on it. (The program `ssh` then logs in once more by
+    /// itself.)
+    fn is_full(&self) -> bool {
+        matches!(&self.speaks, Speaks::Builtin(session) if session.is_full())
+    }
+
+    /// Whether a stream of it is open.
+    fn is_used(&self) -> bool {
+        Arc::strong_count(&self.used) > 1
+    }
+
     /// Starts a program, given as a line for the host's shell.
     ///
     /// # Errors
-    /// The connection is lost.
+    /// The connection is lost; the host gives no more.
     pub(super) fn program(&self, line: String) -> Outcome<Stream> {
-        match &self.speaks {
+        let stream = match &self.speaks {
             Speaks::Builtin(session) => session.program(line),
             Speaks::System(program) => program.program(&line),
-        }
+        }?;
+        let reader = Box::new(Using(stream.reader, self.used.clone()));
+        Ok(Stream { reader, ..stream })
     }
 
     /// Starts the agent, brought where it is missing. One connection gives several.
@@ -111,9 +142,20 @@ impl Connection {
     }
 }
 
+/// A stream's end that says that its connection is in use.
+struct Using(Box<dyn Read + Send>, #[allow(dead_code, reason = "kept for its count")] Arc<()>);
+
+impl Read for Using {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
 struct Kept {
     connection: Arc<Connection>,
     used: Instant,
+    /// It is the quicker one of two, for much content only.
+    quicker: bool,
 }
 
 static KEPT: Mutex<Vec<Kept>> = Mutex::new(Vec::new());
@@ -128,22 +170,25 @@ fn kept<T>(what: impl FnOnce(&mut Vec<Kept>) -> T) -> T {
 /// # Errors
 /// What stands in the way.
 pub(crate) fn connection(host: &SshHost) -> Outcome<Arc<Connection>> {
-    if let Some(connection) = living(host) {
+    if let Some(connection) = living(host, false) {
         return Ok(connection);
     }
     let person = ask::person();
     // Nobody is asked twice for one host: who comes second finds the login of the first.
     let _turn = if person.is_there() { Some(Turn::wait_for(host, person.as_ref())?) } else { None };
-    if let Some(connection) = living(host) {
+    if let Some(connection) = living(host, false) {
         return Ok(connection);
     }
     Ok(keep(Plan::of(host)?.connect(host, person.as_ref())?))
 }
 
-fn living(host: &SshHost) -> Option<Arc<Connection>> {
+fn living(host: &SshHost, quicker: bool) -> Option<Arc<Connection>> {
     kept(|all| {
         all.retain(|kept| kept.connection.is_alive());
-        let found = all.iter_mut().find(|kept| kept.connection.host == *host)?;
+        let found = all
+            .iter_mut()
+            .filter(|kept| kept.connection.host == *host && kept.quicker == quicker)
+            .min_by_key(|kept| kept.connection.is_full())?;
         found.used = Instant::now();
         Some(found.connection.clone())
     })
@@ -181,8 +226,12 @@ impl Drop for Turn {
 
 /// Keeps a connection for the next use.
 pub(super) fn keep(connection: Connection) -> Arc<Connection> {
+    keep_as(connection, false)
+}
+
+fn keep_as(connection: Connection, quicker: bool) -> Arc<Connection> {
     let connection = Arc::new(connection);
-    kept(|all| all.push(Kept { connection: connection.clone(), used: Instant::now() }));
+    kept(|all| all.push(Kept { connection: connection.clone(), used: Instant::now(), quicker }));
     CARETAKER.call_once(|| {
         std::thread::spawn(take_care);
     });
@@ -199,8 +248,58 @@ pub(crate) fn agent_on(host: &SshHost) -> Outcome<Stream> {
     match found.agent(person.as_ref()) {
         // It was idle, and lost without a word: a new one.
         Err(_) if !found.is_alive() => connection(host)?.agent(person.as_ref()),
+        // Others are at work on it, and the host gives a login no more (`MaxSessions`).
+        Err(_) if found.is_full() => another(host, person.as_ref())?.agent(person.as_ref()),
         other => other,
     }
+}
+
+/// Hosts that the program `ssh` was not let into without a question.
+static NOT_QUICKER: Mutex<Vec<SshHost>> = Mutex::new(Vec::new());
+/// Where the built-in ssh was let in at once, the program takes no longer.
+const QUICKER_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A stream to an agent on a host, for much content: the user's own program `ssh` encrypts quicker than the
+/// built-in one. `None` where that is not for it to do, it is not there, or asks something.
+pub(crate) fn quicker_agent_on(host: &SshHost) -> Option<Stream> {
+    let first = connection(host).ok()?;
+    let may =
+        first.choice.transport == Transport::Builtin && first.settings.wanted() == Wanted::Auto;
+    if !may || !program::is_there() {
+        return None;
+    }
+    let refused = || NOT_QUICKER.lock().unwrap_or_else(PoisonError::into_inner);
+    if refused().contains(host) {
+        return None;
+    }
+    let begun = living(host, true).map_or_else(|| first.quicker(), Ok);
+    match begun.and_then(|quicker| quicker.agent(&Nobody)) {
+        Ok(stream) => Some(stream),
+        Err(failure) => {
+            tracing::debug!(%host, %failure, "ssh: the built-in one it is");
+            refused().push(host.clone());
+            None
+        }
+    }
+}
+
+/// A program on a host, given as a line for its shell: what it writes, and its stdin. For measuring what the
+/// channel carries.
+///
+/// # Errors
+/// What stands in the way.
+pub fn program_on(
+    host: &SshHost,
+    line: &str,
+) -> Outcome<(Box<dyn Read + Send>, Box<dyn Write + Send>)> {
+    let Stream { reader, writer, .. } = connection(host)?.program(line.to_owned())?;
+    Ok((reader, writer))
+}
+
+/// One more connection to a host.
+fn another(host: &SshHost, person: &dyn Ask) -> Outcome<Arc<Connection>> {
+    let _turn = if person.is_there() { Some(Turn::wait_for(host, person)?) } else { None };
+    Ok(keep(Plan::of(host)?.connect(host, person)?))
 }
 
 /// Brings the agent anew to a host, where it is not of this build. Gives whether that can help.
@@ -216,10 +315,13 @@ fn take_care() {
     loop {
         std::thread::sleep(IDLE / 10);
         let gone = kept(|all| {
+            for kept in all.iter_mut() {
+                if kept.connection.is_used() || Arc::strong_count(&kept.connection) > 1 {
+                    kept.used = Instant::now();
+                }
+            }
             let (stay, gone): (Vec<Kept>, Vec<Kept>) =
-                std::mem::take(all).into_iter().partition(|kept| {
-                    Arc::strong_count(&kept.connection) > 1 || kept.used.elapsed() < IDLE
-                });
+                std::mem::take(all).into_iter().partition(|kept| kept.used.elapsed() < IDLE);
             *all = stay;
             gone
         });
@@ -227,8 +329,8 @@ fn take_care() {
     }
 }
 
-/// Ends the connection to a host that nobody uses any more.
-pub fn hang_up(host: &SshHost) {
+/// Ends the connections to a host.
+pub(crate) fn hang_up(host: &SshHost) {
     let gone = kept(|all| {
         let (gone, stay): (Vec<Kept>, Vec<Kept>) =
             std::mem::take(all).into_iter().partition(|kept| kept.connection.host == *host);
@@ -238,8 +340,8 @@ pub fn hang_up(host: &SshHost) {
     drop(gone);
 }
 
-/// Ends every connection that is kept: before the process ends.
-pub fn hang_up_all() {
+/// Ends every connection that is kept.
+pub(crate) fn hang_up_all() {
     let all = kept(std::mem::take);
     drop(all);
 }

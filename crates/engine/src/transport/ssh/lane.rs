@@ -22,7 +22,7 @@ const SAID: usize = 8 * 1024;
 const UP: usize = 128 * 1024;
 const DOWN: usize = 256 * 1024;
 /// A host has so long to say how a program ended that says no more.
-const ENDING: Duration = Duration::from_secs(5);
+pub(super) const ENDING: Duration = Duration::from_secs(5);
 
 /// What a program said on stderr, and how it ended.
 #[derive(Default)]

@@ -25,7 +25,9 @@ mod trust;
 pub use aliases::aliases;
 pub use ask::{Ask, Nobody, Secret, UnknownHost, attend, attended};
 pub use choice::{Choice, Transport};
-pub(crate) use connection::{agent_on, bring_agent_on};
-pub use connection::{hang_up, hang_up_all};
+pub use connection::program_on;
+pub(crate) use connection::{
+    IDLE, agent_on, bring_agent_on, hang_up, hang_up_all, quicker_agent_on,
+};
 pub use doctor::{Step, examine};
 pub use trust::{Shown, show};

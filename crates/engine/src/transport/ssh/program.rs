@@ -14,7 +14,7 @@ use crossbeam_channel::Receiver;
 use dsg_core::address::SshHost;
 use dsg_core::failure::{Code, Failure, Outcome};
 
-use super::ask::Ask;
+use super::ask::{Ask, Nobody};
 use super::askpass::Desk;
 use super::lane::{SaidHere, with_said};
 use crate::transport::Stream;
@@ -99,13 +99,21 @@ impl Program {
     /// # Errors
     /// What the program said.
     pub(super) fn connect(host: &SshHost, patience: Duration, ask: &dyn Ask) -> Outcome<Self> {
-        Self::log_in(host, patience, ask, None)
+        Self::log_in(host, patience, ask, None, false)
+    }
+
+    /// Logs in where that needs no question, and the host is one that was confirmed.
+    ///
+    /// # Errors
+    /// What the program said.
+    pub(super) fn connect_quietly(host: &SshHost, patience: Duration) -> Outcome<Self> {
+        Self::log_in(host, patience, &Nobody, None, true)
     }
 
     /// With a configuration of the test's own: `ssh` finds the account's, whatever `HOME` says.
     #[cfg(test)]
     pub(super) fn with(host: &SshHost, configuration: &Path, ask: &dyn Ask) -> Outcome<Self> {
-        Self::log_in(host, Duration::from_secs(15), ask, Some(configuration.to_owned()))
+        Self::log_in(host, Duration::from_secs(15), ask, Some(configuration.to_owned()), false)
     }
 
     fn log_in(
@@ -113,6 +121,7 @@ impl Program {
         patience: Duration,
         ask: &dyn Ask,
         configuration: Option<PathBuf>,
+        strict: bool,
     ) -> Outcome<Self> {
         let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
         let place = runtime.filter(|dir| dir.is_dir()).unwrap_or_else(|| "/tmp".into());
@@ -122,6 +131,9 @@ impl Program {
         let batch = !ask.has_terminal() && !ask.is_there();
         let mut arguments =
             arguments(host, patience, batch, Share::Master, &folder.path().join("c"), MASTER);
+        if strict {
+            arguments.splice(0..0, ["-o".into(), "StrictHostKeyChecking=yes".into()]);
+        }
         if let Some(ciphers) = quicker_ciphers(&arguments, configuration.as_deref()) {
             arguments.splice(0..0, ["-o".into(), format!("Ciphers={ciphers}").into()]);
         }

@@ -14,13 +14,16 @@ use dsg_core::failure::{Code, Failure, Outcome};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use ssh2::Channel;
 
-use super::lane::{Lane, SaidHere, with_said};
+use super::lane::{ENDING, Lane, SaidHere, with_said};
 use super::link::{Link, is_again};
 use crate::transport::Stream;
 
 /// How much the host may send on a channel before it is read here. More is faster over long ways.
 const WINDOW: u32 = 8 * 1024 * 1024;
 const PACKET: u32 = 32 * 1024;
+/// A host that gives no more channels (`MaxSessions`) may do so when one that ends has ended: so long
+/// that is waited for.
+const MAKING_ROOM: Duration = Duration::from_millis(500);
 
 /// How a silent host is noticed.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +56,8 @@ pub(super) struct Session {
     orders: Sender<Order>,
     wake: UnixStream,
     alive: Arc<AtomicBool>,
+    /// The host gave no channel when it was asked last.
+    full: Arc<AtomicBool>,
     lost: Arc<Mutex<Option<String>>>,
     /// The session of the jump host below.
     _below: Option<Box<Session>>,
@@ -74,16 +79,20 @@ impl Session {
         wake.set_nonblocking(true).map_err(broken)?;
         let (orders, taken) = crossbeam_channel::unbounded();
         let alive = Arc::new(AtomicBool::new(true));
+        let full = Arc::new(AtomicBool::new(false));
         let lost = Arc::new(Mutex::new(None));
         let host_there = host.clone();
         link.session
             .set_keepalive(true, u32::try_from(beat.interval.as_secs()).unwrap_or(15).max(1));
         let (alive_there, lost_there) = (alive.clone(), lost.clone());
+        let full_there = full.clone();
         let run = move || {
             let mut work = Work {
                 link,
                 lanes: Vec::new(),
                 opening: None,
+                refused: None,
+                full: full_there,
                 idle: Idle::Busy,
                 orders: Some(taken),
                 woken,
@@ -95,11 +104,16 @@ impl Session {
             work.end(&why);
         };
         std::thread::Builder::new().name("ssh".into()).spawn(run).map_err(broken)?;
-        Ok(Self { host, orders, wake, alive, lost, _below: below })
+        Ok(Self { host, orders, wake, alive, full, lost, _below: below })
     }
 
     pub(super) fn is_alive(&self) -> bool {
         self.alive.load(Ordering::Acquire)
+    }
+
+    /// Whether the host gave no channel when it was asked last: another login may have one.
+    pub(super) fn is_full(&self) -> bool {
+        self.full.load(Ordering::Acquire)
     }
 
     /// Starts a program, given as a line for the host's shell.
@@ -199,6 +213,9 @@ struct Work {
     lanes: Vec<Lane>,
     /// libssh2 opens one channel at a time.
     opening: Option<Order>,
+    /// Since when the host gives no channel for that, and whether there may be room now.
+    refused: Option<(Instant, bool)>,
+    full: Arc<AtomicBool>,
     idle: Idle,
     /// None once nobody can ask any more.
     orders: Option<Receiver<Order>>,
@@ -210,8 +227,11 @@ struct Work {
 /// so one without a program is kept for that.
 enum Idle {
     Busy,
-    Opening,
+    /// Since when it is tried, and when it is tried again if it was refused.
+    Opening(Instant, Option<Instant>),
     Listening(Channel),
+    /// That channel makes room for another.
+    Leaving(Channel),
     /// The host gives no channel for it.
     Refused,
 }
@@ -255,30 +275,64 @@ impl Work {
         }
         self.lanes.retain(|lane| !lane.is_gone());
         moved |= self.lanes.len() < lanes;
-        if self.lanes.is_empty() && lanes > 0 && matches!(self.idle, Idle::Busy) {
-            self.idle = Idle::Opening;
+        let mut left = self.lanes.len() < lanes;
+        if left
+            && self.lanes.is_empty()
+            && self.opening.is_none()
+            && matches!(self.idle, Idle::Busy)
+        {
+            self.idle = Idle::Opening(Instant::now(), None);
         }
-        if let Idle::Listening(channel) = &mut self.idle {
-            let _ = channel.read(&mut [0; 64]);
-            self.link.collect();
+        match &mut self.idle {
+            Idle::Listening(channel) => {
+                let _ = channel.read(&mut [0; 64]);
+                self.link.collect();
+            }
+            Idle::Leaving(channel) => {
+                let closed = channel.close().and_then(|()| channel.wait_close());
+                self.link.collect();
+                if !closed.as_ref().is_err_and(is_again) {
+                    self.idle = Idle::Busy;
+                    (left, moved) = (true, true);
+                }
+            }
+            _ => {}
+        }
+        if let Some((_, again)) = &mut self.refused {
+            *again |= left;
         }
         moved | self.link.pump()
     }
 
     fn open(&mut self) -> bool {
-        if let Idle::Opening = self.idle {
+        if let Idle::Opening(since, None) = self.idle {
             let opened = self.link.session.channel_open("session", PACKET, PACKET, None);
             self.link.collect();
             self.idle = match opened {
                 Ok(channel) => Idle::Listening(channel),
                 Err(e) if is_again(&e) => return false,
-                Err(_) => Idle::Refused,
+                Err(_) if since.elapsed() >= ENDING => Idle::Refused,
+                // What ended here may still be ending there.
+                Err(_) => Idle::Opening(since, Some(Instant::now() + ENDING / 50)),
             };
         }
         if self.opening.is_none() {
             self.opening = self.orders.as_ref().and_then(|orders| orders.try_recv().ok());
         }
+        if let Idle::Opening(since, Some(again)) = self.idle {
+            if self.opening.is_some() {
+                self.idle = Idle::Busy;
+            } else if again <= Instant::now() {
+                self.idle = Idle::Opening(since, None);
+                return true;
+            }
+        }
         let Some(order) = &self.opening else { return false };
+        let late = match self.refused {
+            Some((_, true)) | None => false,
+            Some((since, false)) if since.elapsed() < MAKING_ROOM => return false,
+            Some(_) => true,
+        };
         let session = &self.link.session;
         let opened = match &order.what {
             What::Program(_) => session.channel_open("session", WINDOW, PACKET, None),
@@ -288,7 +342,15 @@ impl Work {
         if opened.as_ref().is_err_and(is_again) {
             return false;
         }
+        let is_program = matches!(order.what, What::Program(_));
+        if opened.is_err() && is_program && !late && !self.link.ended && self.makes_room() {
+            return true;
+        }
+        self.refused = None;
         let Some(order) = self.opening.take() else { return false };
+        if is_program {
+            self.full.store(opened.is_err(), Ordering::Release);
+        }
         match opened {
             Ok(channel) => {
                 let command = match order.what {
@@ -299,6 +361,9 @@ impl Work {
                 let _ = order.answer.send(Ok(()));
             }
             Err(e) => {
+                if self.lanes.is_empty() && matches!(self.idle, Idle::Busy) {
+                    self.idle = Idle::Opening(Instant::now(), None);
+                }
                 let why = match order.what {
                     What::Program(_) => {
                         format!("the host gives no more channels ({})", e.message())
@@ -313,12 +378,31 @@ impl Work {
         true
     }
 
+    /// Whether a channel may become free soon: one that is given up, or the one that only listens.
+    fn makes_room(&mut self) -> bool {
+        let idle = std::mem::replace(&mut self.idle, Idle::Busy);
+        let leaves = matches!(idle, Idle::Listening(_) | Idle::Leaving(_));
+        self.idle = match idle {
+            Idle::Listening(channel) => Idle::Leaving(channel),
+            other => other,
+        };
+        let since = self.refused.map_or_else(Instant::now, |(since, _)| since);
+        self.refused = Some((since, false));
+        leaves || !self.lanes.is_empty()
+    }
+
     /// Waits for any socket.
     fn wait(&mut self) {
         let now = Instant::now();
         let mut due = (self.link.heard + self.beat.interval).max(now + Duration::from_secs(1));
         for lane in &self.lanes {
             due = lane.due().map_or(due, |lane| due.min(lane));
+        }
+        if let Some((since, _)) = self.refused {
+            due = due.min(since + MAKING_ROOM);
+        }
+        if let Idle::Opening(_, Some(again)) = self.idle {
+            due = due.min(again);
         }
         let wait = due.saturating_duration_since(now).min(Duration::from_secs(60));
         let wait = Timespec {

@@ -272,6 +272,56 @@ fn a_password_is_asked_for_and_may_be_corrected() {
 }
 
 #[test]
+fn what_a_host_asks_is_asked_in_its_words_and_may_be_corrected() {
+    let kind = Kind { asks: true, ..Kind::default() };
+    if let Some(why) = missing(&kind) {
+        return skipped(&why);
+    }
+    let sshd = Sshd::start(&kind);
+    let client = Client::new();
+    sshd.introduce(client.home.path(), sshd.port);
+    let failure = client.connect(&sshd, sshd.port, &Nobody).err().unwrap();
+    assert_eq!(failure.code, Code::LoginRefused);
+    assert!(failure.message.contains("what it asks (nobody answered)"), "{failure}");
+    let corrected = Told { secrets: Mutex::new(vec!["wrong", PASSWORD]), ..Told::default() };
+    let session = client.connect(&sshd, sshd.port, &corrected).unwrap();
+    assert_eq!(said(session.program("id -un".into()).unwrap()), "dsg-tester\n");
+    let asked = corrected.asked.into_inner().unwrap();
+    let prompt = |asked: &String| {
+        ["Prompt", "Password:", "echo: false", "dsg-tester@127.0.0.1"]
+            .iter()
+            .all(|p| asked.contains(p))
+    };
+    assert!(asked.len() == 2 && asked.iter().all(prompt), "{asked:?}");
+}
+
+#[test]
+fn a_host_that_gives_one_channel_at_a_time_gives_it_again_and_says_when_it_does_not() {
+    let kind = Kind { rules: vec!["MaxSessions 1".into()], ..Kind::default() };
+    let sshd = Sshd::start(&kind);
+    let session = Client::of(&sshd).connect(&sshd, sshd.port, &Nobody).unwrap();
+    // At once, and after it stood idle, when a channel without a program listens.
+    for turn in 0..6 {
+        if turn % 2 == 1 {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        assert_eq!(
+            said(session.program(format!("cat; echo {turn}")).unwrap()),
+            format!("{turn}\n")
+        );
+        // Given up before it ended.
+        drop(session.program("cat".into()).unwrap());
+    }
+    let one = session.program("cat".into()).unwrap();
+    let refused = session.program("cat".into()).err().unwrap();
+    assert!(refused.message.contains("no more channels"), "{refused}");
+    assert!(session.is_full() && session.is_alive());
+    there_and_back(one, 1 << 20);
+    assert_eq!(said(session.program("echo again".into()).unwrap()), "again\n");
+    assert!(!session.is_full());
+}
+
+#[test]
 fn a_host_behind_a_jump_host_is_reached_through_it() {
     let (gate, inner) = (Sshd::start(&Kind::default()), Sshd::start(&Kind::default()));
     let client = Client::of(&gate);

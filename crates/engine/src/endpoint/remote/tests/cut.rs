@@ -90,7 +90,8 @@ fn a_publish_whose_answer_is_lost_is_asked_for_over_a_new_connection() {
     let path = host.text();
     let (stream, _) = start(Fuse::of(u64::MAX - whole.0.load(Ordering::Relaxed) - 40));
     let remote = RemoteEndpoint::over(stream, &path, Opening::Existing).unwrap();
-    let remote = remote.reopening(Box::new(|| Ok(agent())));
+    let remote =
+        remote.reopening(Reopen { again: Box::new(|| Ok(agent())), quicker: Box::new(|| None) });
     let wanted = publication(Some(SnapshotId::FIRST), source.changes());
     let id = &wanted.authorship.transaction;
     let mut transaction = remote.begin(wanted.base, id, "").unwrap();

@@ -48,7 +48,7 @@ fn many_small_files_up() {
             Box::new(RemoteEndpoint::over(stream, &host.text(), Opening::New).unwrap())
         } else {
             let address = dsg_core::address::Address::Local(host.path());
-            crate::endpoint::create(&address, false).unwrap()
+            crate::endpoint::create(&address, false, 0).unwrap()
         };
         let silent = Monitor::silent();
         let wanted = publication(None, source.changes());

@@ -4,6 +4,7 @@ mod cut;
 mod delta;
 mod hostile;
 mod measure;
+mod rest;
 mod same;
 
 use std::collections::BTreeMap;
@@ -25,7 +26,7 @@ use dsg_host::tree::{Refusal, Supply};
 use dsg_wire::delta::{Basis, Content, Part};
 use tempfile::TempDir;
 
-use super::{Opening, RemoteEndpoint};
+use super::{Opening, RemoteEndpoint, Reopen};
 use crate::endpoint::Endpoint;
 use crate::transport::Stream;
 
