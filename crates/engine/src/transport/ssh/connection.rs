@@ -95,6 +95,13 @@ impl Connection {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn by_program(host: &SshHost, program: Program) -> Self {
+        let choice = Choice { transport: Transport::System, why: String::new() };
+        let (settings, speaks) = (HostSettings::default(), Speaks::System(program));
+        Self { host: host.clone(), settings, choice, speaks, used: Arc::default() }
+    }
+
     /// One by the program `ssh` beside this one.
     fn quicker(&self) -> Outcome<Arc<Self>> {
         let program = Program::connect_quietly(&self.host, QUICKER_PATIENCE)?;
@@ -314,19 +321,21 @@ pub(crate) fn bring_agent_on(host: &SshHost) -> Outcome<bool> {
 fn take_care() {
     loop {
         std::thread::sleep(IDLE / 10);
-        let gone = kept(|all| {
-            for kept in all.iter_mut() {
-                if kept.connection.is_used() || Arc::strong_count(&kept.connection) > 1 {
-                    kept.used = Instant::now();
-                }
-            }
-            let (stay, gone): (Vec<Kept>, Vec<Kept>) =
-                std::mem::take(all).into_iter().partition(|kept| kept.used.elapsed() < IDLE);
-            *all = stay;
-            gone
-        });
-        drop(gone);
+        drop(idle_at(Instant::now()));
     }
+}
+
+/// Those that nobody has used for a while at this time; they are kept no longer.
+pub(super) fn idle_at(now: Instant) -> Vec<Arc<Connection>> {
+    kept(|all| {
+        for kept in all.iter_mut() {
+            if kept.connection.is_used() || Arc::strong_count(&kept.connection) > 1 {
+                kept.used = now;
+            }
+        }
+        let idle = |kept: &mut Kept| now.saturating_duration_since(kept.used) >= IDLE;
+        all.extract_if(.., idle).map(|kept| kept.connection).collect()
+    })
 }
 
 /// Ends the connections to a host.

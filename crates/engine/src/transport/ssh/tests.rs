@@ -1,7 +1,7 @@
 //! The built-in ssh and the program against real servers: logins, streams, key exchanges, jumps.
 
 use std::io::{Read, Write};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use dsg_core::failure::{Code, Failure, Outcome};
@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use super::ask::{Ask, Nobody, Secret, UnknownHost};
 use super::builtin::{self, Way};
+use super::connection::{self, Connection, keep};
 use super::program::Program;
 use super::route::{Configuration, Person};
 use super::session::Session;
@@ -426,6 +427,32 @@ fn the_program_ssh_logs_in_once_for_several_streams_and_with_a_quick_cipher() {
     let config = unknown.home.path().join(".ssh/config");
     let refused = Program::with(&alias.parse().unwrap(), &config, &Nobody);
     assert_eq!(code(refused), Code::HostKeyUnknown);
+}
+
+#[test]
+fn a_login_is_ended_when_it_is_idle_and_never_while_a_stream_of_it_is_open() {
+    let sshd = Sshd::start(&Kind::default());
+    let client = Client::of(&sshd);
+    let alias = format!("dsg-test-{}", sshd.port);
+    client.config(&format!(
+        "Host {alias}\n HostName 127.0.0.1\n Port {}\n User {}\n IdentityFile {at}/id_ed25519\n UserKnownHostsFile {at}/known_hosts\n",
+        sshd.port,
+        sshd.user,
+        at = client.home.path().join(".ssh").display()
+    ));
+    let (host, config) = (alias.parse().unwrap(), client.home.path().join(".ssh/config"));
+    let program = Program::with(&host, &config, &Nobody).unwrap();
+    let kept = keep(Connection::by_program(&host, program));
+    let stream = kept.program("cat".into()).unwrap();
+    let lives = Arc::downgrade(&kept);
+    drop(kept);
+    let later = |times: u32| Instant::now() + connection::IDLE * times;
+    drop(connection::idle_at(later(1)));
+    there_and_back(stream, 1 << 20);
+    drop(connection::idle_at(later(1)));
+    assert!(lives.upgrade().is_some(), "it was used until a moment ago");
+    drop(connection::idle_at(later(3)));
+    assert!(lives.upgrade().is_none());
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod cut;
 mod delta;
 mod hostile;
 mod measure;
+mod quick;
 mod rest;
 mod same;
 
