@@ -3,6 +3,7 @@
 //! | module | owns |
 //! |---|---|
 //! | [`line`] | the connection: one request at a time, brought to its end |
+//! | `connection` | what an endpoint and its transactions share of it |
 //! | `transaction` | staging in one pipelined stream, publish, abort |
 //! | `fetch` | files in one pipelined stream |
 //! | `look` | what stands on the host, before a repository is opened |
@@ -12,6 +13,7 @@
 //! is made anew for the next question; a transaction goes with its connection, and what it staged
 //! is found again by the next one.
 
+mod connection;
 mod fetch;
 mod line;
 mod look;
@@ -20,8 +22,8 @@ mod pool;
 mod tests;
 mod transaction;
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use dsg_core::address::SshHost;
@@ -40,6 +42,7 @@ use dsg_wire::message::{Answer, GlimpseText, MOST_ITEMS, Request};
 
 use super::{Contents, Endpoint, Receive, RemoteTransaction};
 use crate::transport::Stream;
+use connection::{Connection, Current};
 use line::Line;
 pub(crate) use line::Patience;
 pub(super) use look::Host;
@@ -82,51 +85,6 @@ pub(crate) struct RemoteEndpoint {
     reopen: Option<Reopen>,
     /// Where its agent rests when it is not needed any more; else it ends.
     rests: Option<SshHost>,
-}
-
-/// What an endpoint and its transactions share.
-struct Connection {
-    current: Mutex<Current>,
-    /// How many questions waited for an answer so far.
-    trips: AtomicU64,
-}
-
-struct Current {
-    line: Line,
-    /// Counts lines: a transaction belongs to its own.
-    number: u64,
-    /// There is no quicker one.
-    quick: bool,
-}
-
-impl Connection {
-    fn held(&self) -> MutexGuard<'_, Current> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn trip(&self) {
-        self.trips.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn new(line: Line) -> Arc<Self> {
-        let current = Mutex::new(Current { line, number: 0, quick: false });
-        Arc::new(Self { current, trips: AtomicU64::new(1) })
-    }
-
-    fn is_gone(&self) -> bool {
-        self.held().line.is_gone()
-    }
-
-    /// The agent is asked nothing, and lives as far as is known.
-    fn is_at_rest(&self) -> bool {
-        self.held().line.is_at_rest()
-    }
-
-    /// The agent lets go of its repository; whether it is at rest then.
-    fn close(&self) -> bool {
-        let mut current = self.held();
-        current.line.is_at_rest() && current.line.mention(&Request::Close).is_ok()
-    }
 }
 
 /// Asks for the repository at `path`.
