@@ -79,8 +79,8 @@ fn all_states_at_once_and_their_ends() {
         assert_eq!((pending.state(path), pending.action(path)), expected, "{path}");
     }
     assert_eq!(p2.read("input/all_ne"), "mine all_ne");
-    assert_eq!(std::fs::read_to_string(lab.repo.join("input/all_ne")).unwrap(), "theirs all_ne");
-    assert!(!lab.repo.join("input/CR.eq").exists() && !p2.has("input/LC.eq"));
+    assert_eq!(lab.there("input/all_ne").as_deref(), Some("theirs all_ne"));
+    assert!(lab.there("input/CR.eq").is_none() && !p2.has("input/LC.eq"));
 
     for (path, _, _) in STATES.iter().filter(|s| s.2 == "conflict") {
         p2.resolve(path, "--local");
