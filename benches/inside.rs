@@ -90,6 +90,7 @@ fn channel_up(host: &str) -> Tried<()> {
     drop(channel);
     std::io::copy(&mut answer, &mut std::io::sink())?;
     tell("seconds", begun.elapsed().as_secs_f64());
+    endpoint::hang_up_all();
     Ok(())
 }
 
@@ -106,6 +107,7 @@ fn channel_down(host: &str) -> Tried<()> {
         }
     }
     tell("seconds", begun.elapsed().as_secs_f64());
+    endpoint::hang_up_all();
     Ok(())
 }
 
