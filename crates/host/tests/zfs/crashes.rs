@@ -182,6 +182,6 @@ fn a_power_cut_at_any_of_these_points_leaves_before_or_after() {
         assert_eq!(site.run("cat $P/file"), expected, "{point}");
         number += u64::from(happened);
     }
-    let hands = site.hands();
-    assert_ne!(site.publish(&hands, number, "afterwards"), Switched::Already);
+    publish_until_it_dies(&site, &site.hands(), Uuid::now_v7(), number);
+    assert_eq!(site.run("cat $P/file"), format!("content-{number}\n"));
 }
