@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use dsg_core::address::{Address, Place};
 use dsg_core::entry::Entry;
-use dsg_core::failure::{Code, Outcome};
+use dsg_core::failure::Code;
 use dsg_core::path::RepoPath;
-use dsg_core::places::{Around, Listed};
+use dsg_core::places::{Around, Listed, Step};
 use dsg_core::plan::Resolution;
 use dsg_core::repository::Space;
 use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
@@ -103,7 +103,7 @@ pub(crate) enum Answer {
         /// Of this repository.
         address: Address,
         /// Each step, up to the first that failed.
-        findings: Vec<Finding>,
+        findings: Vec<Step>,
     },
     /// `list-repos`.
     Repositories {
@@ -127,15 +127,6 @@ pub(crate) struct Setup {
     pub(crate) repository: Address,
     /// What was synced at that.
     pub(crate) report: SyncReport,
-}
-
-/// One step to a repository.
-#[derive(Debug)]
-pub(crate) struct Finding {
-    /// What was tried.
-    pub(crate) name: &'static str,
-    /// What was found.
-    pub(crate) found: Outcome<String>,
 }
 
 /// How the process shall end, when nothing failed.
@@ -165,7 +156,7 @@ impl Answer {
             Self::Examined { findings, .. } => findings
                 .iter()
                 .find_map(|finding| finding.found.as_ref().err())
-                .map_or(Ended::Done, |failure| Ended::As(failure.code)),
+                .map_or(Ended::Done, |trouble| Ended::As(trouble.kind())),
             _ => Ended::Done,
         }
     }

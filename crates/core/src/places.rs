@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::failure::Failure;
+use crate::failure::{Code, Failure};
 use crate::repository::RepositoryInfo;
 use crate::snapshot::{FORMAT, SnapshotHeader, SnapshotId};
 
@@ -57,12 +57,45 @@ pub struct Trouble {
     /// What to do next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// The causes beneath.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
 }
 
 impl From<&Failure> for Trouble {
     fn from(failure: &Failure) -> Self {
         let Failure { code, message, hint, .. } = failure;
-        Self { code: code.as_str().to_owned(), message: message.clone(), hint: hint.clone() }
+        Self {
+            code: code.as_str().to_owned(),
+            message: message.clone(),
+            hint: hint.clone(),
+            detail: failure.detail(),
+        }
+    }
+}
+
+impl Trouble {
+    /// Its code; of a program that knows others, [`Code::Protocol`].
+    pub fn kind(&self) -> Code {
+        let known = Code::ALL.iter().find(|known| known.as_str() == self.code);
+        known.copied().unwrap_or(Code::Protocol)
+    }
+}
+
+/// One thing that was tried at a place, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// What was tried, e.g. `login`.
+    pub name: String,
+    /// What was found, or what is wrong and what to do.
+    pub found: Result<String, Trouble>,
+}
+
+impl Step {
+    /// A step, and how it ended.
+    pub fn new(name: &str, found: Result<String, Failure>) -> Self {
+        Self { name: name.to_owned(), found: found.map_err(|why| Trouble::from(&why)) }
     }
 }
 

@@ -32,6 +32,7 @@
 //! | [`verify`], [`contents`] | proofs of the history and of files |
 //! | [`dataset`] | what differs on ZFS |
 //! | [`browse`] | folders and repositories of the host |
+//! | [`trial`] | whether a repository can live at a place |
 //! | [`lease`] | who is at work, and how far |
 //! | [`store`] | what else others call |
 
@@ -64,6 +65,7 @@ mod staging;
 mod stats;
 mod store;
 mod trace;
+mod trial;
 mod verify;
 
 pub use browse::{folders, repositories};
@@ -72,4 +74,5 @@ pub use reader::{Glimpse, SnapshotReader};
 pub use staging::{OlderFile, Refusal, Staging, Supply};
 pub use store::TreeStore;
 pub use trace::Traced;
+pub use trial::examine;
 pub use verify::Fault;

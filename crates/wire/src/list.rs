@@ -6,7 +6,7 @@
 use dsg_core::entry::{FileEntry, Hash, Mtime};
 use dsg_core::manifest::{self, Change};
 use dsg_core::path::RepoPath;
-use dsg_core::places::{Folder, Lease, Listed};
+use dsg_core::places::{Folder, Lease, Listed, Step};
 use dsg_core::repository::{Space, Upload};
 use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
 use serde::de::DeserializeOwned;
@@ -263,7 +263,7 @@ macro_rules! json_lines {
     )*};
 }
 
-json_lines!(Have, Older, Want, Refused, Found, SnapshotId, Lease, Space, Ended);
+json_lines!(Have, Older, Want, Refused, Found, SnapshotId, Lease, Space, Ended, Step);
 
 impl Line for Folder {
     fn write(&self, text: &mut Vec<u8>) {

@@ -47,6 +47,12 @@ pub enum Request {
         /// Which; the account's home if none.
         path: Option<String>,
     },
+    /// Tries whether a repository can live at a path; no repository has to be opened. → steps,
+    /// [`Answer::Done`]
+    Examine {
+        /// Where it would stand, or stands.
+        path: String,
+    },
     /// Who is at work. → leases, [`Answer::Done`]
     Leases,
     /// The newest snapshot. → [`Answer::Head`]

@@ -11,7 +11,7 @@ use dsg_core::failure::{self, Code, Failure};
 use dsg_core::manifest::{Change, Totals};
 use dsg_core::monitor::{Event, Phase};
 use dsg_core::path::RepoPath;
-use dsg_core::places::{Around, Folder, Lease, Listed, Trouble, Work};
+use dsg_core::places::{Around, Folder, Lease, Listed, Step, Trouble, Work};
 use dsg_core::repository::{
     Access, Capabilities, Outcome, RepositoryInfo, Space, StoreKind, Upload,
 };
@@ -116,6 +116,7 @@ fn requests() -> Vec<Request> {
         Request::Abort { transaction: transaction.clone() },
         Request::Release { transaction },
         Request::Close,
+        Request::Examine { path: "/srv/p".into() },
     ]
 }
 
@@ -183,7 +184,8 @@ fn found() -> Vec<Found> {
 }
 
 fn listed() -> Listed {
-    let trouble = Some(Trouble { code: "io".into(), message: "No.".into(), hint: None });
+    let trouble =
+        Some(Trouble { code: "io".into(), message: "No.".into(), hint: None, detail: None });
     Listed { path: "/srv/p".into(), info: None, head: Some(Box::new(header())), trouble }
 }
 
@@ -297,6 +299,7 @@ fn lists_are_as_they_were() {
         list(&older),
         list(&space),
         list(&ended),
+        list(&steps()),
     ]);
     let kept = frames(&golden("lists", &written));
     assert_eq!(list::items::<Change>(&kept[0].payload).unwrap(), changes());
@@ -315,6 +318,11 @@ fn lists_are_as_they_were() {
     assert_eq!(list::items::<Ended>(&kept[15].payload).unwrap(), ended);
     assert_eq!(list::items::<Lease>(&kept[12].payload).unwrap(), leases());
     assert_eq!(list::items::<Older>(&kept[13].payload).unwrap(), older);
+    assert_eq!(list::items::<Step>(&kept[16].payload).unwrap(), steps());
+}
+
+fn steps() -> Vec<Step> {
+    vec![Step::new("place", Ok("xfs".into())), Step::new("trial", Err(failure()))]
 }
 
 fn wants() -> Vec<Want> {

@@ -6,7 +6,7 @@ use dsg_core::monitor::Monitor;
 use dsg_engine::endpoint;
 use dsg_engine::transport::ssh;
 
-use crate::answer::{Answer, Finding};
+use crate::answer::Answer;
 
 /// Shows a host's key, and writes it down if it is the one that is expected or the person says so.
 pub(crate) fn trust(
@@ -50,24 +50,11 @@ pub(crate) fn repositories(place: &Place, monitor: &Monitor) -> Outcome<Answer> 
 }
 
 /// Tries each step to a repository.
-pub(crate) fn doctor(address: &Address, monitor: &Monitor) -> Answer {
+pub(crate) fn doctor(address: &Address, monitor: &Monitor) -> Outcome<Answer> {
     let mut findings = Vec::new();
-    if let Address::Ssh(there) = address {
-        let steps = ssh::examine(there);
-        findings
-            .extend(steps.into_iter().map(|step| Finding { name: step.name, found: step.found }));
-    }
-    if findings.iter().all(|finding| finding.found.is_ok()) && monitor.check().is_ok() {
-        let found = endpoint::open(address).and_then(|repository| repository.head());
-        let found = match found {
-            Ok(Some(head)) => Ok(format!("its newest snapshot is {}", head.id)),
-            Ok(None) => Ok("it has no snapshot yet".to_owned()),
-            Err(failure) if failure.code == Code::NoRepository => {
-                Ok("there is none yet; dsg init makes it".to_owned())
-            }
-            Err(failure) => Err(failure),
-        };
-        findings.push(Finding { name: "repository", found });
-    }
-    Answer::Examined { address: address.clone(), findings }
+    endpoint::examine(address, monitor, &mut |step| {
+        findings.push(step);
+        Ok(())
+    })?;
+    Ok(Answer::Examined { address: address.clone(), findings })
 }

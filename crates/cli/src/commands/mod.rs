@@ -66,8 +66,8 @@ pub(crate) fn run(request: &Request, person: &dyn Ask, monitor: &Monitor) -> Out
         Deed::Clean { really } => Ok(Answer::Clean(open()?.clean(*really)?)),
         Deed::Prune { keep, really } => Ok(Answer::Pruned(open()?.prune(*keep, *really)?)),
         Deed::Trust { host, expected } => hosts::trust(host, expected.as_deref(), person),
-        Deed::Doctor(Some(address)) => Ok(hosts::doctor(address, monitor)),
-        Deed::Doctor(None) => Ok(hosts::doctor(open()?.address(), monitor)),
+        Deed::Doctor(Some(address)) => hosts::doctor(address, monitor),
+        Deed::Doctor(None) => hosts::doctor(open()?.address(), monitor),
         Deed::ListRepos(place) => hosts::repositories(place, monitor),
         Deed::Prepare => {
             open()?.prepare_next(monitor)?;

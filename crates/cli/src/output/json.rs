@@ -4,7 +4,7 @@
 use dsg_core::address::Place;
 use dsg_core::entry::Entry;
 use dsg_core::failure::Failure;
-use dsg_core::places::Listed;
+use dsg_core::places::{Listed, Step};
 use dsg_core::plan::Resolution;
 use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
 use dsg_engine::report::{
@@ -13,7 +13,7 @@ use dsg_engine::report::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::answer::{Answer, Finding, Setup, is_same};
+use crate::answer::{Answer, Setup, is_same};
 
 /// The answer's document, with a line end.
 pub(crate) fn document(answer: &Answer) -> String {
@@ -116,12 +116,12 @@ fn repository(place: &Place, listed: &Listed) -> Value {
     })
 }
 
-fn finding(finding: &Finding) -> Value {
+fn finding(finding: &Step) -> Value {
     match &finding.found {
         Ok(found) => json!({"step": finding.name, "ok": true, "found": found}),
-        Err(failure) => json!({
-            "step": finding.name, "ok": false, "code": failure.code.as_str(),
-            "message": failure.message, "hint": failure.hint,
+        Err(trouble) => json!({
+            "step": finding.name, "ok": false, "code": trouble.code,
+            "message": trouble.message, "hint": trouble.hint,
         }),
     }
 }

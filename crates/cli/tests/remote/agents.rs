@@ -143,8 +143,17 @@ fn the_doctor_names_each_step_and_the_one_that_fails() {
         steps.map(|s| (s["step"].as_str().unwrap().to_owned(), s["ok"] == true)).collect()
     };
     let well = p1.dsg(&["doctor", &address]).ok();
-    let names =
-        ["configuration", "network", "host key", "login", "agent", "file system", "repository"];
+    let names = [
+        "configuration",
+        "network",
+        "host key",
+        "login",
+        "agent",
+        "file system",
+        "place",
+        "trial",
+        "repository",
+    ];
     assert_eq!(steps(&well), names.map(|name| (name.to_owned(), true)), "{well:?}");
     assert!(well.stdout.contains("writable"), "{well:?}");
 

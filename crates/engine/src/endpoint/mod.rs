@@ -22,7 +22,7 @@ use dsg_wire::delta::{Basis, Content};
 use self::remote::{MUCH, Opening, RemoteEndpoint, Reopen};
 use crate::transport::ssh::{self, agent_on, bring_agent_on, quicker_agent_on};
 
-pub use self::places::{folders, repositories};
+pub use self::places::{examine, folders, repositories};
 pub use dsg_host::tree::{Contents, Glimpse, OlderFile, Refusal, Supply, Traced};
 
 /// A repository, wherever it is.

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use dsg_core::address::{Place, SshHost};
+use dsg_core::address::{Address, Place, SshHost};
 use dsg_core::failure::{Code, Outcome};
 use dsg_core::monitor::Monitor;
-use dsg_core::places::{Around, Folder, Listed};
+use dsg_core::places::{Around, Folder, Listed, Step};
 use dsg_host::tree;
 
 use super::remote::Host;
-use crate::transport::ssh::{agent_on, bring_agent_on};
+use crate::transport::ssh::{self, agent_on, bring_agent_on};
 
 /// The folders in a folder, by name; which of them are repositories is said.
 ///
@@ -35,6 +35,51 @@ pub fn repositories(place: &Place, monitor: &Monitor) -> Outcome<(Around, Vec<Li
         Place::Home => local(None),
         Place::Ssh(host, path) => on(host, |host| host.repositories(path.clone(), monitor)),
     }
+}
+
+/// Tries each step to a repository, or to a place for one, up to the first that goes wrong: the way to
+/// its host, the place itself with a trial that leaves nothing behind, and what stands there.
+///
+/// # Errors
+/// Stopped; what `each` gives. What is wrong is told as a step.
+pub fn examine(
+    address: &Address,
+    monitor: &Monitor,
+    each: &mut dyn FnMut(Step) -> Outcome<()>,
+) -> Outcome<()> {
+    let mut well = true;
+    let mut told = |step: Step| {
+        well &= step.found.is_ok();
+        each(step)
+    };
+    match address {
+        Address::Local(path) => tree::examine(path, monitor, &mut told)?,
+        Address::Ssh(there) => {
+            if ssh::examine(there, &mut told)? {
+                let asked =
+                    on(&there.host, |host| host.examine(there.path.clone(), monitor, &mut told));
+                match asked {
+                    Err(failure) if failure.code != Code::Cancelled => {
+                        told(Step::new("place", Err(failure)))?;
+                    }
+                    asked => asked?,
+                }
+            }
+        }
+    }
+    if !well {
+        return Ok(());
+    }
+    monitor.check()?;
+    let found = match super::open(address).and_then(|repository| repository.head()) {
+        Ok(Some(head)) => Ok(format!("its newest snapshot is {}", head.id)),
+        Ok(None) => Ok("it has no snapshot yet".to_owned()),
+        Err(failure) if failure.code == Code::NoRepository => {
+            Ok("there is none yet; init makes it".to_owned())
+        }
+        Err(failure) => Err(failure),
+    };
+    each(Step::new("repository", found))
 }
 
 fn collected<T>(

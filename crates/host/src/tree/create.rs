@@ -22,6 +22,7 @@ use super::layout::{FACTS, Facts, INIT_LOCK, Layout, Modes, NEW_FACTS, locate, s
 use super::repo::{Repo, holder, locked};
 use super::store::{Ground, TreeStore};
 use crate::crash;
+use crate::zfs::name::TRIAL;
 
 impl TreeStore {
     /// Prepares a repository at `path`, which must not exist or be an empty directory: on ZFS a
@@ -33,7 +34,11 @@ impl TreeStore {
     /// [`Code::Exists`], [`Code::Locked`] (another init), [`Code::Unsupported`] (a mount point),
     /// [`Code::Permission`] (the directory above it).
     pub fn create(path: &Path, access: Option<Access>) -> Outcome<Self> {
-        let (parent, name) = locate(path)?;
+        let (parent, name) = new_place(path)?;
+        Self::create_at(parent, name, access)
+    }
+
+    pub(super) fn create_at(parent: Dir, name: String, access: Option<Access>) -> Outcome<Self> {
         if Site::belongs_at(&parent, &name)? {
             let site = Site::create(parent, name, access)?;
             return Ok(Self { ground: Ground::Dataset(site) });
@@ -46,7 +51,7 @@ impl TreeStore {
     /// # Errors
     /// As [`TreeStore::create`].
     pub fn create_plain(path: &Path, access: Option<Access>) -> Outcome<Self> {
-        let (parent, name) = locate(path)?;
+        let (parent, name) = new_place(path)?;
         Self::create_folder(parent, name, access)
     }
 
@@ -155,6 +160,16 @@ impl TreeStore {
     fn on_folder(repo: Repo) -> Self {
         Self { ground: Ground::Folder(Arc::new(repo)) }
     }
+}
+
+/// Where a repository may be made that is meant to stay.
+fn new_place(path: &Path) -> Outcome<(Dir, String)> {
+    let (parent, name) = locate(path)?;
+    if name.starts_with(TRIAL) {
+        let message = format!("{name} is a name that DSG keeps for trials, which go again.");
+        return Err(Failure::new(Code::Usage, message).hint("Choose another name."));
+    }
+    Ok((parent, name))
 }
 
 /// What stands where a repository is to be.

@@ -97,6 +97,53 @@ impl At<'_> {
         Ok(changes.more || changes.list.iter().any(|c| !ours(&c.path)))
     }
 
+    /// Destroys what is there only to be tried. Which of a family was cloned from which does not
+    /// matter: what is still in the way of another goes first.
+    pub(super) fn discard(&self) -> Outcome<Answer> {
+        if !self.live.is_trial() {
+            return Err(Failure::new(
+                Code::Usage,
+                format!("{} is no trial: nothing but those is discarded.", self.live),
+            ));
+        }
+        loop {
+            let family = find::family(self.live, None, None)?;
+            if let Some(held) = family.below.first() {
+                return Err(Failure::new(
+                    Code::Unsupported,
+                    format!("{} holds another dataset, {held}.", self.live),
+                )
+                .hint("Nothing of it was destroyed. Look at it on the host."));
+            }
+            let members: Vec<_> = family.live.into_iter().chain(family.others).collect();
+            if members.is_empty() {
+                return Ok(Answer::Done);
+            }
+            let home = self.home(&members[0].mountpoint).ok();
+            let mut refused = None;
+            let mut gone = false;
+            for member in &members {
+                let private = self.private(member.part, Some(member.guid));
+                mount::detach(member.name.as_str(), &[private])?;
+                let call = argv::destroy_whole(&member.name);
+                let told = run::run(&call)?;
+                if told.well {
+                    gone = true;
+                } else {
+                    refused = Some(run::refused(&call, &told.complaint));
+                }
+            }
+            // An empty folder that is left does no harm.
+            if let Some(home) = home {
+                let _ = rustix::fs::rmdir(&home);
+            }
+            match refused {
+                Some(refused) if !gone => return Err(refused),
+                _ => {}
+            }
+        }
+    }
+
     pub(super) fn abandon(&self, transaction: Uuid) -> Outcome<Answer> {
         let part = Part::Staging(transaction);
         let Some(staged) = self.one(part)? else { return Ok(Answer::Done) };

@@ -20,6 +20,8 @@ const DEEPEST: usize = 50;
 const OURS: &str = ".dsg-";
 const FORMER: &str = "old-";
 const FROZEN: &str = "dsg-";
+/// What is called so is made to be tried, and goes again with all that is in it.
+pub const TRIAL: &str = "dsg-trial-";
 
 /// Text that is no name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,6 +56,11 @@ impl Dataset {
     /// Whether it lies below another one, at whatever depth; nothing lies below itself.
     pub fn is_below(&self, above: &Self) -> bool {
         self.0.strip_prefix(&above.0).is_some_and(|rest| rest.starts_with('/'))
+    }
+
+    /// Whether it is there only to be tried.
+    pub fn is_trial(&self) -> bool {
+        self.0.rsplit('/').next().is_some_and(|name| name.starts_with(TRIAL))
     }
 
     /// A dataset directly below this one.

@@ -153,6 +153,7 @@ impl At<'_> {
             Verb::Freeze { transaction, .. } => self.freeze(transaction),
             Verb::LockFile { .. } => self.lock_file(),
             Verb::Drop { tag, .. } => self.drop_snapshot(tag),
+            Verb::Discard { .. } => self.discard(),
             // Answered before, or not about one repository.
             Verb::Find { .. } | Verb::Diff { .. } | Verb::Space { .. } | Verb::Weigh { .. } => {
                 Ok(Answer::Done)

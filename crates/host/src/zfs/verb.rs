@@ -142,6 +142,12 @@ pub enum Verb {
         /// Which one.
         tag: Tag,
     },
+    /// Destroys a D that is there only to be tried, with its snapshots and all of its family:
+    /// [`Answer::Done`]. Of any other name it is refused.
+    Discard {
+        /// D.
+        dataset: Dataset,
+    },
     /// The file whose `flock` is D's lock, made if it is not there, for whoever may write D's files (for
     /// whoever asks, where there is no D yet): [`Answer::LockFile`]. It outlives every publish. Fails
     /// with `exists` if D is no repository.
@@ -392,6 +398,7 @@ impl Verb {
             | Self::Space { dataset }
             | Self::Weigh { dataset, .. }
             | Self::Drop { dataset, .. }
+            | Self::Discard { dataset }
             | Self::LockFile { dataset } => Some(dataset),
             Self::Decide(decision) | Self::Publish(decision) => Some(&decision.dataset),
         }

@@ -12,3 +12,4 @@ mod look;
 mod power;
 mod publish;
 mod races;
+mod trial;

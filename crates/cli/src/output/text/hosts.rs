@@ -4,11 +4,10 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use dsg_core::address::{Address, Place};
-use dsg_core::places::{Around, Listed};
+use dsg_core::places::{Around, Listed, Step};
 use dsg_core::repository::{Access, RepositoryInfo};
 use dsg_engine::transport::ssh::UnknownHost;
 
-use crate::answer::Finding;
 use crate::output::{Style, Tone, count, shown, size};
 
 /// A host that was confirmed.
@@ -26,19 +25,19 @@ pub(super) fn trusted(host: &UnknownHost, file: Option<&Path>, style: &Style) ->
 }
 
 /// Each step, and what to do about the one that failed.
-pub(super) fn examined(address: &Address, findings: &[Finding], style: &Style) -> String {
+pub(super) fn examined(address: &Address, findings: &[Step], style: &Style) -> String {
     let mut text = format!("{}\n", shown(&address.to_string()));
-    for Finding { name, found } in findings {
+    for Step { name, found } in findings {
         let _ = match found {
             Ok(found) => {
                 writeln!(text, "  {} {name:14} {}", style.paint(Tone::Good, "✓"), shown(found))
             }
-            Err(failure) => {
+            Err(trouble) => {
                 let sign = style.paint(Tone::Bad, "✗");
-                let mut lines = vec![failure.message.clone()];
-                lines.extend(failure.hint.clone());
-                lines.extend(failure.detail().filter(|_| style.verbose));
-                let lines: Vec<String> = lines.iter().map(|line| shown(line)).collect();
+                let detail = trouble.detail.as_ref().filter(|_| style.verbose);
+                let said = [Some(&trouble.message), trouble.hint.as_ref(), detail];
+                let lines = said.into_iter().flatten().flat_map(|text| text.lines());
+                let lines: Vec<_> = lines.map(shown).collect();
                 writeln!(text, "  {sign} {name:14} {}", lines.join("\n                   "))
             }
         };
@@ -134,15 +133,15 @@ mod tests {
     #[test]
     fn a_step_that_fails_says_what_to_do() {
         let findings = [
-            Finding { name: "network", found: Ok("10.0.0.1:22".into()) },
-            Finding {
-                name: "login",
-                found: Err(Failure::new(Code::LoginRefused, "It says no.").hint("Ask.")),
-            },
+            Step::new("network", Ok("10.0.0.1:22".into())),
+            Step::new(
+                "login",
+                Err(Failure::new(Code::LoginRefused, "It says no.").hint("Ask:\nsudo it")),
+            ),
         ];
         let style = Style { colour: false, verbose: false, zone: TimeZone::UTC };
         let text = examined(&"tank:/r".parse().unwrap(), &findings, &style);
-        let expected = "ssh://tank/r\n  ✓ network        10.0.0.1:22\n  ✗ login          It says no.\n                   Ask.\n";
+        let expected = "ssh://tank/r\n  ✓ network        10.0.0.1:22\n  ✗ login          It says no.\n                   Ask:\n                   sudo it\n";
         assert_eq!(text, expected);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dsg_core::address::SshHost;
 use dsg_core::failure::Outcome;
 use dsg_core::monitor::Monitor;
-use dsg_core::places::{Around, Folder, Listed};
+use dsg_core::places::{Around, Folder, Listed, Step};
 use dsg_wire::list::Line as Item;
 use dsg_wire::message::{Answer, Request};
 
@@ -15,6 +15,8 @@ use crate::transport::Stream;
 
 /// No more is taken of a list: an agent gives less.
 const MOST: u64 = 100_000;
+/// Nor of steps.
+const MOST_STEPS: u64 = 100;
 
 /// An agent that serves no repository.
 pub(crate) struct Host {
@@ -64,6 +66,24 @@ impl Host {
         monitor: &Monitor,
     ) -> Outcome<(Around, Vec<Listed>)> {
         self.list(&Request::ListRepositories { path }, monitor)
+    }
+
+    /// Tries whether a repository can live at a path there; each step is told when it is done.
+    ///
+    /// # Errors
+    /// The host cannot be reached; what `each` gives.
+    pub(crate) fn examine(
+        &mut self,
+        path: String,
+        monitor: &Monitor,
+        each: &mut dyn FnMut(Step) -> Outcome<()>,
+    ) -> Outcome<()> {
+        self.connection.held().line.converse(&Request::Examine { path }, Some(monitor), |line| {
+            match each_item(line, MOST_STEPS, &mut |_, step| each(step))? {
+                Answer::Done => Ok(()),
+                other => unexpected(line, &other),
+            }
+        })
     }
 
     fn list<T: Item>(&mut self, request: &Request, monitor: &Monitor) -> Outcome<(Around, Vec<T>)> {

@@ -4,6 +4,7 @@ use std::io::Read as _;
 
 use dsg_core::address::SshAddress;
 use dsg_core::failure::{Code, Failure, Outcome};
+use dsg_core::places::Step;
 
 use super::ask;
 use super::builtin;
@@ -12,36 +13,31 @@ use super::connection::{Connection, Plan, keep};
 use super::login;
 use crate::transport::Stream;
 
-/// One step, and what came of it.
-#[derive(Debug)]
-pub struct Step {
-    /// What was tried, e.g. `login`.
-    pub name: &'static str,
-    /// What was found, or what is wrong and what to do.
-    pub found: Outcome<String>,
-}
-
 /// Asks the host's file system; written as all that is sent to a host's shell is (see [`super::agent`]).
 const FILE_SYSTEM: &str = "d=$(dirname \"$1\"); while [ ! -d \"$d\" ]; do d=$(dirname \"$d\"); done; \
     t=\"$d/.dsg-trial-$$\"; echo; if mkdir \"$t\" 2>/dev/null && rmdir \"$t\"; \
     then echo dsg-writable; else echo dsg-refused; fi; df -Pk \"$d\" | tail -n 1; \
     stat -f -c %T \"$d\" 2>/dev/null";
 
-/// Tries each step until one fails. The login serves what is done next in this process.
-pub fn examine(address: &SshAddress) -> Vec<Step> {
-    let mut steps = Vec::new();
-    let mut note = |name, found: Outcome<String>| {
+/// Tries each step until one fails; whether none did. The login serves what is done next in this
+/// process.
+///
+/// # Errors
+/// What `each` gives. What is wrong is told as a step.
+pub(crate) fn examine(
+    address: &SshAddress,
+    each: &mut dyn FnMut(Step) -> Outcome<()>,
+) -> Outcome<bool> {
+    let mut note = |name: &str, found: Outcome<String>| -> Outcome<bool> {
         let went_well = found.is_ok();
-        steps.push(Step { name, found });
-        went_well
+        each(Step::new(name, found)).map(|()| went_well)
     };
     let host = &address.host;
     let person = ask::person();
     let plan = match Plan::of(host) {
         Ok(plan) => plan,
         Err(failure) => {
-            note("configuration", Err(failure));
-            return steps;
+            return note("configuration", Err(failure));
         }
     };
     let way: Vec<String> =
@@ -50,7 +46,7 @@ pub fn examine(address: &SshAddress) -> Vec<Step> {
         Transport::Builtin => "the built-in ssh",
         Transport::System => "the program ssh",
     };
-    note("configuration", Ok(format!("{}, by {speaks}: {}", way.join(" → "), plan.choice.why)));
+    note("configuration", Ok(format!("{}, by {speaks}: {}", way.join(" → "), plan.choice.why)))?;
     if plan.choice.transport == Transport::Builtin {
         if let Some(first) = plan.way.routes.first() {
             let reached = builtin::reach(first, person.as_ref());
@@ -59,8 +55,8 @@ pub fn examine(address: &SshAddress) -> Vec<Step> {
                     Failure::new(Code::Unreachable, "The connection was lost at once.").because(e)
                 })
             });
-            if !note("network", reached) {
-                return steps;
+            if !note("network", reached)? {
+                return Ok(false);
             }
         }
         let checked = builtin::key_of(&plan.way, person.as_ref()).and_then(|key| {
@@ -73,26 +69,22 @@ pub fn examine(address: &SshAddress) -> Vec<Step> {
                 super::known_hosts::fingerprint(&key)
             ))
         });
-        if !note("host key", checked) {
-            return steps;
+        if !note("host key", checked)? {
+            return Ok(false);
         }
     }
     let connection = match plan.connect(host, person.as_ref()) {
         Ok(connection) => keep(connection),
         Err(failure) => {
-            note("login", Err(failure));
-            return steps;
+            return note("login", Err(failure));
         }
     };
-    note("login", Ok(way.last().cloned().unwrap_or_default()));
+    note("login", Ok(way.last().cloned().unwrap_or_default()))?;
     let agent = connection.agent(person.as_ref()).map(|_stream| match connection.agent_path() {
         Some(path) => format!("{path} runs"),
         None => "dsg-agent runs".to_owned(),
     });
-    if note("agent", agent) {
-        note("file system", file_system(&connection, &address.path));
-    }
-    steps
+    Ok(note("agent", agent)? && note("file system", file_system(&connection, &address.path))?)
 }
 
 fn file_system(connection: &Connection, path: &str) -> Outcome<String> {

@@ -29,5 +29,5 @@ pub use connection::program_on;
 pub(crate) use connection::{
     IDLE, agent_on, bring_agent_on, hang_up, hang_up_all, quicker_agent_on,
 };
-pub use doctor::{Step, examine};
+pub(crate) use doctor::examine;
 pub use trust::{Shown, show};

@@ -41,6 +41,7 @@ impl Agent {
             Request::Open { path, create, plain } => self.open(&path, create, plain),
             Request::ListFolders { path } => self.folders(path.as_deref(), monitor),
             Request::ListRepositories { path } => self.repositories(path.as_deref(), monitor),
+            Request::Examine { path } => self.examine(&path, monitor),
             Request::Leases => self.leases(),
             Request::Head => Ok(Answer::Head { header: self.store()?.newest()?.map(Box::new) }),
             Request::Header { id } => self.store()?.header(id).map(header),

@@ -24,6 +24,12 @@ impl Agent {
         self.found(|each| tree::repositories(path.map(Path::new), monitor, each))
     }
 
+    /// Each step is told when it is done: a trial takes a while.
+    pub(crate) fn examine(&self, path: &str, monitor: &Monitor) -> Outcome<Answer> {
+        tree::examine(Path::new(path), monitor, &mut |step| self.out.list(Kind::Lines, &[step]))?;
+        Ok(Answer::Done)
+    }
+
     pub(crate) fn leases(&self) -> Outcome<Answer> {
         self.out.list(Kind::Lines, &self.store()?.leases()?).map(|()| Answer::Done)
     }

@@ -315,6 +315,12 @@ impl Site {
         Ok(kept)
     }
 
+    /// The end of one that was made to be tried.
+    pub(super) fn discard(&self) -> Outcome<()> {
+        *self.unborn() = None;
+        self.perform(&Verb::Discard { dataset: self.dataset.clone() }).map(|_| ())
+    }
+
     /// Whether a publish can keep its promise here now.
     fn check_place(&self) -> Outcome<()> {
         // Whoever asks looks himself: root would see through folders that are closed to him.
