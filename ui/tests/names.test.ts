@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 
-import { hasRightToLeft, splitName, splitPath, visible, visibleText } from '../src/lib/names';
+import { hasRightToLeft, shortened, splitName, splitPath, visible, visibleText } from '../src/lib/names';
 
 it.each([
   ['two\nlines', 'two␊lines'],
@@ -34,4 +34,10 @@ it('keeps the end of a long name in sight', () => {
   expect(start + end).toHaveLength(249);
   expect(end).toBe('xxx-2026.csv');
   expect(splitName('short.csv')).toEqual(['short.csv', '']);
+});
+
+it('shortens a text that is long, and says so', () => {
+  expect(shortened('Monthly means, figures and the draft')).toBe('Monthly means, figures and the…');
+  expect(shortened('👩‍🔬'.repeat(33))).toBe('👩‍🔬'.repeat(31) + '…');
+  expect(shortened('short')).toBe('short');
 });

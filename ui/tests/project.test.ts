@@ -141,6 +141,25 @@ it('goes on when a sync can no longer be cancelled', async () => {
   expect(sync.course).toMatchObject({ kind: 'running', cancelling: false });
 });
 
+it('shows the newest snapshot until somebody chooses another', async () => {
+  const { platform, space } = await workspace();
+  const history = space.project!.history;
+  let newest = 8;
+  platform.answers.history_list = () => ({
+    rows: Array.from({ length: newest }, (_, i) => snapshot(newest - i)),
+    total: newest,
+  });
+  const shown = async (number: number) => {
+    newest = number;
+    await history.reload();
+    return history.chosen?.id;
+  };
+  expect(await shown(8)).toBe('s8');
+  expect(await shown(9)).toBe('s9');
+  history.choose('s9', false);
+  expect(await shown(10)).toBe('s9');
+});
+
 it('adds older snapshots under their days, and knows when there are no more', async () => {
   const { platform, space } = await workspace();
   const history = space.project!.history;

@@ -48,3 +48,10 @@ export function splitName(name: string): [start: string, end: string] {
   const cut = parts[Math.max(0, parts.length - TAIL)]?.index ?? name.length;
   return [name.slice(0, cut), name.slice(cut)];
 }
+
+/** The beginning of a long text, with dots where it goes on. */
+export function shortened(text: string, most = 32): string {
+  const parts = [...graphemes.segment(text)];
+  if (parts.length <= most) return text;
+  return text.slice(0, parts[most - 1]?.index).trimEnd() + '…';
+}

@@ -34,6 +34,8 @@ export class History {
   error = $state.raw<ApiError | null>(null);
   #question = 0;
   /** The snapshot that was chosen by itself: others are compared with it. */
+  /** The newest snapshot, while it is shown because nobody chose another. */
+  #followed: string | null = null;
   #chosen: string | null = null;
 
   /** What is compared now. */
@@ -83,7 +85,10 @@ export class History {
   async reload(): Promise<void> {
     await this.#fetch(null, []);
     const newest = this.rows[0];
-    if (this.span === null && newest) this.compare({ from: null, to: newest.id });
+    if (!newest || (this.span !== null && this.#followed === null)) return;
+    if (this.#followed === newest.id) return;
+    this.compare({ from: null, to: newest.id });
+    this.#followed = newest.id;
   }
 
   /** Asks for older ones. */
@@ -108,6 +113,7 @@ export class History {
   /** Compares two snapshots, one with the one before, or one with the folder. */
   compare(span: Span): void {
     this.span = span;
+    this.#followed = null;
     this.#chosen = span.to ?? span.from;
     this.filter = '';
     this.active = 0;
