@@ -1,6 +1,13 @@
 import { expect, it } from 'vitest';
 
-import { hasRightToLeft, shortened, splitName, splitPath, visible, visibleText } from '../src/lib/names';
+import {
+  hasRightToLeft,
+  shortened,
+  splitName,
+  splitPath,
+  visible,
+  visibleText,
+} from '../src/lib/names';
 
 it.each([
   ['two\nlines', 'two␊lines'],
