@@ -24,6 +24,9 @@ macro_rules! contract {
                 server_hosts(()) -> Vec<String>;
                 /// Connects to a server and lists the folders in one of it.
                 server_folders(ListServerFolders) -> ServerFolders;
+                /// Tries whether a repository can live at an address, with one that goes again. Each
+                /// step arrives as an event when it is done.
+                place_examine(ExaminePlace) -> ();
                 /// What a login asks now.
                 questions_list(()) -> Vec<Question>;
                 /// Answers a question; `no-question` if nobody waits for it any more.

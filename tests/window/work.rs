@@ -29,6 +29,8 @@ pub(crate) async fn create(session: &Session) -> Outcome {
     session.fill("folder", &session.at("coast").display().to_string()).await?;
     session.fill("address", &session.at("repository").display().to_string()).await?;
     session.text("s1 will hold").await?;
+    session.click("Try this place").await?;
+    session.text("A repository can live here.").await?;
     session.fill("name", "Coast survey").await?;
     session.fill("message", "Stations of October").await?;
     session.click("Create repository").await?;

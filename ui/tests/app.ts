@@ -165,6 +165,7 @@ export function world(more: Partial<World> = {}): { platform: FakePlatform; chan
     question_answer: () => null,
     server_hosts: () => ['ana@data.example.org', 'tank'],
     server_folders: ({ path }) => serverFolders(path ?? '/home/ana'),
+    place_examine: () => null,
     pick_folder: () => '/home/ana/coast',
     path_open: () => null,
     path_reveal: () => null,

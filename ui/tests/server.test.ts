@@ -3,7 +3,7 @@ import userEvent from '@testing-library/user-event';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 
 import App from '../src/App.svelte';
-import type { Question, QuestionKind } from '../src/lib/bindings/api';
+import type { ApiError, Question, QuestionKind } from '../src/lib/bindings/api';
 import { world } from './app';
 import { apiError } from './fake';
 import { atWork, offline, project, row } from './fixtures';
@@ -114,6 +114,39 @@ describe('a server', () => {
     expect(platform.requests('project_create')).toMatchObject([
       { address: 'ssh://ana@data.example.org/home/ana/survey' },
     ]);
+  });
+
+  it('is tried step by step, and what an administrator has to type can be copied', async () => {
+    const { platform } = world({ projects: [] });
+    let end: (done: null) => void = () => undefined;
+    platform.answers.place_examine = () => new Promise<null>((done) => (end = done));
+    render(App, { platform });
+    await user.click(await button(/Create a repository/));
+    const trial = await button('Try this place');
+    expect(trial.hasAttribute('disabled')).toBe(true);
+    await user.type(await screen.findByLabelText('Repository address'), 'tank:/dsg/survey');
+    await user.click(trial);
+    const [{ ticket = '', address = '' } = {}] = platform.requests('place_examine');
+    expect(address).toBe('tank:/dsg/survey');
+    const tell = (name: string, found: string | null, error: ApiError | null = null) =>
+      platform.emit({ kind: 'examined', id: ticket, step: { name, found, error } });
+    tell('login', 'ana@tank:22');
+    await screen.findByText('ana@tank:22');
+    await user.click(await button('Stop'));
+    expect(platform.requests('sync_cancel')).toEqual([{ id: ticket }]);
+    tell(
+      'rights',
+      null,
+      apiError('permission', 'It needs root.', { hint: 'Ask:\nsudo it\nor so' }),
+    );
+    await user.click(await button('Copy the commands'));
+    expect(platform.copied).toBe('sudo it\nor so');
+    end(null);
+    await button('Try this place');
+    expect(screen.queryByText('A repository can live here.')).toBeNull();
+    // Of another address nothing is known.
+    await user.type(await screen.findByLabelText('Repository address'), '2');
+    expect(screen.queryByText('ana@tank:22')).toBeNull();
   });
 
   it('that is not let in is said, and whoever cancels is told nothing', async () => {

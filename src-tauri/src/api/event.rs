@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use super::{ApiError, SyncReport};
+use super::{ApiError, PlaceStep, SyncReport};
 
 /// What happens while nobody asked: the one stream from engine to window.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
@@ -27,6 +27,13 @@ pub enum Event {
         id: String,
         /// In words.
         text: String,
+    },
+    /// A step of `place_examine` is done.
+    Examined {
+        /// The ticket of the operation.
+        id: String,
+        /// The step.
+        step: PlaceStep,
     },
     /// A long operation moved on.
     Progress(Progress),

@@ -114,6 +114,30 @@ pub struct ListServerFolders {
     pub path: Option<String>,
 }
 
+/// See `place_examine`.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[ts(export_to = "api.ts")]
+#[serde(rename_all = "camelCase")]
+pub struct ExaminePlace {
+    /// The window's name for this operation; `sync_cancel` ends it.
+    pub ticket: String,
+    /// Where a repository stands or would stand.
+    pub address: String,
+}
+
+/// One thing that was tried at a place.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export_to = "api.ts")]
+#[serde(rename_all = "camelCase")]
+pub struct PlaceStep {
+    /// What, e.g. `login`, `rights`, `trial`.
+    pub name: String,
+    /// What was found, if it went well.
+    pub found: Option<String>,
+    /// What is wrong. The lines of its hint after the first are commands to be typed.
+    pub error: Option<ApiError>,
+}
+
 /// The folders in a folder of a server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 #[ts(export_to = "api.ts")]

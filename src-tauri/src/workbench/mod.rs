@@ -328,6 +328,10 @@ impl Workbench {
         self.look_around(&request)
     }
 
+    pub fn place_examine(&self, request: ExaminePlace) -> Result<(), ApiError> {
+        self.examine(&request)
+    }
+
     pub fn questions_list(&self, (): ()) -> Result<Vec<Question>, ApiError> {
         Ok(self.desk.questions())
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dsg_core::address::{Address, AddressError, Place, SshHost};
 use dsg_core::failure::Code;
-use dsg_core::places::{Folder, Lease, Listed, Work};
+use dsg_core::places::{Folder, Lease, Listed, Step, Trouble, Work};
 use dsg_engine::endpoint;
 use dsg_engine::transport::ssh;
 
@@ -44,6 +44,25 @@ impl Workbench {
             }
         }
         hosts
+    }
+
+    /// Tries a place, and tells each step.
+    pub(super) fn examine(&self, request: &ExaminePlace) -> Result<(), ApiError> {
+        let address = super::address(&request.address)?;
+        let ticket = &request.ticket;
+        self.job(ticket, &address.to_string(), |monitor| {
+            let told = endpoint::examine(&address, monitor, &mut |Step { name, found }| {
+                let (found, error) = match found {
+                    Ok(found) => (Some(found), None),
+                    Err(trouble) => (None, Some(said(trouble))),
+                };
+                let step = PlaceStep { name, found, error };
+                (self.events)(Event::Examined { id: ticket.clone(), step });
+                Ok(())
+            });
+            Ok(told?)
+        })
+        .map(|_| ())
     }
 
     pub(super) fn look_around(
@@ -109,11 +128,12 @@ fn repository_of(place: &Place, listed: Listed) -> ServerRepository {
         files: head.as_ref().map(|head| head.totals.entries),
         bytes: head.as_ref().map(|head| head.totals.bytes),
         guarantee: info.as_ref().map(words::guarantee),
-        trouble: trouble.map(|trouble| ApiError {
-            hint: trouble.hint,
-            ..ApiError::new(&trouble.code, trouble.message)
-        }),
+        trouble: trouble.map(said),
     }
+}
+
+fn said(Trouble { code, message, hint, detail }: Trouble) -> ApiError {
+    ApiError { hint, detail, ..ApiError::new(&code, message) }
 }
 
 /// Who else is at work, as the window says it. What a repository does for itself is nobody's.

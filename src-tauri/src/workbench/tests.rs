@@ -382,3 +382,26 @@ fn that_nothing_is_pending_is_said_by_a_look_only() -> Outcome {
     assert!(!session.recall() && !session.view().known);
     Ok(())
 }
+
+#[test]
+fn a_place_is_tried_step_by_step_and_stays_as_it_was() -> Outcome {
+    let desk = Desk::new()?;
+    fs::create_dir(desk.at("data"))?;
+    let examine = |address: PathBuf| -> Outcome<Vec<PlaceStep>> {
+        let request = ExaminePlace { ticket: "t9".into(), address: text(&address) };
+        desk.bench.place_examine(request).map_err(said)?;
+        let steps = desk.events.try_iter().filter_map(|event| match event {
+            Event::Examined { id, step } if id == "t9" => Some(step),
+            _ => None,
+        });
+        Ok(steps.collect())
+    };
+    let well = examine(desk.at("data/repository"))?;
+    let names: Vec<&str> = well.iter().map(|step| step.name.as_str()).collect();
+    assert_eq!(names, ["place", "trial", "repository"]);
+    assert!(well.iter().all(|step| step.found.is_some() && step.error.is_none()), "{well:?}");
+    assert_eq!(fs::read_dir(desk.at("data"))?.count(), 0);
+    let nowhere = examine(desk.at("nowhere/repository"))?;
+    assert!(nowhere.len() == 1 && nowhere[0].error.is_some(), "{nowhere:?}");
+    Ok(())
+}

@@ -1,5 +1,5 @@
 /** Scenes about servers: signing in, looking around, being cut off, others at work. */
-import type { OfflineReason, Question, QuestionKind } from '../../src/lib/bindings/api';
+import type { OfflineReason, PlaceStep, Question, QuestionKind } from '../../src/lib/bindings/api';
 import { world } from '../app';
 import { apiError } from '../fake';
 import { atWork, incoming, offline, project, row } from '../fixtures';
@@ -44,7 +44,45 @@ const cutOff = (reason: OfflineReason, message: string, hint: string): Scene => 
   return { platform };
 };
 
+/** What is tried at a place on ZFS, where an administrator has not allowed it yet. */
+const refused: PlaceStep[] = [
+  ['configuration', 'ana@data.example.org:22, by the built-in ssh'],
+  ['login', 'ana@data.example.org:22'],
+  ['agent', '/home/ana/.cache/dsg/agent-0.1.0 runs'],
+  [
+    'place',
+    'a dataset of its own, tank/dsg/coast-survey; 793 GiB free of a quota of 1024 GiB; OpenZFS 2.3.1',
+  ],
+].map(([name = '', found = '']) => ({ name, found, error: null }));
+refused.push({
+  name: 'rights',
+  found: null,
+  error: apiError(
+    'permission',
+    'Publishing on ZFS needs root on the host for mounts and promotions.',
+    {
+      hint: "Ask its administrator to run, once:\ninstall -o root -g root -m 755 /home/ana/.cache/dsg/agent-0.1.0 /usr/local/sbin/dsg-agent\necho '%dsg ALL=(root) NOPASSWD: /usr/local/sbin/dsg-agent zfs-helper tank/dsg' > /etc/sudoers.d/dsg && chmod 440 /etc/sudoers.d/dsg",
+    },
+  ),
+});
+
 export const serverScenes: Record<string, () => Scene> = {
+  'place-refused': () => {
+    const repository = 'ssh://ana@data.example.org/tank/dsg/coast-survey';
+    const guarantee = 'ZFS · team · atomic';
+    const { platform } = world({ projects: [project({ repository, guarantee })], changes: rows });
+    platform.answers.place_examine = ({ ticket }) => {
+      refused.forEach((step) => platform.emit({ kind: 'examined', id: ticket, step }));
+      return null;
+    };
+    return {
+      platform,
+      then: async () => {
+        await press('Settings');
+        await press('Try this place');
+      },
+    };
+  },
   'server-connect': () => {
     const { platform } = world({ projects: [] });
     platform.answers.server_folders = () => {

@@ -64,7 +64,7 @@ pub fn examine(
 /// The folder above, what kind of place it is, and on ZFS the dataset that a repository is or would be.
 fn look(path: &Path) -> Outcome<(Dir, String, Option<Dataset>)> {
     let (parent, name) = locate(path)?;
-    let free = |bytes: u64| format!("{} MiB free", bytes / (1024 * 1024));
+    let free = |bytes: u64| format!("{} free", size(bytes));
     if !Site::belongs_at(&parent, &name)? {
         let room = free(parent.space()?.free);
         return Ok((parent, format!("a folder, its history beside it; {room}"), None));
@@ -72,9 +72,8 @@ fn look(path: &Path) -> Outcome<(Dir, String, Option<Dataset>)> {
     let Some(place) = crate::zfs::place(&parent.at(&name))? else {
         return Err(Failure::new(Code::Unsupported, "ZFS does not say what lies there."));
     };
-    let quota = place
-        .quota
-        .map_or_else(String::new, |bytes| format!(" of a quota of {} MiB", bytes / (1024 * 1024)));
+    let quota =
+        place.quota.map_or_else(String::new, |bytes| format!(" of a quota of {}", size(bytes)));
     let gap = if place.beneath { "" } else { "; a publish has a gap of microseconds" };
     let what = place.repository.as_ref().map_or_else(
         || format!("a folder in {}", place.dataset),
@@ -82,6 +81,13 @@ fn look(path: &Path) -> Outcome<(Dir, String, Option<Dataset>)> {
     );
     let said = format!("{what}; {}{quota}; OpenZFS {}{gap}", free(place.available), place.version);
     Ok((parent, said, place.repository))
+}
+
+fn size(bytes: u64) -> String {
+    match bytes >> 30 {
+        0..10 => format!("{} MiB", bytes >> 20),
+        large => format!("{large} GiB"),
+    }
 }
 
 fn said(way: Way) -> String {

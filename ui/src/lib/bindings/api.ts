@@ -502,7 +502,15 @@ id: string,
 /**
  * In words.
  */
-text: string, } | { "kind": "progress" } & Progress | { "kind": "sync_finished", 
+text: string, } | { "kind": "examined", 
+/**
+ * The ticket of the operation.
+ */
+id: string, 
+/**
+ * The step.
+ */
+step: PlaceStep, } | { "kind": "progress" } & Progress | { "kind": "sync_finished", 
 /**
  * The project.
  */
@@ -2154,3 +2162,6 @@ reason: string, } | { "kind": "off",
  * Why.
  */
 reason: string, };
+
+export type ExaminePlace = { ticket: string, address: string, };
+export type PlaceStep = { name: string, found: string | null, error: ApiError | null, };

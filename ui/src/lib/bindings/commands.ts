@@ -1,5 +1,5 @@
 // Generated from src-tauri/src/contract.rs. Do not edit: make bindings.
-import type { AnswerQuestion, ChangeDetail, ChangesPage, CloneProject, CompareSnapshots, ComparisonPage, CreateProject, CreateSample, EmptiedTrash, EmptyTrash, ExpandFolders, FindPaths, FolderPreview, FoundPath, HistoryPage, IgnorePath, Ignored, InspectFolder, ListChanges, ListHistory, ListResults, ListServerFolders, ListTrash, LocateChange, OpenProject, OpenVersion, PathRef, PathVersion, PickFolder, Preview, ProjectRef, ProjectSummary, Question, Receipt, RemoveSample, ResolveConflicts, RestoreFiles, RestoreReport, RestoreTrash, RestoredTrash, ResultsPage, RevertChanges, SamplePlace, SelectChanges, ServerFolders, ShowPreview, StartSync, TrashPage, UndoSync, VerifyHistory } from './api';
+import type { AnswerQuestion, ChangeDetail, ChangesPage, CloneProject, CompareSnapshots, ComparisonPage, CreateProject, CreateSample, EmptiedTrash, EmptyTrash, ExaminePlace, ExpandFolders, FindPaths, FolderPreview, FoundPath, HistoryPage, IgnorePath, Ignored, InspectFolder, ListChanges, ListHistory, ListResults, ListServerFolders, ListTrash, LocateChange, OpenProject, OpenVersion, PathRef, PathVersion, PickFolder, Preview, ProjectRef, ProjectSummary, Question, Receipt, RemoveSample, ResolveConflicts, RestoreFiles, RestoreReport, RestoreTrash, RestoredTrash, ResultsPage, RevertChanges, SamplePlace, SelectChanges, ServerFolders, ShowPreview, StartSync, TrashPage, UndoSync, VerifyHistory } from './api';
 
 /** Every command that the window may call. */
 export interface Commands {
@@ -19,6 +19,7 @@ export interface Commands {
   server_hosts: { request: null; response: Array<string> };
   /** Connects to a server and lists the folders in one of it. */
   server_folders: { request: ListServerFolders; response: ServerFolders };
+  place_examine: { request: ExaminePlace; response: null };
   /** What a login asks now. */
   questions_list: { request: null; response: Array<Question> };
   /** Answers a question; `no-question` if nobody waits for it any more. */

@@ -310,6 +310,27 @@ export const m = {
       'Name, tracked folders and ignore rules stand in .dsgconfig.yml at the top of the folder; they are shared with everybody who works with the repository.',
   },
 
+  place: {
+    check: 'Try this place',
+    checkHint: 'Makes a repository beside it, syncs twice, and removes it again.',
+    trying: 'Trying…',
+    stop: 'Stop',
+    result: 'What was tried',
+    good: 'A repository can live here.',
+    copy: 'Copy the commands',
+    steps: {
+      configuration: 'Way to the server',
+      network: 'Network',
+      'host key': 'Server’s key',
+      login: 'Login',
+      agent: 'DSG on the server',
+      place: 'Place',
+      rights: 'Rights',
+      trial: 'Trial',
+      repository: 'Repository',
+    },
+  },
+
   error: {
     internal: 'DSG made a mistake of its own',
     details: 'Details',

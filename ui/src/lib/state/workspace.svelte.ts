@@ -1,4 +1,4 @@
-import type { ApiError, Event, Progress, ProjectSummary } from '../bindings/api';
+import type { ApiError, Event, PlaceStep, Progress, ProjectSummary } from '../bindings/api';
 import { toApiError } from '../errors';
 import type { Platform } from '../platform';
 import { Project } from './project.svelte';
@@ -24,6 +24,7 @@ export class Workspace {
   readonly #projects = new Map<string, Project>();
   readonly #tickets = new Map<string, (progress: Progress) => void>();
   readonly #told = new Map<string, (text: string) => void>();
+  readonly #steps = new Map<string, (step: PlaceStep) => void>();
   /** What a login asks. */
   readonly questions: Questions;
 
@@ -95,7 +96,13 @@ export class Workspace {
     this.#told.set(ticket, handler);
   }
 
+  /** Hears of the steps in which a place is tried. */
+  watchSteps(ticket: string, handler: (step: PlaceStep) => void): void {
+    this.#steps.set(ticket, handler);
+  }
+
   forgetTicket(ticket: string): void {
+    this.#steps.delete(ticket);
     this.#tickets.delete(ticket);
     this.#told.delete(ticket);
   }
@@ -111,6 +118,10 @@ export class Workspace {
     }
     if (event.kind === 'told') {
       this.#told.get(event.id)?.(event.text);
+      return;
+    }
+    if (event.kind === 'examined') {
+      this.#steps.get(event.id)?.(event.step);
       return;
     }
     const ticket = this.#tickets.get(event.id);
