@@ -89,10 +89,12 @@ pub(super) fn keep(session: &Arc<Session>, words: &Receiver<Word>) {
     work.ask = server;
     let mut asked = Instant::now();
     let mut first = true;
+    let mut unlooked = false;
     let recalled = session.recall();
     loop {
         // A sync looks by itself; what is touched meanwhile waits until it is over.
-        let syncing = session.view().sync.is_some();
+        let syncing = session.view().is_busy();
+        work.everything |= std::mem::take(&mut unlooked);
         if !syncing && !work.is_empty() {
             let rules_changed = work.paths.contains(config_file::NAME);
             let Work { ignored, ask, .. } = work;
@@ -106,11 +108,13 @@ pub(super) fn keep(session: &Arc<Session>, words: &Receiver<Word>) {
                 Look::Paths(&paths)
             };
             // What is remembered is drawn meanwhile.
-            if first && recalled {
-                at_leisure(|| session.look(&look));
+            let looked = if first && recalled {
+                at_leisure(|| session.look(&look))
             } else {
-                session.look(&look);
-            }
+                session.look(&look)
+            };
+            // Somebody was quicker, and looked at a part only.
+            unlooked = !looked && matches!(look, Look::Everything { .. });
             if rules_changed {
                 watcher = None;
             }
@@ -131,7 +135,7 @@ pub(super) fn keep(session: &Arc<Session>, words: &Receiver<Word>) {
         let due = if work.ask { asked } else { due(session, asked) };
         let left = due.saturating_duration_since(Instant::now());
         let left = if draws.is_zero() { left } else { left.min(draws) };
-        let left = if syncing { left.min(Duration::from_millis(200)) } else { left };
+        let left = if syncing || unlooked { left.min(Duration::from_millis(200)) } else { left };
         match words.recv_timeout(left) {
             Ok(word) => work.add(word),
             Err(RecvTimeoutError::Timeout) => {}
@@ -153,14 +157,18 @@ pub(super) fn keep(session: &Arc<Session>, words: &Receiver<Word>) {
 
 /// Works behind whatever else this computer does. Where the system knows no such order, or gives no
 /// thread, nothing is lost.
-fn at_leisure(work: impl FnOnce() + Send) {
+fn at_leisure(work: impl Fn() -> bool + Sync) -> bool {
     std::thread::scope(|scope| {
-        scope.spawn(|| {
+        let behind = || {
             #[cfg(target_os = "linux")]
             let _ = rustix::process::setpriority_process(None, LEISURE);
-            work();
-        });
-    });
+            work()
+        };
+        match std::thread::Builder::new().spawn_scoped(scope, behind) {
+            Ok(thread) => thread.join().unwrap_or(false),
+            Err(_) => work(),
+        }
+    })
 }
 
 /// When the repository is asked again.

@@ -110,7 +110,8 @@ impl Session {
         };
         let everything = Look::Everything { shown: false, asks: true };
         if failed {
-            return self.look(&everything);
+            self.look(&everything);
+            return;
         }
         let asked = self.ask_news(|repository| {
             // For people only: whoever may not look at the locks sees nobody.
@@ -129,7 +130,9 @@ impl Session {
                     self.tell();
                 }
             }
-            Some(Err(failure)) if failure.code == Code::RepoId => self.look(&everything),
+            Some(Err(failure)) if failure.code == Code::RepoId => {
+                self.look(&everything);
+            }
             Some(Err(failure)) => {
                 self.cut_off(ApiError::from(failure));
                 self.tell();

@@ -183,8 +183,9 @@ impl Session {
         })))
     }
 
-    /// Looks, and shows what is found. While a sync runs nothing is looked at: it looks itself.
-    pub(super) fn look(self: &Arc<Self>, look: &Look<'_>) {
+    /// Looks, and shows what is found. While a sync runs nothing is looked at: it looks itself. Whether
+    /// it came to an end.
+    pub(super) fn look(self: &Arc<Self>, look: &Look<'_>) -> bool {
         let shown = matches!(look, Look::Everything { shown: true, .. });
         // Recovery is no sync of this window: only looking is told.
         let monitor = self.monitor(move |progress| {
@@ -193,7 +194,7 @@ impl Session {
         {
             let mut view = self.view();
             if view.is_busy() || view.closed {
-                return;
+                return false;
             }
             view.look = Some(monitor.clone());
             view.scanning |= shown;
@@ -205,11 +206,15 @@ impl Session {
             Look::Everything { asks, .. } => project.status_into(self.found(), !asks, &monitor),
             Look::Paths(paths) => project.status_after_into(self.found(), paths, &monitor),
         });
-        self.view().look = None;
+        let mut view = self.view();
+        view.look = None;
+        view.recalled &= found.is_err() || matches!(look, Look::Paths(_));
+        drop(view);
         match found {
-            Err(error) if error.code == Code::Cancelled.as_str() => {}
+            Err(error) if error.code == Code::Cancelled.as_str() => return false,
             found => self.show(found),
         }
+        true
     }
 
     /// For what a look finds.
@@ -239,6 +244,7 @@ impl Session {
     /// Takes over what a look found.
     pub(super) fn show(&self, found: Result<Status<Found>, ApiError>) {
         let mut changed = false;
+        let failed = found.is_err();
         match found {
             Ok(status) => {
                 match &status.reach {
@@ -275,7 +281,10 @@ impl Session {
             }
         }
         let mut view = self.view();
-        changed |= std::mem::take(&mut view.scanning);
+        // Of a part of the folder nothing follows for what was remembered of the rest.
+        if failed || !view.recalled {
+            changed |= std::mem::take(&mut view.scanning);
+        }
         if changed {
             view.revision += 1;
         }
@@ -401,6 +410,7 @@ impl Session {
             if view.is_busy() {
                 return Err(busy());
             }
+            view.ready()?;
             if let Some(filter) = &request.matching {
                 paths.extend(view.rows.undecided_matching(filter));
             }

@@ -63,6 +63,7 @@ pub(super) fn start(session: &Arc<Session>, request: &StartSync) -> Result<(), A
         if view.is_busy() {
             return Err(busy());
         }
+        view.ready()?;
         options.only = view.rows.only(&view.ticks)?;
         let undecided = view.rows.undecided();
         if let Some(reason) = conflicts_blocker(undecided).filter(|_| !options.except_conflicts) {
@@ -89,6 +90,7 @@ pub(super) fn undo(session: &Arc<Session>, request: &UndoSync) -> Result<(), Api
         if view.is_busy() {
             return Err(busy());
         }
+        view.ready()?;
         view.stop_leisure();
         view.at_work.clear();
         view.sync = Some((monitor.clone(), None));

@@ -362,6 +362,18 @@ fn what_was_pending_is_shown_again_before_the_folder_is_looked_at() -> Outcome {
     let page = session.page(&list(&id)).map_err(said)?;
     assert_eq!(changes(&page).iter().map(|c| c.path.as_str()).collect::<Vec<_>>(), ["input/c.csv"]);
     assert_eq!(session.view().status(), ProjectStatus::Scanning);
+    // Of what nobody looked at nothing is decided or synced.
+    assert_eq!(page.blocker.as_deref(), Some("The folder is being looked at."));
+    let sync = StartSync {
+        id: id.clone(),
+        message: String::new(),
+        except_conflicts: false,
+        allow: Vec::new(),
+    };
+    let refused = super::syncing::start(&session, &sync).err().map(|error| error.code);
+    assert_eq!(refused.as_deref(), Some("looking"));
+    session.look(&Look::Paths(&["input/c.csv".into()]));
+    assert_eq!(session.view().status(), ProjectStatus::Scanning);
     session.look(&Look::Everything { shown: true, asks: true });
     let page = session.page(&list(&id)).map_err(said)?;
     assert_eq!(
@@ -369,6 +381,7 @@ fn what_was_pending_is_shown_again_before_the_folder_is_looked_at() -> Outcome {
         ["input/c.csv", "input/d.csv"]
     );
     assert_eq!(session.view().status(), ProjectStatus::Pending { count: 2 });
+    assert_eq!(page.blocker, None);
     Ok(())
 }
 

@@ -20,6 +20,9 @@ use crate::api::*;
 /// Most rows that are given at once.
 pub(super) const PAGE: usize = 1000;
 
+/// Why nothing is decided or synced yet: what is shown is of an earlier session.
+const LOOKING: &str = "The folder is being looked at.";
+
 /// Whether it says who made the repository's side of it.
 pub(super) fn has_maker(row: &ChangeRow) -> bool {
     matches!(row.group, Group::Incoming | Group::Conflicts)
@@ -156,7 +159,6 @@ impl View {
             && self.last_sync == status.last_sync
             && self.unsettled == unsettled;
         self.known = true;
-        self.recalled = false;
         self.failure = None;
         if !same_rows {
             self.set_rows(rows);
@@ -288,6 +290,14 @@ impl View {
         self.sync.is_some() || self.job.is_some()
     }
 
+    /// Whether what is shown may be decided on and synced: it was looked at in this session.
+    pub(super) fn ready(&self) -> Result<(), ApiError> {
+        if self.recalled {
+            return Err(ApiError::new("looking", LOOKING).with_hint("Try again in a moment."));
+        }
+        Ok(())
+    }
+
     pub(super) fn trouble(&self) -> Option<&ApiError> {
         self.failure.as_ref().or(self.unsettled.as_ref())
     }
@@ -297,6 +307,7 @@ impl View {
         let offline = self.offline.as_ref().map(|cut| &cut.told.error);
         match self.trouble().or(offline) {
             Some(error) => Some(error.message.clone()),
+            None if self.recalled => Some(LOOKING.to_owned()),
             None => conflicts_blocker(self.rows.undecided()),
         }
     }

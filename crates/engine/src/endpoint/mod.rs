@@ -286,7 +286,7 @@ fn over_ssh(there: &SshAddress, what: Opening, bytes: u64) -> Outcome<RemoteEndp
     let (again, quicker) = (there.host.clone(), there.host.clone());
     let reopen = Reopen {
         again: Box::new(move || agent_on(&again)),
-        quicker: Box::new(move || quicker_agent_on(&quicker)),
+        quicker: Box::new(move || quicker_agent_on(&quicker).ok().flatten()),
     };
     if what == Opening::Existing
         && let Some(rested) = RemoteEndpoint::rested(&there.host, &there.path).transpose()
@@ -294,11 +294,19 @@ fn over_ssh(there: &SshAddress, what: Opening, bytes: u64) -> Outcome<RemoteEndp
         return Ok(rested?.reopening(reopen).resting(&there.host));
     }
     // Nobody but the agent that prepares a repository has it until its first publish.
-    let quicker = (bytes >= MUCH).then(|| quicker_agent_on(&there.host)).flatten();
-    let stream = quicker.map_or_else(|| agent_on(&there.host), Ok)?;
-    let opened = match RemoteEndpoint::over(stream, &there.path, what) {
+    let quicker = if bytes >= MUCH { quicker_agent_on(&there.host)? } else { None };
+    let over = |stream| RemoteEndpoint::over(stream, &there.path, what);
+    let opened = match quicker.map(over) {
+        // Only the way was lost.
+        None => over(agent_on(&there.host)?),
+        Some(Err(failure)) if matches!(failure.code, Code::Unreachable | Code::Protocol) => {
+            over(agent_on(&there.host)?)
+        }
+        Some(opened) => opened,
+    };
+    let opened = match opened {
         Err(failure) if failure.code == Code::OtherAgent && bring_agent_on(&there.host)? => {
-            RemoteEndpoint::over(agent_on(&there.host)?, &there.path, what)
+            over(agent_on(&there.host)?)
         }
         opened => opened,
     };

@@ -20,7 +20,7 @@ pub fn folders(place: &Place, monitor: &Monitor) -> Outcome<(Around, Vec<Folder>
     match place {
         Place::Local(path) => local(Some(path)),
         Place::Home => local(None),
-        Place::Ssh(host, path) => on(host, |host| host.folders(path.clone(), monitor)),
+        Place::Ssh(host, path) => on(host, monitor, |host| host.folders(path.clone(), monitor)),
     }
 }
 
@@ -33,7 +33,9 @@ pub fn repositories(place: &Place, monitor: &Monitor) -> Outcome<(Around, Vec<Li
     match place {
         Place::Local(path) => local(Some(path)),
         Place::Home => local(None),
-        Place::Ssh(host, path) => on(host, |host| host.repositories(path.clone(), monitor)),
+        Place::Ssh(host, path) => {
+            on(host, monitor, |host| host.repositories(path.clone(), monitor))
+        }
     }
 }
 
@@ -56,8 +58,9 @@ pub fn examine(
         Address::Local(path) => tree::examine(path, monitor, &mut told)?,
         Address::Ssh(there) => {
             if ssh::examine(there, &mut told)? {
-                let asked =
-                    on(&there.host, |host| host.examine(there.path.clone(), monitor, &mut told));
+                let asked = on(&there.host, monitor, |host| {
+                    host.examine(there.path.clone(), monitor, &mut told)
+                });
                 match asked {
                     Err(failure) if failure.code != Code::Cancelled => {
                         told(Step::new("place", Err(failure)))?;
@@ -95,11 +98,15 @@ fn collected<T>(
 
 /// Asks an agent that rests on a host, else a new one, which is brought where it is missing or of
 /// another build.
-fn on<T>(host: &SshHost, mut ask: impl FnMut(&mut Host) -> Outcome<T>) -> Outcome<T> {
+fn on<T>(
+    host: &SshHost,
+    monitor: &Monitor,
+    mut ask: impl FnMut(&mut Host) -> Outcome<T>,
+) -> Outcome<T> {
     while let Some(mut rested) = Host::rested(host) {
         match ask(&mut rested) {
             // It was lost without a word.
-            Err(_) if rested.is_gone() => {}
+            Err(_) if rested.is_gone() => monitor.check()?,
             answer => return answer,
         }
     }

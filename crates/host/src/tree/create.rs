@@ -116,6 +116,11 @@ impl TreeStore {
     /// there now; [`Code::Unreachable`], [`Code::RepositoryDamaged`], [`Code::NewerFormat`].
     pub fn open(path: &Path) -> Outcome<Self> {
         let (parent, name) = locate(path)?;
+        Self::open_at(parent, name, path)
+    }
+
+    /// As [`TreeStore::open`], at a name in a folder, of which `path` tells.
+    pub(super) fn open_at(parent: Dir, name: String, path: &Path) -> Outcome<Self> {
         let none = |why: &str| {
             Failure::new(
                 Code::NoRepository,

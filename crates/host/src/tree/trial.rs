@@ -4,8 +4,9 @@
 //! The trial is the whole way: made, published twice, read back. What cannot be had is told in the very
 //! words in which a sync would. One that was cut off is removed by the next of the same account.
 
+use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use dsg_core::config::SharedConfig;
 use dsg_core::entry::{Entry, FileEntry, Hash, Mtime};
@@ -17,7 +18,10 @@ use dsg_core::places::Step;
 use dsg_core::repository::{Access, Publication, Upload};
 use dsg_core::snapshot::{Authorship, SnapshotId};
 use dsg_fs::dir::Dir;
+use dsg_fs::stat::Kind;
 use dsg_wire::delta::{Basis, Content};
+use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
 use uuid::Uuid;
 
 use super::dataset::Site;
@@ -25,12 +29,17 @@ use super::layout::{locate, side_name};
 use super::reader::Glimpse;
 use super::staging::Supply;
 use super::store::{Ground, TreeStore};
-use crate::zfs::name::{Dataset, TRIAL};
+use crate::zfs::name::{Dataset, trial_of};
 use crate::zfs::sudo::{self, Way};
 
 /// What a trial publishes, and where.
 const CONTENTS: [&str; 2] = ["first\n", "second\n"];
 const PATH: &str = "trial";
+/// So long one waits for another.
+const TURN: Duration = Duration::from_secs(120);
+/// By these it is known again.
+const AUTHOR: &str = "dsg doctor";
+const PROJECT: &str = "a trial of dsg doctor";
 
 /// Tells of a place where a repository stands or would stand, one step after the other, up to the first
 /// that went wrong. Nothing is left behind.
@@ -100,22 +109,75 @@ fn said(way: Way) -> String {
 
 fn tried(parent: &Dir, monitor: &Monitor) -> Outcome<String> {
     let begun = Instant::now();
-    let name = format!("{TRIAL}{}", rustix::process::geteuid().as_raw());
-    let at = parent.at(&name);
-    match TreeStore::open(&at) {
-        Ok(left) => left.discard()?,
-        Err(e) if e.code == Code::NoRepository => {}
-        Err(e) => return Err(e),
+    let name = trial_of(rustix::process::geteuid().as_raw());
+    let _alone = alone(monitor)?;
+    clear(parent, &name)?;
+    let side = side_name(&name);
+    let played = TreeStore::create_at(parent.try_clone()?, name.clone(), Some(Access::Personal))
+        .and_then(|store| {
+            let played = play(&store, monitor);
+            let gone = store.discard(&name);
+            played.and(gone)
+        });
+    if let Err(failure) = played {
+        // What could not be made may have begun.
+        let _ = parent.remove_tree(&side);
+        return Err(failure);
     }
-    let store = TreeStore::create_at(parent.try_clone()?, name, Some(Access::Personal))?;
-    let played = play(&store, monitor);
-    let gone = store.discard();
-    played?;
-    gone?;
     Ok(format!(
         "a repository was made beside it, synced twice, read again and removed, in {:.1} s",
         begun.elapsed().as_secs_f64()
     ))
+}
+
+/// One trial of an account at a time: they have one name. Its home is the same for all of them.
+fn alone(monitor: &Monitor) -> Outcome<Option<OwnedFd>> {
+    let begun = Instant::now();
+    let Some(home) = std::env::var_os("HOME") else { return Ok(None) };
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let Ok(home) = rustix::fs::open(Path::new(&home), flags, Mode::empty()) else {
+        return Ok(None);
+    };
+    while rustix::fs::flock(&home, FlockOperation::NonBlockingLockExclusive)
+        == Err(Errno::WOULDBLOCK)
+    {
+        monitor.check()?;
+        if begun.elapsed() > TURN {
+            return Err(Failure::new(Code::Locked, "Another trial of this account is under way.")
+                .hint("Try again when it has ended."));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // Where nothing can be locked, two at once spoil each other, and say so.
+    Ok(Some(home))
+}
+
+/// Removes what a trial that was cut off left. Nothing else is taken for one: no link, and no repository
+/// that somebody moved to its name.
+fn clear(parent: &Dir, name: &str) -> Outcome<()> {
+    let at = parent.at(name);
+    for part in [name, &side_name(name)] {
+        if parent.stat(part)?.is_some_and(|stat| stat.kind != Kind::Dir) {
+            return Err(foreign(&parent.at(part)));
+        }
+    }
+    if Site::belongs_at(parent, name)? {
+        return Site::discard_trial(parent, name);
+    }
+    let left = match TreeStore::open_at(parent.try_clone()?, name.to_owned(), &at) {
+        Err(e) if e.code == Code::NoRepository => return Ok(()),
+        left => left?,
+    };
+    let head = left.head()?;
+    if head.authorship.author != AUTHOR || head.config.name != PROJECT {
+        return Err(foreign(&at));
+    }
+    left.discard(name)
+}
+
+fn foreign(at: &Path) -> Failure {
+    Failure::new(Code::Exists, format!("{} has the name of a trial, and is none.", at.display()))
+        .hint("Nothing of it was touched. Rename it, then try again.")
 }
 
 fn play(store: &TreeStore, monitor: &Monitor) -> Outcome<()> {
@@ -145,7 +207,7 @@ fn publish(
 ) -> Outcome<SnapshotId> {
     let transaction = Uuid::now_v7().to_string();
     let authorship = Authorship {
-        author: "dsg doctor".to_owned(),
+        author: AUTHOR.to_owned(),
         message: "A trial".to_owned(),
         time: jiff::Timestamp::now(),
         transaction: transaction.clone(),
@@ -167,7 +229,7 @@ fn publish(
         staging.abort()?;
         return Err(Failure::new(Code::Io, format!("Nothing could be staged: {refusal:?}.")));
     }
-    let mut config = SharedConfig::new("trial");
+    let mut config = SharedConfig::new(PROJECT);
     config.data_dirs = ["*".to_owned()].into();
     let change = Change { path: path()?, entry: Some(Entry::File(file)) };
     let changes = std::iter::once(change).collect();
@@ -190,13 +252,16 @@ impl Supply for Text<'_> {
 }
 
 impl TreeStore {
-    /// Removes a repository that was made to be tried, whatever is left of it.
-    fn discard(self) -> Outcome<()> {
+    /// Removes a repository that was made to be tried under this name, whatever is left of it.
+    fn discard(self, name: &str) -> Outcome<()> {
         match &self.ground {
             Ground::Folder(repo) => {
                 let layout = &repo.layout;
-                layout.parent.remove_tree(&layout.name)?;
-                Ok(layout.parent.remove_tree(&side_name(&layout.name))?)
+                if layout.name != name {
+                    return Err(foreign(&layout.path()));
+                }
+                layout.parent.remove_tree(name)?;
+                Ok(layout.parent.remove_tree(&side_name(name))?)
             }
             Ground::Dataset(site) => site.discard(),
         }

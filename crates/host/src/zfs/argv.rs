@@ -202,11 +202,6 @@ pub(super) fn destroy(dataset: &Dataset) -> Call {
     zfs(["destroy", dataset.as_str()])
 }
 
-/// The end of a dataset with its snapshots.
-pub(super) fn destroy_whole(dataset: &Dataset) -> Call {
-    zfs(["destroy", "-r", dataset.as_str()])
-}
-
 /// The end of some of its snapshots; not of anything that was cloned from them.
 pub(super) fn destroy_snapshots(dataset: &Dataset, names: &[&str]) -> Call {
     with(zfs(["destroy"]), [at(dataset, &names.join(","))])

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use dsg_core::failure::{Code, Failure, Outcome};
+use rustix::fs::Uid;
 use uuid::Uuid;
 
 use super::name::{Dataset, Part, Tag};
@@ -97,51 +98,64 @@ impl At<'_> {
         Ok(changes.more || changes.list.iter().any(|c| !ours(&c.path)))
     }
 
-    /// Destroys what is there only to be tried. Which of a family was cloned from which does not
+    /// Destroys what a user made only to be tried. Which of a family was cloned from which does not
     /// matter: what is still in the way of another goes first.
-    pub(super) fn discard(&self) -> Outcome<Answer> {
-        if !self.live.is_trial() {
+    pub(super) fn discard(&self, user: Uid) -> Outcome<Answer> {
+        if !self.live.is_trial_of(user.as_raw()) {
             return Err(Failure::new(
                 Code::Usage,
-                format!("{} is no trial: nothing but those is discarded.", self.live),
+                format!("{} is no trial of this account: nothing else is discarded.", self.live),
             ));
         }
+        let mut patience = MOMENTS.into_iter();
         loop {
             let family = find::family(self.live, None, None)?;
-            if let Some(held) = family.below.first() {
-                return Err(Failure::new(
-                    Code::Unsupported,
-                    format!("{} holds another dataset, {held}.", self.live),
-                )
-                .hint("Nothing of it was destroyed. Look at it on the host."));
-            }
             let members: Vec<_> = family.live.into_iter().chain(family.others).collect();
             if members.is_empty() {
                 return Ok(Answer::Done);
             }
+            let snapshots = || members.iter().flat_map(|member| &member.snapshots);
+            if snapshots().next().is_some() && !snapshots().any(|s| s.transaction.is_some()) {
+                return Err(Failure::new(
+                    Code::Exists,
+                    format!("{} has snapshots, and none is of a trial.", self.live),
+                )
+                .hint("Nothing of it was destroyed. Rename it on the host."));
+            }
             let home = self.home(&members[0].mountpoint).ok();
-            let mut refused = None;
-            let mut gone = false;
+            let (mut refused, mut gone) = (None, false);
             for member in &members {
-                let private = self.private(member.part, Some(member.guid));
-                mount::detach(member.name.as_str(), &[private])?;
-                let call = argv::destroy_whole(&member.name);
-                let told = run::run(&call)?;
-                if told.well {
-                    gone = true;
-                } else {
-                    refused = Some(run::refused(&call, &told.complaint));
+                match self.destroyed(member)? {
+                    None => gone = true,
+                    Some(failure) => refused = Some(failure),
                 }
             }
             // An empty folder that is left does no harm.
             if let Some(home) = home {
                 let _ = rustix::fs::rmdir(&home);
             }
-            match refused {
-                Some(refused) if !gone => return Err(refused),
-                _ => {}
+            if let (Some(refused), false) = (refused, gone) {
+                match patience.next() {
+                    Some(wait) => std::thread::sleep(Duration::from_millis(wait)),
+                    None => return Err(refused),
+                }
             }
         }
+    }
+
+    /// Destroys a member with its snapshots, and nothing below it; gives why it is there still.
+    fn destroyed(&self, member: &Member) -> Outcome<Option<Failure>> {
+        let private = self.private(member.part, Some(member.guid));
+        mount::detach(member.name.as_str(), &[private])?;
+        let names: Vec<&str> = member.snapshots.iter().map(|s| s.name.as_str()).collect();
+        let snapshots = (!names.is_empty()).then(|| argv::destroy_snapshots(&member.name, &names));
+        for call in snapshots.into_iter().chain([argv::destroy(&member.name)]) {
+            let told = run::run(&call)?;
+            if !told.well {
+                return Ok(Some(run::refused(&call, &told.complaint)));
+            }
+        }
+        Ok(None)
     }
 
     pub(super) fn abandon(&self, transaction: Uuid) -> Outcome<Answer> {

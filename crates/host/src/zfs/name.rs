@@ -23,6 +23,11 @@ const FROZEN: &str = "dsg-";
 /// What is called so is made to be tried, and goes again with all that is in it.
 pub const TRIAL: &str = "dsg-trial-";
 
+/// What a user's trials are called.
+pub fn trial_of(user: u32) -> String {
+    format!("{TRIAL}{user}")
+}
+
 /// Text that is no name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} {why}")]
@@ -58,9 +63,9 @@ impl Dataset {
         self.0.strip_prefix(&above.0).is_some_and(|rest| rest.starts_with('/'))
     }
 
-    /// Whether it is there only to be tried.
-    pub fn is_trial(&self) -> bool {
-        self.0.rsplit('/').next().is_some_and(|name| name.starts_with(TRIAL))
+    /// Whether it is there only to be tried, by this user.
+    pub fn is_trial_of(&self, user: u32) -> bool {
+        self.parent().is_some() && self.0.rsplit('/').next() == Some(&trial_of(user))
     }
 
     /// A dataset directly below this one.

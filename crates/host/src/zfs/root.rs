@@ -153,7 +153,7 @@ impl At<'_> {
             Verb::Freeze { transaction, .. } => self.freeze(transaction),
             Verb::LockFile { .. } => self.lock_file(),
             Verb::Drop { tag, .. } => self.drop_snapshot(tag),
-            Verb::Discard { .. } => self.discard(),
+            Verb::Discard { .. } => self.discard(self.caller.0),
             // Answered before, or not about one repository.
             Verb::Find { .. } | Verb::Diff { .. } | Verb::Space { .. } | Verb::Weigh { .. } => {
                 Ok(Answer::Done)
@@ -313,6 +313,19 @@ impl At<'_> {
             return Ok(Answer::Done);
         };
         let name = &snapshot.name;
+        if let Some(Tag::Number(number)) = snapshot.tag {
+            let newest = live.snapshots.iter().filter_map(|s| s.tag).all(|other| match other {
+                Tag::Number(other) => other <= number,
+                Tag::Frozen(_) => true,
+            });
+            if newest || snapshot.transaction.is_none() {
+                let why = if newest { "it is the newest" } else { "no publish made it" };
+                return Err(Failure::new(
+                    Code::Usage,
+                    format!("The snapshot {name} of {} stays: {why}.", self.live),
+                ));
+            }
+        }
         let users = match (snapshot.holds, &snapshot.clones[..]) {
             (0, []) => None,
             (0, clones) => Some(format!("{} builds on it", clones.join(", "))),

@@ -71,7 +71,8 @@ fn allowed(listing: &str, dataset: &Dataset) -> Option<Way> {
         let begins = format!("{INSTALLED} {WORD} ");
         let prefix = command.strip_prefix(&begins);
         let prefix = prefix.and_then(|p| p.replace('\\', "").parse::<Dataset>().ok());
-        helper = helper.or(prefix.filter(|p| dataset.is_below(p)));
+        // Nothing further below is served.
+        helper = helper.or(prefix.filter(|p| dataset.parent().as_ref() == Some(p)));
     }
     helper.map(Way::Helper)
 }

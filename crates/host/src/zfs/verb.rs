@@ -142,8 +142,9 @@ pub enum Verb {
         /// Which one.
         tag: Tag,
     },
-    /// Destroys a D that is there only to be tried, with its snapshots and all of its family:
-    /// [`Answer::Done`]. Of any other name it is refused.
+    /// Destroys a D that whoever asks made only to be tried, with its snapshots and all of its family:
+    /// [`Answer::Done`]. Of any other name it is refused (`usage`), and where there are snapshots of
+    /// which none is DSG's (`exists`).
     Discard {
         /// D.
         dataset: Dataset,

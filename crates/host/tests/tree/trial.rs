@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use dsg_core::config::SharedConfig;
 use dsg_core::failure::{Code, Outcome};
 use dsg_core::monitor::Monitor;
 use dsg_core::places::Step;
@@ -55,7 +56,16 @@ fn what_is_left_of_a_trial_that_was_cut_off_goes_with_the_next() {
     let none = nothing();
     let name = format!("dsg-trial-{}", rustix::process::geteuid().as_raw());
     // As if it had been cut off after a publish, and before one.
-    let f = fixture();
+    let f = nothing();
+    let store = TreeStore::create(&f.path, None).unwrap();
+    let t = transaction();
+    let mut publication = first().publication(None, &t);
+    publication.authorship.author = "dsg doctor".into();
+    publication.config = SharedConfig::new("a trial of dsg doctor");
+    let staging = store.begin(None, &t, "").unwrap();
+    let (uploads, contents) = first().uploads();
+    staging.stage(&uploads, &contents, &Monitor::silent()).unwrap();
+    staging.publish(&publication, &Monitor::silent()).unwrap();
     fs::rename(&f.path, none.temp.path().join(&name)).unwrap();
     fs::rename(f.side(""), none.temp.path().join(format!(".{name}.dsg"))).unwrap();
     assert_eq!(names(&examined(&none.path).unwrap()), [("place", true), ("trial", true)]);
@@ -93,4 +103,25 @@ fn the_names_of_trials_are_no_repositorys() {
         assert_eq!(refused.err().map(|e| e.code), Some(Code::Usage));
     }
     assert!(inside(none.temp.path()).is_empty());
+}
+
+#[test]
+fn what_only_has_the_name_of_a_trial_is_left_alone() {
+    let name = format!("dsg-trial-{}", rustix::process::geteuid().as_raw());
+    // A link to somebody's repository, as anybody could put there who may write in the folder.
+    let (none, f) = (nothing(), fixture());
+    std::os::unix::fs::symlink(&f.path, none.temp.path().join(&name)).unwrap();
+    let refused = |steps: &[Step]| {
+        assert_eq!(names(steps), [("place", true), ("trial", false)], "{steps:?}");
+        assert_eq!(steps[1].found.as_ref().unwrap_err().kind(), Code::Exists, "{steps:?}");
+    };
+    refused(&examined(&none.path).unwrap());
+    assert_eq!(f.on_disk(), first_tree());
+    assert_eq!(f.open().head().unwrap().id, id(1));
+    // A repository that was moved there.
+    let (none, f) = (nothing(), fixture());
+    fs::rename(&f.path, none.temp.path().join(&name)).unwrap();
+    fs::rename(f.side(""), none.temp.path().join(format!(".{name}.dsg"))).unwrap();
+    refused(&examined(&none.path).unwrap());
+    assert_eq!(read_tree(&none.temp.path().join(&name)), first_tree());
 }

@@ -533,6 +533,19 @@ error: ApiError, } | { "kind": "history_changed",
 id: string, };
 
 /**
+ * See `place_examine`.
+ */
+export type ExaminePlace = { 
+/**
+ * The window's name for this operation; `sync_cancel` ends it.
+ */
+ticket: string, 
+/**
+ * Where a repository stands or would stand.
+ */
+address: string, };
+
+/**
  * See `changes_expand`.
  */
 export type ExpandFolders = { 
@@ -1059,6 +1072,23 @@ export type PickFolder = {
  * The dialog's title.
  */
 title: string, };
+
+/**
+ * One thing that was tried at a place.
+ */
+export type PlaceStep = { 
+/**
+ * What, e.g. `login`, `rights`, `trial`.
+ */
+name: string, 
+/**
+ * What was found, if it went well.
+ */
+found: string | null, 
+/**
+ * What is wrong. The lines of its hint after the first are commands to be typed.
+ */
+error: ApiError | null, };
 
 /**
  * What is shown of one or two versions.
@@ -2162,6 +2192,3 @@ reason: string, } | { "kind": "off",
  * Why.
  */
 reason: string, };
-
-export type ExaminePlace = { ticket: string, address: string, };
-export type PlaceStep = { name: string, found: string | null, error: ApiError | null, };

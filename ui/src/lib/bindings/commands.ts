@@ -19,6 +19,7 @@ export interface Commands {
   server_hosts: { request: null; response: Array<string> };
   /** Connects to a server and lists the folders in one of it. */
   server_folders: { request: ListServerFolders; response: ServerFolders };
+  /** Tries whether a repository can live at an address, with one that goes again. Each step arrives as an event when it is done. */
   place_examine: { request: ExaminePlace; response: null };
   /** What a login asks now. */
   questions_list: { request: null; response: Array<Question> };

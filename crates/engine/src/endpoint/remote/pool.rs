@@ -4,7 +4,8 @@
 //! A resting agent has no repository open. It ends with its connection, or when it was not needed for as
 //! long as a connection is kept.
 
-use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use dsg_core::address::SshHost;
@@ -22,7 +23,7 @@ struct Resting {
 }
 
 static RESTING: Mutex<Vec<Resting>> = Mutex::new(Vec::new());
-static CARETAKER: Once = Once::new();
+static CARETAKER: AtomicBool = AtomicBool::new(false);
 
 /// Takes those out for which `leaves` says so; their ends are not waited for under the lock.
 fn without(leaves: impl Fn(&Resting) -> bool) -> Vec<Resting> {
@@ -49,16 +50,20 @@ pub(super) fn rest(host: &SshHost, connection: &Arc<Connection>) {
         all.push(Resting { host, connection, since: Instant::now() });
     }
     drop(all);
-    CARETAKER.call_once(|| {
-        std::thread::spawn(|| {
-            loop {
-                std::thread::sleep(IDLE / 10);
-                drop(without(|resting| {
-                    resting.since.elapsed() >= IDLE || !resting.connection.is_at_rest()
-                }));
-            }
-        });
-    });
+    if CARETAKER.swap(true, Ordering::AcqRel) {
+        return;
+    }
+    let care = || {
+        loop {
+            std::thread::sleep(IDLE / 10);
+            drop(without(|resting| {
+                resting.since.elapsed() >= IDLE || !resting.connection.is_at_rest()
+            }));
+        }
+    };
+    let caretaker = std::thread::Builder::new().name("resting agents".to_owned()).spawn(care);
+    // Without a thread now the next one that rests begins it.
+    CARETAKER.store(caretaker.is_ok(), Ordering::Release);
 }
 
 /// Ends those of a host, or all.

@@ -268,24 +268,28 @@ const QUICKER_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A stream to an agent on a host, for much content: the user's own program `ssh` encrypts quicker than the
 /// built-in one. `None` where that is not for it to do, it is not there, or asks something.
-pub(crate) fn quicker_agent_on(host: &SshHost) -> Option<Stream> {
-    let first = connection(host).ok()?;
+///
+/// # Errors
+/// The host cannot be reached at all.
+pub(crate) fn quicker_agent_on(host: &SshHost) -> Outcome<Option<Stream>> {
+    let first = connection(host)?;
     let may =
         first.choice.transport == Transport::Builtin && first.settings.wanted() == Wanted::Auto;
-    if !may || !program::is_there() {
-        return None;
+    // On its way over other hosts the program would ask what it likes there.
+    if !may || !program::is_there() || Plan::of(host)?.way.routes.len() > 1 {
+        return Ok(None);
     }
     let refused = || NOT_QUICKER.lock().unwrap_or_else(PoisonError::into_inner);
     if refused().contains(host) {
-        return None;
+        return Ok(None);
     }
     let begun = living(host, true).map_or_else(|| first.quicker(), Ok);
     match begun.and_then(|quicker| quicker.agent(&Nobody)) {
-        Ok(stream) => Some(stream),
+        Ok(stream) => Ok(Some(stream)),
         Err(failure) => {
             tracing::debug!(%host, %failure, "ssh: the built-in one it is");
             refused().push(host.clone());
-            None
+            Ok(None)
         }
     }
 }

@@ -5,14 +5,16 @@
 
 use std::ffi::OsString;
 use std::io::{Read as _, Write};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 use dsg_core::address::SshHost;
 use dsg_core::failure::{Code, Failure, Outcome};
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::ask::{Ask, Nobody};
 use super::askpass::Desk;
@@ -22,6 +24,9 @@ use crate::transport::Stream;
 /// Says that the login is done, and stays until its stdin ends.
 const MASTER: &str = "sh -c 'echo; echo dsg-logged-in; exec cat'";
 const LOGGED_IN: &[u8] = b"dsg-logged-in\n";
+
+/// So long a login lets wait that asks nobody.
+const QUIET_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Whether there is one.
 pub(super) fn is_there() -> bool {
@@ -144,11 +149,15 @@ impl Program {
         if let Some(desk) = &desk {
             desk.announce(&mut command);
         }
+        if batch {
+            apart(&mut command);
+        }
         let (mut child, said) = start(command)?;
         let stdin = child.stdin.take();
         let stdout = child.stdout.take();
         let (is_in, left) = match desk {
             Some(desk) => desk.attend(|| logged_in(stdout)),
+            None if strict => (within(QUIET_PATIENCE, &child, || logged_in(stdout)), false),
             None => (logged_in(stdout), false),
         };
         if !is_in {
@@ -175,7 +184,11 @@ impl Program {
         let control = self.folder.path().join("c");
         let arguments =
             arguments(&self.host, self.patience, self.batch, Share::Guest, &control, line);
-        let (mut child, said) = start(command(&arguments, self.configuration.as_deref()))?;
+        let mut command = command(&arguments, self.configuration.as_deref());
+        if self.batch {
+            apart(&mut command);
+        }
+        let (mut child, said) = start(command)?;
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(Failure::new(Code::Io, "Could not speak to the program ssh."));
         };
@@ -263,6 +276,30 @@ fn logged_in(stdout: Option<ChildStdout>) -> bool {
     // What it says later would fill the pipe.
     std::thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
     said(&seen)
+}
+
+/// A program that asks nobody is in a group of its own: whoever presses Ctrl-C means us, and we step
+/// back in order.
+fn apart(command: &mut Command) {
+    command.process_group(0).env("SSH_ASKPASS_REQUIRE", "never");
+}
+
+/// Ends a child that lets wait for longer: it may wait for a key to be touched.
+fn within(patience: Duration, child: &Child, wait: impl FnOnce() -> bool) -> bool {
+    let (waits, over) = crossbeam_channel::bounded::<()>(0);
+    let pid = Pid::from_child(child);
+    std::thread::scope(|scope| {
+        let watch = move || {
+            if over.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
+                // It is not waited for before this is over, so that its number is no one else's.
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        };
+        let watched = std::thread::Builder::new().spawn_scoped(scope, watch);
+        let done = watched.is_ok() && wait();
+        drop(waits);
+        done
+    })
 }
 
 fn command(arguments: &[OsString], configuration: Option<&Path>) -> Command {

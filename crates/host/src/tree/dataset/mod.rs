@@ -331,9 +331,10 @@ impl Site {
     }
 }
 
-/// A step that may be left to the next opening: somebody sits in the old dataset, or wrote to it.
+/// A step that may be left to the next opening: somebody sits in the old dataset or in a clone, or wrote
+/// to it.
 fn may_wait(step: &Verb, failure: &Failure) -> bool {
-    matches!(step, Verb::Bury { .. } | Verb::Drop { .. })
+    matches!(step, Verb::Bury { .. } | Verb::Drop { .. } | Verb::Abandon { .. })
         && matches!(failure.code, Code::Locked | Code::Drift)
 }
 

@@ -190,6 +190,13 @@ impl Site {
         Ok(site)
     }
 
+    /// Removes what a trial of this name left, by whoever may make one there.
+    pub(in crate::tree) fn discard_trial(parent: &Dir, name: &str) -> Outcome<()> {
+        let Some(spot) = Spot::of(&parent.at(name))? else { return Ok(()) };
+        let verb = Verb::Discard { dataset: spot.dataset.clone() };
+        spot.hands.perform(&verb).map(drop)
+    }
+
     fn taken(&self) -> Failure {
         Failure::new(
             Code::Exists,
