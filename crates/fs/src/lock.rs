@@ -192,6 +192,8 @@ fn read_holder(mut file: &File) -> Option<Holder> {
     let mut text = String::new();
     file.seek(SeekFrom::Start(0)).ok()?;
     file.take(MAX_CONTENT).read_to_string(&mut text).ok()?;
+    // It is being written: half a word would be taken for another.
+    text.ends_with('\n').then_some(())?;
     let mut lines = text.lines().map(str::to_owned);
     Some(Holder { who: lines.next()?, since: lines.next()?, doing: lines.next()? })
 }
@@ -217,5 +219,24 @@ mod tests {
         let new = opened();
         assert!(!taken(former));
         assert!(taken(new));
+    }
+
+    #[test]
+    fn what_a_holder_says_is_heard_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = Dir::open(folder.path()).unwrap();
+        let held = open(&dir, "lock").unwrap().0;
+        sys::flock(&held, FlockOperation::NonBlockingLockExclusive).unwrap();
+        let heard = |said: &str| {
+            std::fs::write(folder.path().join("lock"), said).unwrap();
+            match Lock::try_acquire(&dir, "lock", 0o600, Holder::default()).unwrap() {
+                Tried::Busy(by) => by.map(|by| by.doing),
+                Tried::Held(_) => panic!("it is held"),
+            }
+        };
+        for half in ["", "ana\n", "ana\ntoday\n", "ana\ntoday\nprepar"] {
+            assert_eq!(heard(half), None, "{half:?}");
+        }
+        assert_eq!(heard("ana\ntoday\nprepares\n").as_deref(), Some("prepares"));
     }
 }
