@@ -10,8 +10,8 @@ use crate::Tried;
 
 /// So long a window may take.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Between two looks.
-const BEAT: Duration = Duration::from_millis(3);
+/// Between two looks, which cost some time of a processor that the window has to do without.
+const BEAT: Duration = Duration::from_millis(8);
 /// The ground of the page, of the empty one too, on a dark desktop: `0x00RRGGBB`.
 const GROUND: u32 = 0x001b_1d1f;
 /// Of every so many pixels one is looked at, in both directions.

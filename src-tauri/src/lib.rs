@@ -10,8 +10,8 @@
 //! Only this crate names Tauri; it decides nothing about data.
 
 use std::error::Error;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use tauri::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use tauri::http::{Response, StatusCode};
@@ -36,6 +36,17 @@ use workbench::preview::SCHEME;
 /// When there is nowhere to keep its data, or no window can be made.
 pub fn run() -> Result<(), Box<dyn Error>> {
     let data = data_dir()?;
+    std::fs::create_dir_all(&data)?;
+    let told: Arc<OnceLock<AppHandle>> = Arc::default();
+    let handle = told.clone();
+    // Nobody listens before the window is made; and it fails only while the application is ending.
+    let events = Arc::new(move |event| {
+        if let Some(handle) = handle.get() {
+            drop(handle.emit("dsg", event));
+        }
+    });
+    // It remembers while the system makes the window ready.
+    let workbench = Arc::new(Workbench::new(data.clone(), events));
     tauri::Builder::default()
         .plugin(tauri_plugin_single_instance::init(|app, _arguments, _directory| show(app)))
         .plugin(tauri_plugin_dialog::init())
@@ -45,7 +56,12 @@ pub fn run() -> Result<(), Box<dyn Error>> {
             image(context.app_handle(), request.uri().path())
         })
         .invoke_handler(commands::router())
-        .setup(move |app| Ok(set_up(app, data)?))
+        .setup(move |app| {
+            let _ = told.set(app.handle().clone());
+            workbench.start();
+            app.manage(workbench);
+            Ok(open_windows(app, &data.join("webview"))?)
+        })
         .build(tauri::generate_context!())?
         .run(|app, event| {
             if let RunEvent::Exit = event {
@@ -88,18 +104,11 @@ fn data_dir() -> Result<PathBuf, Box<dyn Error>> {
     Ok(dirs.data_dir().to_path_buf())
 }
 
-/// Makes the workbench, its stream of events, and the window.
-fn set_up<R: Runtime>(app: &mut App<R>, data: PathBuf) -> tauri::Result<()> {
-    std::fs::create_dir_all(&data)?;
-    let handle = app.handle().clone();
-    // Fails only while the application is ending, when nobody listens.
-    let events = Arc::new(move |event| drop(handle.emit("dsg", event)));
-    let web_data = data.join("webview");
-    app.manage(Arc::new(Workbench::new(data, events)));
-
+/// Opens the window, whose web view keeps its own data in a folder.
+fn open_windows<R: Runtime>(app: &App<R>, web_data: &Path) -> tauri::Result<()> {
     for window in &app.config().app.windows {
         let window = WebviewWindowBuilder::from_config(app.handle(), window)?
-            .data_directory(web_data.clone())
+            .data_directory(web_data.to_owned())
             .build()?;
         // Shown while the page still comes, in the page's own ground: no white flash on a dark
         // desktop, and nobody waits for an empty screen.

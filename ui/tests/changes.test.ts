@@ -116,11 +116,10 @@ describe('what the next sync takes', () => {
 describe('decisions and deeds', () => {
   it('tells Rust how a conflict ends, and asks what that changed', async () => {
     const { platform, changes } = await changesOf([conflict('a')]);
-    await changes.resolve(['a'], 'both');
+    await changes.resolve(changes.rows.row(0)!, 'both');
     await settled();
-    expect(platform.requests('conflict_resolve')).toEqual([
-      { id: 'p1', paths: ['a'], matching: null, resolution: 'both' },
-    ]);
+    const what = { kind: 'row', path: 'a', seen: 'versions of a' };
+    expect(platform.requests('conflict_resolve')).toEqual([{ id: 'p1', what, resolution: 'both' }]);
     expect(changes.change?.resolution).toBe('both');
   });
 
@@ -128,7 +127,9 @@ describe('decisions and deeds', () => {
     const { platform, changes } = await changesOf([conflict('a'), conflict('b')]);
     changes.setFilter('a');
     await changes.resolveShown('remote');
-    expect(platform.requests('conflict_resolve')).toMatchObject([{ paths: [], matching: 'a' }]);
+    expect(platform.requests('conflict_resolve')).toMatchObject([
+      { what: { kind: 'matching', filter: 'a' } },
+    ]);
   });
 
   it('says what a restore and a rule brought about', async () => {

@@ -104,13 +104,19 @@ export class FakeChanges {
     return null;
   }
 
-  resolve({ paths, matching, resolution }: ResolveConflicts): null {
-    const meant = this.rows.filter(
-      (row) =>
-        (row.group === 'conflicts' || row.untracked) &&
-        (paths.some((path) => row.path === path || row.path.startsWith(`${path}/`)) ||
-          (matching !== null && !row.resolution && row.path.includes(matching))),
-    );
+  resolve({ what, resolution }: ResolveConflicts): null {
+    const fits = (row: ChangeRow) => {
+      if (what.kind === 'folder') return row.path.startsWith(`${what.path}/`);
+      if (what.kind === 'matching') return !row.resolution && row.path.includes(what.filter);
+      return row.path === what.path && row.seen === what.seen;
+    };
+    const meant = this.rows.filter((row) => row.seen !== null && fits(row));
+    if (what.kind === 'row' && meant.length === 0) {
+      throw apiError(
+        'outdated',
+        `${what.path} was changed since it was shown. Nothing is decided.`,
+      );
+    }
     const tickable = resolution !== null;
     const untracked = meant.filter((row) => row.untracked);
     this.#replace(

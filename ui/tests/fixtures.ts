@@ -101,6 +101,7 @@ export function row(path: string, more: Partial<ChangeRow> = {}): ChangeRow {
     sentence: 'Changed here since your last sync.',
     reason: null,
     choices: [],
+    seen: null,
     untracked: false,
     resolution: null,
     ticked: true,
@@ -155,6 +156,7 @@ export function conflict(path: string, more: Partial<ChangeRow> = {}): ChangeRow
     group: 'conflicts',
     sentence: 'Changed here and in the repository, in different ways.',
     choices: ['local', 'remote', 'cached', 'both'],
+    seen: `versions of ${path}`,
     ticked: false,
     tickable: false,
     remoteAuthor: 'ben@example.org',
@@ -190,6 +192,7 @@ export function untracked(path: string, more: Partial<ChangeRow> = {}): ChangeRo
     cachedSize: 48_000,
     remoteSize: 48_000,
     choices: ['local', 'remote'],
+    seen: `versions of ${path}`,
     untracked: true,
     ...more,
   });

@@ -173,9 +173,8 @@ describe('changes', () => {
     const platform = open([conflict('c')]);
     (await screen.findByRole('grid')).focus();
     await user.keyboard(key);
-    expect(platform.requests('conflict_resolve')).toEqual([
-      { id: 'p1', paths: ['c'], matching: null, resolution },
-    ]);
+    const what = { kind: 'row', path: 'c', seen: 'versions of c' };
+    expect(platform.requests('conflict_resolve')).toEqual([{ id: 'p1', what, resolution }]);
   });
 
   it('decides all conflicts that the filter leaves', async () => {
@@ -183,8 +182,9 @@ describe('changes', () => {
     await screen.findByText('3 conflicts to decide');
     await user.click(await button('All theirs'));
     await button(/^Sync 3 files/);
+    const what = { kind: 'matching', filter: '' };
     expect(platform.requests('conflict_resolve')).toEqual([
-      { id: 'p1', paths: [], matching: '', resolution: 'remote' },
+      { id: 'p1', what, resolution: 'remote' },
     ]);
   });
 

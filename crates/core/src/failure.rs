@@ -61,6 +61,8 @@ codes! {
     HashMismatch = "hash-mismatch" / 1,
     /// The head moved while the sync was prepared.
     HeadMoved = "head-moved" / 1,
+    /// Something else is there by now than what a person decided about.
+    Outdated = "outdated" / 1,
     /// Conflicts wait for a decision.
     Conflicts = "conflicts" / 3,
     /// Safety: the project's folder or a data folder is empty or not mounted.

@@ -110,6 +110,8 @@ pub struct StatusChange {
     pub resolution: Option<Resolution>,
     /// Legal name to offer, where the name is the problem.
     pub legal_name: Option<String>,
+    /// Stands for the versions that were seen, where a person may decide; see [`PathState::fingerprint`].
+    pub seen: Option<Hash>,
 }
 
 impl StatusChange {
@@ -128,6 +130,7 @@ impl StatusChange {
             reason: Some(problem.sentence),
             resolution: None,
             legal_name: problem.offer,
+            seen: None,
         }
     }
 
@@ -150,6 +153,8 @@ impl StatusChange {
             Action::Restore => item.at.cached(),
             _ => item.at.local.entry().or(item.at.remote.as_ref()),
         };
+        let decidable =
+            item.action == Action::Conflict || item.resolution.is_some() || is_untracked(item);
         Self {
             path: item.at.path.to_string(),
             old_path,
@@ -162,13 +167,12 @@ impl StatusChange {
                 remote: item.at.remote.as_ref().map(Entry::size),
             },
             mtime: entry.and_then(Entry::file).map(|file| file.mtime),
-            decidable: item.action == Action::Conflict
-                || item.resolution.is_some()
-                || is_untracked(item),
+            decidable,
             untracked: is_untracked(item),
             reason,
             resolution: item.resolution,
             legal_name: None,
+            seen: decidable.then(|| item.at.fingerprint()),
         }
     }
 }

@@ -263,6 +263,8 @@ pub struct ChangeRow {
     pub untracked: bool,
     /// The decision that was made.
     pub resolution: Option<Resolution>,
+    /// Stands for the versions that this row is about, where something can be decided.
+    pub seen: Option<String>,
     /// Whether it is part of the next sync.
     pub ticked: bool,
     /// Whether it can be: undecided conflicts, blocked and ignored paths cannot.
@@ -362,12 +364,34 @@ pub struct LocateChange {
 pub struct ResolveConflicts {
     /// The project.
     pub id: String,
-    /// The conflicts, or folders with conflicts in them.
-    pub paths: Vec<String>,
-    /// Also all undecided ones whose path contains this text (all if it is empty).
-    pub matching: Option<String>,
-    /// How they end; nothing takes the decision back.
+    /// What is decided.
+    pub what: ResolveWhat,
+    /// How it ends; nothing takes the decision back.
     pub resolution: Option<Resolution>,
+}
+
+/// What a person decides about: always the versions that were shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export_to = "api.ts")]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ResolveWhat {
+    /// One row.
+    Row {
+        /// Its path.
+        path: String,
+        /// As the row has it: if something else is there by now, nothing is decided (`outdated`).
+        seen: String,
+    },
+    /// All that can be decided below a folder.
+    Folder {
+        /// Its path.
+        path: String,
+    },
+    /// All undecided conflicts whose path contains a text.
+    Matching {
+        /// The text; if it is empty, all.
+        filter: String,
+    },
 }
 
 /// See `changes_revert`.

@@ -19,8 +19,13 @@ use crate::api::{Event, WatchState};
 const POLL: Duration = Duration::from_secs(10);
 /// The same while somebody else is at work in it.
 const POLL_AT_WORK: Duration = Duration::from_secs(2);
-/// Before a folder is watched for the first time: what was found in it is drawn first.
+/// What was found in a folder is drawn before it is watched for the first time.
 const DRAWING: Duration = Duration::from_millis(300);
+/// A page that does not come at all is waited for so long.
+const PAGE: Duration = Duration::from_secs(2);
+/// So many rows that are remembered are drawn before their folder is looked at: looking at so many
+/// takes what drawing needs.
+const MANY: usize = 10_000;
 /// How far behind other work of this computer, as `nice` counts.
 #[cfg(target_os = "linux")]
 const LEISURE: i32 = 10;
@@ -29,6 +34,10 @@ const BREATH: Duration = Duration::from_secs(1);
 
 /// Something for the keeper to do.
 pub(super) enum Word {
+    /// The folder may be looked at.
+    Start,
+    /// What is remembered is about to be drawn.
+    Drawn,
     /// The folder changed.
     Touched(Touched),
     /// A person wants everything looked at.
@@ -52,12 +61,18 @@ struct Work {
     asks: bool,
     ask: bool,
     ignored: bool,
+    started: bool,
+    drawn: bool,
+    /// Somebody waits for it.
+    urgent: bool,
     stop: bool,
 }
 
 impl Work {
     fn add(&mut self, word: Word) {
         match word {
+            Word::Start => self.started = true,
+            Word::Drawn => self.drawn = true,
             Word::Touched(touched) => {
                 self.everything |= touched.overflow;
                 self.paths.extend(touched.paths);
@@ -66,10 +81,32 @@ impl Work {
                 self.everything = true;
                 self.shown = true;
                 self.asks = true;
+                self.urgent = true;
             }
             Word::Ask => self.ask = true,
             Word::Ignored => self.ignored = true,
             Word::Stop => self.stop = true,
+        }
+    }
+
+    /// Gathers words until there is enough, the time is over, or all is to end.
+    fn until(
+        &mut self,
+        words: &Receiver<Word>,
+        patience: Option<Duration>,
+        enough: impl Fn(&Self) -> bool,
+    ) {
+        let begun = Instant::now();
+        while !enough(self) && !self.stop {
+            let word = match patience {
+                Some(patience) => words.recv_timeout(patience.saturating_sub(begun.elapsed())),
+                None => words.recv().map_err(RecvTimeoutError::from),
+            };
+            match word {
+                Ok(word) => self.add(word),
+                Err(RecvTimeoutError::Timeout) => return,
+                Err(RecvTimeoutError::Disconnected) => self.stop = true,
+            }
         }
     }
 
@@ -91,6 +128,14 @@ pub(super) fn keep(session: &Arc<Session>, words: &Receiver<Word>) {
     let mut first = true;
     let mut unlooked = false;
     let recalled = session.recall();
+    work.until(words, None, |work| work.started);
+    if recalled && session.view().rows.len() >= MANY {
+        work.until(words, Some(PAGE), |work| work.drawn || work.urgent);
+        work.until(words, Some(DRAWING), |work| work.urgent);
+    }
+    if work.stop {
+        return;
+    }
     loop {
         // A sync looks by itself; what is touched meanwhile waits until it is over.
         let syncing = session.view().is_busy();
@@ -271,5 +316,21 @@ mod tests {
         assert!(work.everything && !work.shown);
         work.add(Word::Look);
         assert!(work.shown && !work.stop);
+    }
+
+    #[test]
+    fn who_waits_hears_what_comes_meanwhile() {
+        let (sender, words) = std::sync::mpsc::channel();
+        let mut work = Work::default();
+        for word in [Word::Ask, Word::Drawn, Word::Look] {
+            sender.send(word).unwrap();
+        }
+        work.until(&words, None, |work| work.drawn);
+        assert!(work.ask && work.drawn && !work.urgent, "the rest is heard later");
+        work.until(&words, Some(Duration::ZERO), |work| work.started);
+        assert!(work.urgent && !work.started && !work.stop, "the time is over");
+        drop(sender);
+        work.until(&words, None, |work| work.started);
+        assert!(work.stop, "nobody is left who could say more");
     }
 }

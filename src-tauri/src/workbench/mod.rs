@@ -43,7 +43,7 @@ mod words;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
@@ -85,11 +85,14 @@ pub struct Workbench {
     preview: AtomicU64,
     /// Copies of former versions that were opened; they go at the end.
     opened: PathBuf,
+    /// Folders may be looked at.
+    started: AtomicBool,
 }
 
 impl Workbench {
-    /// A workbench that keeps its own data in `data` and reports to `events`. Opens all registered
-    /// projects, in the background.
+    /// A workbench that keeps its own data in `data` and reports to `events`. What the last session
+    /// knew of the registered projects is read, in the background; nothing is looked at or changed
+    /// before [`Workbench::start`].
     // By value, as its callers own it; the registry makes its own path of it.
     #[allow(clippy::needless_pass_by_value)]
     pub fn new(data: PathBuf, events: EventSink) -> Self {
@@ -103,12 +106,19 @@ impl Workbench {
             gallery: preview::Gallery::default(),
             preview: AtomicU64::new(0),
             opened: data.join("opened"),
+            started: AtomicBool::new(false),
         };
-        workbench.remove_opened();
         for entry in workbench.registry.entries() {
             workbench.begin(&entry, Begun::default());
         }
         workbench
+    }
+
+    /// Begins to work: this is the only window with these projects.
+    pub fn start(&self) {
+        self.remove_opened();
+        self.started.store(true, Ordering::Release);
+        self.sessions().iter().for_each(|session| session.wake(Word::Start));
     }
 
     /// Stops what is under way, and waits a little for syncs to step back. Whatever is cut off all
@@ -178,6 +188,9 @@ impl Workbench {
             sender,
         ));
         self.sessions().push(session.clone());
+        if self.started.load(Ordering::Acquire) {
+            session.wake(Word::Start);
+        }
         let kept = session.clone();
         let keeper = std::thread::Builder::new()
             .name(format!("keeper {}", entry.id))

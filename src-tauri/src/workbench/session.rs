@@ -3,6 +3,7 @@
 //! The engine's lock is held while it works, the view's only for a moment: the window never waits
 //! for a sync to be shown what is pending.
 
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use dsg_core::address::Address;
+use dsg_core::entry::Hash;
 use dsg_core::failure::{Code, Outcome};
 use dsg_core::monitor::Monitor;
 use dsg_core::path::RepoPath;
@@ -305,7 +307,11 @@ impl Session {
         let page = view.page(request);
         let unnamed: Vec<RepoPath> = page.rows.iter().filter_map(|r| unnamed(&view, r)).collect();
         let asks_ignored = request.view.groups.contains(&Group::Ignored) && view.ignored.is_none();
+        let recalled = view.recalled;
         drop(view);
+        if recalled {
+            self.wake(Word::Drawn);
+        }
         self.ask_makers(unnamed);
         if asks_ignored {
             self.wake(Word::Ignored);
@@ -402,30 +408,41 @@ impl Session {
         }
     }
 
-    /// Decides conflicts; nothing moves before the sync.
+    /// Decides conflicts as they were shown; nothing moves before the sync.
     pub(super) fn resolve(&self, request: &ResolveConflicts) -> Result<(), ApiError> {
-        let mut paths = request.paths.clone();
-        {
+        let seen: BTreeMap<String, Hash> = {
             let view = self.view();
             if view.is_busy() {
                 return Err(busy());
             }
             view.ready()?;
-            if let Some(filter) = &request.matching {
-                paths.extend(view.rows.undecided_matching(filter));
+            match &request.what {
+                ResolveWhat::Row { path, seen } => match Hash::parse(seen) {
+                    Some(seen) => [(path.clone(), seen)].into(),
+                    None => return Err(ApiError::new(Code::Usage.as_str(), "No such conflict.")),
+                },
+                ResolveWhat::Folder { path } => view.rows.decidable_below(path).collect(),
+                ResolveWhat::Matching { filter } => {
+                    view.rows.undecided_matching(filter).into_iter().collect()
+                }
             }
-        }
-        if paths.is_empty() {
+        };
+        if seen.is_empty() {
             return Ok(());
         }
         let decision = request.resolution.map(words::decision);
         let silent = Monitor::silent();
-        let status = self.with_engine(&silent, |project| {
-            let decided = project.resolve(&paths, decision, &silent)?;
-            project.status_after_into(self.found(), &decided, &silent)
+        let (decided, status) = self.with_engine(&silent, |project| {
+            let decided = project.resolve_seen(&seen, decision, &silent);
+            let touched = match &decided {
+                Ok(decided) => decided.clone(),
+                Err(failure) if failure.code == Code::Outdated => seen.keys().cloned().collect(),
+                Err(_) => Vec::new(),
+            };
+            Ok((decided, project.status_after_into(self.found(), &touched, &silent)?))
         })?;
         self.show(Ok(status));
-        Ok(())
+        decided.map(drop).map_err(ApiError::from)
     }
 
     /// Where the repository is; read from the folder if it was never opened.

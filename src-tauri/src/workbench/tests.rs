@@ -119,7 +119,9 @@ fn open(data: &Path) -> Outcome<(Workbench, Receiver<Event>)> {
             let _ = sender.send(event);
         }
     };
-    Ok((Workbench::new(data.to_owned(), Arc::new(tell)), events))
+    let bench = Workbench::new(data.to_owned(), Arc::new(tell));
+    bench.start();
+    Ok((bench, events))
 }
 
 fn list(id: &str) -> ListChanges {
@@ -255,10 +257,19 @@ fn a_conflict_names_the_colleague_and_is_decided() -> Outcome {
     let refused = desk.sync(&mine, |_| ()).err().map(|e| e.to_string());
     assert!(refused.is_some_and(|e| e.starts_with("conflicts:")));
 
+    // An editor saves once more behind what the window shows.
+    let seen = row.seen.clone().ok_or("nothing to decide")?;
+    write(&desk.at("coast/input/a.csv"), "mine, again")?;
+    let what = ResolveWhat::Row { path: "input/a.csv".into(), seen };
+    let blind = ResolveConflicts { id: mine.clone(), what, resolution: Some(Resolution::Remote) };
+    let refused = desk.bench.conflict_resolve(blind).err().map(|e| e.code);
+    assert_eq!(refused.as_deref(), Some("outdated"));
+    let page = desk.page(&mine)?;
+    assert_eq!((page.undecided_matching, first(&page)?.local_size), (1, Some(11)), "asked again");
+
     let decide = |resolution| ResolveConflicts {
         id: mine.clone(),
-        paths: Vec::new(),
-        matching: Some("A.CSV".into()),
+        what: ResolveWhat::Matching { filter: "A.CSV".into() },
         resolution: Some(resolution),
     };
     desk.bench.conflict_resolve(decide(Resolution::Both)).map_err(said)?;
@@ -382,6 +393,25 @@ fn what_was_pending_is_shown_again_before_the_folder_is_looked_at() -> Outcome {
     );
     assert_eq!(session.view().status(), ProjectStatus::Pending { count: 2 });
     assert_eq!(page.blocker, None);
+    Ok(())
+}
+
+#[test]
+fn a_window_that_finds_another_one_leaves_everything_alone() -> Outcome {
+    let desk = Desk::new()?;
+    let id = desk.project()?.id;
+    write(&desk.at("coast/input/c.csv"), "new")?;
+    desk.until(&id, |page| page.total == 1)?;
+    desk.bench.close();
+    let copy = desk.at("app/opened/s1/a.csv");
+    write(&copy, "a former version that somebody looks at")?;
+
+    let second = Workbench::new(desk.at("app"), Arc::new(|_| ()));
+    assert_eq!(second.changes_list(list(&id)).map_err(said)?.total, 1, "remembered");
+    assert!(copy.exists());
+    second.start();
+    assert!(!copy.exists());
+    second.close();
     Ok(())
 }
 

@@ -29,6 +29,7 @@ fn change(path: &str, state: State, action: &'static str, size: u64) -> StatusCh
         reason: None,
         resolution: None,
         legal_name: None,
+        seen: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use dsg_core::entry::Hash;
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::monitor::Monitor;
 use dsg_core::path::RepoPath;
@@ -26,6 +27,36 @@ impl Project {
         resolution: Option<Resolution>,
         monitor: &Monitor,
     ) -> Outcome<Vec<String>> {
+        self.resolve_if(paths, resolution, |_| true, monitor)
+    }
+
+    /// As [`Project::resolve`], for what a person saw at each path ([`StatusChange::seen`]).
+    ///
+    /// # Errors
+    /// As [`Project::resolve`]; [`Code::Outdated`] where something else is there by now: then
+    /// nothing is decided.
+    ///
+    /// [`StatusChange::seen`]: crate::report::StatusChange::seen
+    pub fn resolve_seen(
+        &mut self,
+        seen: &BTreeMap<String, Hash>,
+        resolution: Option<Resolution>,
+        monitor: &Monitor,
+    ) -> Outcome<Vec<String>> {
+        let paths: Vec<String> = seen.keys().cloned().collect();
+        let same = |item: &Item| {
+            seen.get(item.at.path.as_str()).is_none_or(|seen| *seen == item.at.fingerprint())
+        };
+        self.resolve_if(&paths, resolution, same, monitor)
+    }
+
+    fn resolve_if(
+        &mut self,
+        paths: &[String],
+        resolution: Option<Resolution>,
+        is_as_seen: impl Fn(&Item) -> bool,
+        monitor: &Monitor,
+    ) -> Outcome<Vec<String>> {
         let _ready = self.ready_to_change("resolve", monitor)?;
         let named = Self::named(paths)?;
         let head = self.known_head()?;
@@ -45,6 +76,13 @@ impl Project {
                 unmet.remove(name);
             }
             let at = &item.at.path;
+            if !is_as_seen(&item) {
+                return Err(Failure::new(
+                    Code::Outdated,
+                    format!("{at} was changed since it was shown. Nothing is decided."),
+                )
+                .hint("Look at it as it is now, and decide again."));
+            }
             if resolution == Some(Resolution::Cached) && item.at.cache.is_none() {
                 return Err(Failure::new(
                     Code::Usage,

@@ -40,8 +40,8 @@ impl From<StatusChange> for Row<'_> {
             sizes: [Size::NONE; 3],
             mtime: change.mtime.map_or(NEVER, |Mtime(at)| at),
         };
-        let has_extra = old_path.is_some() || reason.is_some();
-        let extra = has_extra.then_some(Extra { old_path, reason });
+        let extra = Extra { old_path, reason, seen: change.seen };
+        let extra = (extra != Extra::default()).then_some(extra);
         Self { path: change.path.into(), packed, sizes, extra }
     }
 }
@@ -60,7 +60,7 @@ impl<'r> From<&'r IgnoredPath> for Row<'r> {
             mtime: NEVER,
         };
         let reason = Some(ignored.reason.as_str().into());
-        let extra = Some(Extra { old_path: None, reason });
+        let extra = Some(Extra { reason, ..Extra::default() });
         let sizes = [Some(ignored.bytes), None, None];
         Self { path: ignored.path.as_str().into(), packed, sizes, extra }
     }

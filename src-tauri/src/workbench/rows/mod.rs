@@ -19,6 +19,7 @@ mod words;
 
 use std::collections::HashMap;
 
+use dsg_core::entry::Hash;
 use dsg_core::failure::Code;
 use dsg_core::plan::Resolution as Decision;
 use dsg_core::state::State;
@@ -108,6 +109,8 @@ const NEVER: i64 = i64::MIN;
 struct Extra {
     old_path: Option<Box<str>>,
     reason: Option<Box<str>>,
+    /// The versions that were seen where a person may decide.
+    seen: Option<Hash>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -251,16 +254,27 @@ impl Rows {
         self.packed.iter().filter(waits).count() as u64
     }
 
-    /// Paths of undecided conflicts that contain a text.
-    pub(super) fn undecided_matching(&self, filter: &str) -> Vec<String> {
+    /// Undecided conflicts whose path contains a text, and the versions that were seen there.
+    pub(super) fn undecided_matching(&self, filter: &str) -> Vec<(String, Hash)> {
         let filter = shown::Filter::new(filter);
         let mut paths = self.paths.reader();
         let undecided = (0..self.len()).filter(|row| is_undecided(&self.packed[*row]));
         let fitting = |row: usize| {
             let path = paths.path(row);
-            filter.fits(path, self.old_path(row)).then(|| path.to_owned())
+            let fits = filter.fits(path, self.old_path(row));
+            self.seen(row).filter(|_| fits).map(|seen| (path.to_owned(), seen))
         };
         undecided.filter_map(fitting).collect()
+    }
+
+    /// What can be decided below a folder, and the versions that were seen there.
+    pub(super) fn decidable_below(&self, folder: &str) -> impl Iterator<Item = (String, Hash)> {
+        self.below(folder).filter_map(|row| Some((self.path(row), self.seen(row)?)))
+    }
+
+    /// Stands for the versions that were seen, where a person may decide.
+    fn seen(&self, row: usize) -> Option<Hash> {
+        self.extra(row)?.seen
     }
 
     fn old_path(&self, row: usize) -> Option<&str> {

@@ -22,6 +22,7 @@ fn change(path: &str, state: State, action: &'static str) -> StatusChange {
         reason: None,
         resolution: None,
         legal_name: None,
+        seen: (action == "conflict").then(|| Hash::of(path.as_bytes())),
     }
 }
 
@@ -273,7 +274,10 @@ fn blockers_are_counted_in_words() {
     assert_eq!(conflicts_blocker(0), None);
     assert_eq!(conflicts_blocker(1).as_deref(), Some("1 conflict waits for a decision."));
     assert_eq!(conflicts_blocker(2).as_deref(), Some("2 conflicts wait for a decision."));
-    assert_eq!(some().undecided_matching("C/"), ["c/conflict"]);
+    let seen = Hash::of(b"c/conflict");
+    assert_eq!(some().undecided_matching("C/"), [("c/conflict".to_owned(), seen)]);
+    assert_eq!(some().decidable_below("c").collect::<Vec<_>>(), [("c/conflict".to_owned(), seen)]);
+    assert_eq!(some().decidable_below("a").count(), 0, "nothing to decide there");
 }
 
 /// To be run by hand, in a release build: how long one key in the filter takes.

@@ -61,6 +61,7 @@ impl Rows {
             sentence: sentence(packed).to_owned(),
             reason: extra.and_then(|e| e.reason.as_deref()).map(str::to_owned),
             choices: choices(packed),
+            seen: self.seen(row).map(|seen| seen.to_string()),
             untracked: packed.untracked,
             resolution: packed.resolution.map(words::resolution),
             ticked: tickable && ticks.has(row),

@@ -199,12 +199,9 @@ fn what_is_no_longer_tracked_waits_for_a_decision_that_can_be_taken_back() -> Ou
     assert_eq!((detail.local, detail.unseen.as_deref()), (None, Some("Not tracked")));
     assert!(detail.row.untracked && detail.row.choices.len() == 2);
 
-    let decide = |resolution| ResolveConflicts {
-        id: id.clone(),
-        paths: vec!["input/a.csv".into()],
-        matching: None,
-        resolution,
-    };
+    let seen = detail.row.seen.ok_or("nothing to decide")?;
+    let what = ResolveWhat::Row { path: "input/a.csv".into(), seen };
+    let decide = |resolution| ResolveConflicts { id: id.clone(), what: what.clone(), resolution };
     let told = |page: &ChangesPage| -> Outcome<_> {
         let row = first(page)?;
         Ok((row.group, row.resolution, row.tickable))

@@ -165,6 +165,10 @@ untracked: boolean,
  */
 resolution: Resolution | null, 
 /**
+ * Stands for the versions that this row is about, where something can be decided.
+ */
+seen: string | null, 
+/**
  * Whether it is part of the next sync.
  */
 ticked: boolean, 
@@ -1396,17 +1400,34 @@ export type ResolveConflicts = {
  */
 id: string, 
 /**
- * The conflicts, or folders with conflicts in them.
+ * What is decided.
  */
-paths: Array<string>, 
+what: ResolveWhat, 
 /**
- * Also all undecided ones whose path contains this text (all if it is empty).
- */
-matching: string | null, 
-/**
- * How they end; nothing takes the decision back.
+ * How it ends; nothing takes the decision back.
  */
 resolution: Resolution | null, };
+
+/**
+ * What a person decides about: always the versions that were shown.
+ */
+export type ResolveWhat = { "kind": "row", 
+/**
+ * Its path.
+ */
+path: string, 
+/**
+ * As the row has it: if something else is there by now, nothing is decided (`outdated`).
+ */
+seen: string, } | { "kind": "folder", 
+/**
+ * Its path.
+ */
+path: string, } | { "kind": "matching", 
+/**
+ * The text; if it is empty, all.
+ */
+filter: string, };
 
 /**
  * See `history_restore`.

@@ -4,11 +4,12 @@ import type {
   ChangesPage,
   ChangesRow,
   ChangesView,
+  FolderRow,
   Group,
   IgnoreRule,
   Layout,
   Resolution,
-  ResolveConflicts,
+  ResolveWhat,
   SelectWhat,
   SortKey,
 } from '../bindings/api';
@@ -139,14 +140,16 @@ export class Changes {
     if (row.tickable) void this.select({ kind: 'paths', paths: [row.path] }, !ticked);
   }
 
-  /** Says how conflicts end at these paths, or takes that back. */
-  resolve(paths: string[], resolution: Resolution | null): Promise<unknown> {
-    return this.#decide({ paths, matching: null, resolution });
+  /** Says how the conflict of a row ends, or those below a folder, or takes that back. */
+  resolve(row: ChangeRow | FolderRow, resolution: Resolution | null): Promise<unknown> {
+    const { path } = row;
+    if (!('seen' in row)) return this.#decide({ kind: 'folder', path }, resolution);
+    return this.#decide({ kind: 'row', path, seen: row.seen ?? '' }, resolution);
   }
 
   /** Says how all undecided conflicts end that the filter leaves. */
   resolveShown(resolution: Resolution): Promise<unknown> {
-    return this.#decide({ paths: [], matching: this.filter.trim(), resolution });
+    return this.#decide({ kind: 'matching', filter: this.filter.trim() }, resolution);
   }
 
   /** Brings a path back to the version of the last sync. */
@@ -175,8 +178,8 @@ export class Changes {
     return this.#do('notices_dismiss', { id: this.id });
   }
 
-  #decide(decision: Omit<ResolveConflicts, 'id'>): Promise<unknown> {
-    return this.#do('conflict_resolve', { id: this.id, ...decision });
+  #decide(what: ResolveWhat, resolution: Resolution | null): Promise<unknown> {
+    return this.#do('conflict_resolve', { id: this.id, what, resolution });
   }
 
   async #narrow(): Promise<void> {

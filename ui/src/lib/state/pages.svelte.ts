@@ -2,9 +2,9 @@ import type { ApiError } from '../bindings/api';
 import { toApiError } from '../errors';
 
 /** Rows asked for at once. */
-export const PAGE = 200;
+export const PAGE = 100;
 /** Pages that are kept at once: a long list never fills the memory. */
-export const KEPT = 12;
+export const KEPT = 24;
 
 /** What a question about a range of rows is answered with. */
 export interface Answer<Row> {

@@ -27,11 +27,11 @@ export function actionsFor(project: Project, row: ChangesRow): Actions {
     for (const way of RESOLUTIONS) {
       if (!change.choices.includes(way) || change.resolution === way) continue;
       const keys = way === 'local' ? '>' : way === 'remote' ? '<' : undefined;
-      const run = () => void changes.resolve([row.path], way);
+      const run = () => void changes.resolve(row, way);
       actions.push({ label: wayOut(change, way).long, keys, run });
     }
     if (change.resolution) {
-      const run = () => void changes.resolve([row.path], null);
+      const run = () => void changes.resolve(row, null);
       actions.push({ label: m.changes.undoDecision, icon: Undo, keys: '/', run });
     }
     if (actions.length > 0) actions.push(null);
@@ -40,7 +40,7 @@ export function actionsFor(project: Project, row: ChangesRow): Actions {
     actions.push({ label: m.menu.open, icon: ExternalLink, unable, run: open });
   } else if (row.kind === 'folder' && row.conflicts > 0) {
     for (const way of RESOLUTIONS) {
-      const run = () => void changes.resolve([row.path], way);
+      const run = () => void changes.resolve(row, way);
       actions.push({ label: m.resolution[way].folder, run });
     }
     actions.push(null);
