@@ -26,7 +26,7 @@ pub(crate) enum Answer {
     /// `clone --attach`.
     Attached(Setup),
     /// `status`.
-    Status(Status),
+    Status(Box<Status>),
     /// `sync`.
     Synced(SyncReport),
     /// `sync --dry-run`.

@@ -1,5 +1,7 @@
 //! What an engine and a host say to each other about a repository, as values.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::config::SharedConfig;
@@ -50,6 +52,56 @@ pub struct RepositoryInfo {
     pub access: Access,
     /// What it promises.
     pub capabilities: Capabilities,
+}
+
+/// Where a repository stands on its host, as it was found when it was opened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Standing {
+    /// The kind of file system, as the host's kernel calls it: `ext4`, `zfs`, …; empty if it says none.
+    pub filesystem: String,
+    /// The dataset that the repository is, on ZFS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dataset: Option<String>,
+    /// Bytes that can still be written there.
+    pub available: u64,
+    /// Bytes that it takes with its history, where that is known without counting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used: Option<u64>,
+    /// What those may be at most; none: no limit of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<u64>,
+    /// Whoever reads there misses nothing while a publish puts it in its place.
+    pub seamless: bool,
+    /// Something was written there since the newest snapshot, where that is known without a comparison,
+    /// which says whether it is drift.
+    pub touched: bool,
+    /// What an interrupted publish had left, and this opening put right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled: Option<Settled>,
+}
+
+/// What became of an interrupted publish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Settled {
+    /// It was decided: it is finished, and this snapshot.
+    Finished(SnapshotId),
+    /// It was not decided: it is undone, and nobody saw anything of it.
+    Undone,
+}
+
+impl fmt::Display for Settled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Finished(snapshot) => {
+                write!(f, "An interrupted publish of {snapshot} was found there, and is finished.")
+            }
+            Self::Undone => f.write_str(
+                "An interrupted publish was found there, and is undone: nobody saw anything of it.",
+            ),
+        }
+    }
 }
 
 /// What a publish shall do to the head's tree. Paths are sorted; puts name staged content.

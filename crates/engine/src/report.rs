@@ -9,7 +9,7 @@ use dsg_core::failure::Failure;
 use dsg_core::path::RepoPath;
 use dsg_core::places::Lease;
 use dsg_core::plan::{Action, Item, Plan, Resolution};
-use dsg_core::repository::RepositoryInfo;
+use dsg_core::repository::{RepositoryInfo, Standing};
 use dsg_core::safety::Allow;
 use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
 use dsg_core::state::{Local, State};
@@ -34,6 +34,11 @@ pub struct Status<C = Vec<StatusChange>> {
     pub reach: Reach,
     /// Who is at work in the repository, if it was asked.
     pub at_work: Vec<Lease>,
+    /// Where the repository stands, if it was asked.
+    pub standing: Option<Standing>,
+    /// Paths that were changed on its host, outside DSG, as far as that is known without a long look: a
+    /// sync looks always.
+    pub drift: Vec<String>,
     /// A sync was published but is not settled here yet: why.
     pub unsettled: Option<String>,
     /// The shared configuration was changed, here or in the repository: a sync merges it.

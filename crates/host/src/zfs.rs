@@ -14,6 +14,7 @@
 //! | [`carry`] | properties and grants that a clone does not get by itself |
 //! | [`first`] | who may begin a first publish, and whose its dataset is |
 //! | [`home`] | where a repository may stand, and the way there |
+//! | [`locks`] | whose step it is, and the repository's lock |
 //! | [`mount`], [`mounts`] | mounting and the switch; what is mounted where |
 //! | [`argv`], [`parse`], [`tell`], [`run`] | calls of the programs, their answers, running them |
 //! | [`stop`] | what stopped a decision, in words |
@@ -30,6 +31,7 @@ mod first;
 mod forward;
 pub mod helper;
 mod home;
+mod locks;
 mod mount;
 mod mounts;
 pub mod name;
@@ -41,5 +43,8 @@ pub mod sudo;
 mod tell;
 pub mod verb;
 
-pub use find::place;
+pub use find::{kind_at, place};
 pub use root::Root;
+
+/// How the kernel calls the kind of file system.
+pub const KIND: &str = "zfs";

@@ -77,7 +77,7 @@ impl ZfsHost {
     pub fn shared(version: Version) -> Option<&'static Self> {
         static HOSTS: [OnceLock<Option<ZfsHost>>; 2] = [const { OnceLock::new() }; 2];
         let slot = &HOSTS[usize::from(version == Version::New)];
-        let host = slot.get_or_init(|| match image(version) {
+        let host = slot.get_or_init(|| match wanted(version).and_then(|()| image(version)) {
             Ok(image) => Some(Self::boot(version, &image)),
             Err(why) => {
                 skipped(&format!("ALL TESTS ON {}: {why}", version.image()));
@@ -316,6 +316,26 @@ fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/hosts/zfs-vm")
 }
 
+/// Whether everything is to be run, on both versions.
+fn all_of_it() -> bool {
+    std::env::var_os("DSG_ZFS_ALL").is_some()
+}
+
+/// Whether a test is to be run that takes long; else the reason was printed.
+pub fn at_length(test: &str) -> bool {
+    if !all_of_it() {
+        skipped(&format!("{test}: it takes long, make test-zfs runs it"));
+    }
+    all_of_it()
+}
+
+fn wanted(version: Version) -> Result<(), String> {
+    match version {
+        Version::Old if !all_of_it() => Err("make test-zfs runs them, too".to_owned()),
+        Version::Old | Version::New => Ok(()),
+    }
+}
+
 /// The folder of a ready image, or why there is none.
 fn image(version: Version) -> Result<PathBuf, String> {
     let has = |program: &str| {
@@ -332,8 +352,8 @@ fn image(version: Version) -> Result<PathBuf, String> {
             return Err(format!("there is no {program}: apt-get install {package}"));
         }
     }
-    let Some(folder) = std::env::var_os("DSG_ZFS_VM") else {
-        return Err("it takes long: make test-zfs runs it (DSG_ZFS_VM names the images)".to_owned());
+    let Some(folder) = std::env::var_os("DSG_ZFS_VM").filter(|folder| !folder.is_empty()) else {
+        return Err("DSG_ZFS_VM names no folder with images: make test finds or builds them".into());
     };
     let folder = PathBuf::from(folder).join(version.image());
     if folder.join("rootfs.sqfs").is_file() {

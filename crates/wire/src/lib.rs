@@ -28,7 +28,7 @@ pub mod pump;
 pub mod told;
 
 /// The protocol that this program speaks.
-pub const PROTOCOL: u32 = 3;
+pub const PROTOCOL: u32 = 4;
 
 /// This build: the version, and a hash of the sources of everything that the agent is made of.
 pub const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), "-", env!("DSG_SOURCES"));

@@ -8,7 +8,7 @@ use dsg_core::failure::{Code, Failure};
 use dsg_core::monitor::{Event, Phase};
 use dsg_core::path::RepoPath;
 use dsg_core::places::Around;
-use dsg_core::repository::{Outcome, RepositoryInfo};
+use dsg_core::repository::{Outcome, RepositoryInfo, Standing};
 use dsg_core::snapshot::{Authorship, FORMAT, SnapshotHeader, SnapshotId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -204,6 +204,8 @@ pub enum Answer {
     Opened {
         /// Its facts.
         info: RepositoryInfo,
+        /// Where it stands.
+        standing: Box<Standing>,
     },
     /// The folder that was asked for.
     Around {

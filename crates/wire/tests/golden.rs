@@ -13,7 +13,7 @@ use dsg_core::monitor::{Event, Phase};
 use dsg_core::path::RepoPath;
 use dsg_core::places::{Around, Folder, Lease, Listed, Step, Trouble, Work};
 use dsg_core::repository::{
-    Access, Capabilities, Outcome, RepositoryInfo, Space, StoreKind, Upload,
+    Access, Capabilities, Outcome, RepositoryInfo, Settled, Space, Standing, StoreKind, Upload,
 };
 use dsg_core::snapshot::{Authorship, DeltaCounts, FORMAT, SnapshotHeader, SnapshotId};
 use dsg_wire::chunks::Chunks;
@@ -128,10 +128,29 @@ fn answers() -> Vec<Answer> {
         access: Access::Team,
         capabilities,
     };
+    let standing = Standing {
+        filesystem: "ext4".into(),
+        dataset: None,
+        available: 1,
+        used: None,
+        quota: None,
+        seamless: true,
+        touched: false,
+        settled: Some(Settled::Undone),
+    };
+    let another = Standing {
+        filesystem: "xfs".into(),
+        dataset: Some("tank/p".into()),
+        used: Some(2),
+        quota: Some(3),
+        settled: Some(Settled::Finished(SnapshotId::FIRST)),
+        ..standing.clone()
+    };
     let file = GlimpseText::File { size: 3, mtime: Mtime(4) };
     vec![
         Answer::Done,
-        Answer::Opened { info },
+        Answer::Opened { info: info.clone(), standing: Box::new(standing.clone()) },
+        Answer::Opened { info, standing: Box::new(another) },
         Answer::Around { around: Around { path: "/srv".into(), writable: true, complete: false } },
         Answer::Head { header: None },
         Answer::Head { header: Some(Box::new(header())) },

@@ -36,7 +36,9 @@ pub(crate) fn run(request: &Request, person: &dyn Ask, monitor: &Monitor) -> Out
             let (project, report) = Project::attach(address, dir, monitor)?;
             Ok(Answer::Attached(setup(&project, report)))
         }
-        Deed::Status { offline } => Ok(Answer::Status(open()?.status(*offline, monitor)?)),
+        Deed::Status { offline } => {
+            Ok(Answer::Status(Box::new(open()?.status(*offline, monitor)?)))
+        }
         Deed::Sync { options, dry_run } => {
             work::sync(&mut open()?, &request.start, options, *dry_run, monitor)
         }

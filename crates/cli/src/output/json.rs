@@ -167,6 +167,12 @@ fn status(status: &Status) -> Value {
     if !status.at_work.is_empty() {
         document = with(document, [("at_work", json!(status.at_work))]);
     }
+    if let Some(standing) = &status.standing {
+        document = with(document, [("standing", json!(standing))]);
+    }
+    if !status.drift.is_empty() {
+        document = with(document, [("drift", json!(status.drift))]);
+    }
     if let Some(why) = &status.unsettled {
         document = with(document, [("unsettled", json!(why))]);
     }
@@ -367,7 +373,7 @@ mod tests {
 
     #[test]
     fn status_has_the_contracts_keys() {
-        let document = read(&document(&Answer::Status(samples::status())));
+        let document = read(&document(&Answer::Status(Box::new(samples::status()))));
         assert_eq!(
             keys(&document)[..7],
             ["project", "repository", "head", "last_sync", "reachable", "counts", "changes"]

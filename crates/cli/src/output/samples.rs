@@ -57,6 +57,8 @@ pub(crate) fn status() -> Status {
         last_sync: Some(sn(3)),
         reach: Reach::Asked,
         at_work: Vec::new(),
+        standing: None,
+        drift: Vec::new(),
         unsettled: None,
         config_pending: false,
         counts: Counts::of(&changes),

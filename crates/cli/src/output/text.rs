@@ -461,7 +461,7 @@ Cannot be synced now: 1
 
 Next: decide the conflict, or dsg sync --except-conflicts for the rest.
 ";
-        assert_eq!(of(&Answer::Status(samples::status()), &plain()), expected);
+        assert_eq!(of(&Answer::Status(Box::new(samples::status())), &plain()), expected);
     }
 
     #[test]
@@ -472,7 +472,7 @@ Next: decide the conflict, or dsg sync --except-conflicts for the rest.
             status.counts = dsg_engine::report::Counts::default();
             status.last_sync = status.head;
             status.reach = reach;
-            of(&Answer::Status(status), &plain())
+            of(&Answer::Status(Box::new(status)), &plain())
         };
         let text = quiet(Reach::Asked);
         assert_eq!(
@@ -482,6 +482,36 @@ Next: decide the conflict, or dsg sync --except-conflicts for the rest.
         let gone = Failure::new(Code::NoRepository, "The folder is not there.");
         let text = quiet(Reach::Failed(gone));
         assert!(text.contains("not reached: The folder is not there."), "{text}");
+    }
+
+    #[test]
+    fn a_status_says_what_was_found_on_the_host() {
+        let mut status = samples::status();
+        status.drift = (1..=7).map(|number| format!("input/{number}")).collect();
+        status.standing = Some(dsg_core::repository::Standing {
+            filesystem: "ext4".into(),
+            dataset: None,
+            available: 1,
+            used: Some(2),
+            quota: None,
+            seamless: true,
+            touched: true,
+            settled: Some(dsg_core::repository::Settled::Finished(status.head.unwrap())),
+        });
+        let text = of(&Answer::Status(Box::new(status)), &plain());
+        let expected = "\
+Repository  /data/repo1  newest s4, this folder s3
+            An interrupted publish of s4 was found there, and is finished.
+            Changed on the server, outside DSG: 7 paths
+              input/1
+              input/2
+              input/3
+              input/4
+              input/5
+              … and 2 more (-v names all)
+            dsg sync --allow drift takes them as a snapshot of their own.
+";
+        assert!(text.contains(expected), "{text}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use dsg_testkit::keeping::{assert_datasets, assert_repository};
 use dsg_testkit::lab::{Checkout, Lab};
-use dsg_testkit::zfs_host::Version;
+use dsg_testkit::zfs_host::{Version, at_length};
 
 use crate::lab_on;
 
@@ -60,6 +60,9 @@ fn a_sync_whose_turn_it_is_asks_the_programs_eight_times_at_most() {
 
 #[test]
 fn a_sync_whose_agent_dies_anywhere_has_happened_or_not() {
+    if !at_length("a_sync_whose_agent_dies_anywhere_has_happened_or_not") {
+        return;
+    }
     let Some(lab) = lab_on(Version::New) else { return };
     let (p1, p2) = lab.pair(&[("input/a", "0"), ("input/b", "kept"), ("input/c", "0")]);
     let change = |content: &str| {
@@ -94,6 +97,9 @@ fn a_sync_whose_agent_dies_anywhere_has_happened_or_not() {
 
 #[test]
 fn an_init_whose_agent_dies_anywhere_has_happened_or_not() {
+    if !at_length("an_init_whose_agent_dies_anywhere_has_happened_or_not") {
+        return;
+    }
     let Some(lab) = lab_on(Version::New) else { return };
     let (host, dataset) = lab.zfs();
     let p1 = lab.checkout("p1");
@@ -116,6 +122,9 @@ fn an_init_whose_agent_dies_anywhere_has_happened_or_not() {
 
 #[test]
 fn an_adoption_whose_agent_dies_anywhere_has_happened_or_not() {
+    if !at_length("an_adoption_whose_agent_dies_anywhere_has_happened_or_not") {
+        return;
+    }
     let Some(lab) = lab_on(Version::New) else { return };
     let (host, _) = lab.zfs();
     let (p1, _) = lab.pair(&[("input/a", "0")]);

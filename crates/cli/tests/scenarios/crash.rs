@@ -215,3 +215,26 @@ fn nothing_of_a_dead_transaction_is_left_once_it_was_done_again() {
     }
     assert!(left.is_empty(), "{left:#?}");
 }
+
+#[test]
+fn a_look_says_what_it_found_interrupted_and_what_became_of_it_once() {
+    let lab = crate::lab();
+    let (p1, _) = lab.pair(&[("input/a", "1")]);
+    let settled = || p1.dsg(&["status"]).ok().json()["standing"]["settled"].clone();
+    let mut newest = 1;
+    for (place, published) in [("host.journaled", false), ("host.exchanged", true)] {
+        p1.write("input/a", place);
+        assert!(p1.with("DSG_CRASH_AT", place).try_sync(&[]).crashed(), "{place}");
+        newest += i32::from(published);
+        let expected = if published {
+            serde_json::json!({"finished": format!("s{newest}")})
+        } else {
+            serde_json::json!("undone")
+        };
+        assert_eq!(settled(), expected, "{place}");
+        assert!(settled().is_null(), "{place}");
+    }
+    let standing = p1.dsg(&["status"]).ok().json()["standing"].clone();
+    assert!(standing["available"].as_u64() > Some(0), "{standing}");
+    assert!(!standing["filesystem"].as_str().unwrap().is_empty(), "{standing}");
+}

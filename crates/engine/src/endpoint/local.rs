@@ -10,7 +10,7 @@ use dsg_core::manifest::Change;
 use dsg_core::monitor::Monitor;
 use dsg_core::path::RepoPath;
 use dsg_core::places::Lease;
-use dsg_core::repository::{self, Pruned, Publication, RepositoryInfo, Space, Upload};
+use dsg_core::repository::{self, Pruned, Publication, RepositoryInfo, Space, Standing, Upload};
 use dsg_core::snapshot::{Authorship, SnapshotHeader, SnapshotId};
 use dsg_host::tree::{Glimpse, Refusal, Staging, Supply, Traced, TreeStore};
 use dsg_wire::delta::{Basis, Content};
@@ -21,22 +21,24 @@ use super::{Contents, Endpoint, Receive, RemoteTransaction};
 pub(super) struct LocalEndpoint {
     store: TreeStore,
     info: RepositoryInfo,
+    standing: Standing,
     path: PathBuf,
     asked: AtomicU64,
 }
 
 impl LocalEndpoint {
     pub(super) fn open(path: &Path) -> Outcome<Self> {
-        TreeStore::open(path).map(|store| Self::of(store, path))
+        TreeStore::open(path).and_then(|store| Self::of(store, path))
     }
 
     pub(super) fn create(path: &Path, plain: bool) -> Outcome<Self> {
         let create = if plain { TreeStore::create_plain } else { TreeStore::create };
-        create(path, None).map(|store| Self::of(store, path))
+        create(path, None).and_then(|store| Self::of(store, path))
     }
 
-    fn of(store: TreeStore, path: &Path) -> Self {
-        Self { info: store.info(), store, path: path.to_owned(), asked: AtomicU64::new(1) }
+    fn of(store: TreeStore, path: &Path) -> Outcome<Self> {
+        let (info, standing) = (store.info(), store.standing()?);
+        Ok(Self { info, standing, store, path: path.to_owned(), asked: AtomicU64::new(1) })
     }
 
     /// The store, for one question.
@@ -49,6 +51,10 @@ impl LocalEndpoint {
 impl Endpoint for LocalEndpoint {
     fn info(&self) -> &RepositoryInfo {
         &self.info
+    }
+
+    fn standing(&self) -> &Standing {
+        &self.standing
     }
 
     fn head(&self) -> Outcome<Option<SnapshotHeader>> {

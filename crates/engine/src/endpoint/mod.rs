@@ -14,7 +14,7 @@ use dsg_core::manifest::Change;
 use dsg_core::monitor::Monitor;
 use dsg_core::path::RepoPath;
 use dsg_core::places::Lease;
-use dsg_core::repository::{self, Pruned, Publication, RepositoryInfo, Space, Upload};
+use dsg_core::repository::{self, Pruned, Publication, RepositoryInfo, Space, Standing, Upload};
 use dsg_core::snapshot::{Authorship, SnapshotHeader, SnapshotId};
 use dsg_wire::chunks::Chunks;
 use dsg_wire::delta::{Basis, Content};
@@ -29,6 +29,9 @@ pub use dsg_host::tree::{Contents, Glimpse, OlderFile, Refusal, Supply, Traced};
 pub trait Endpoint: Send + Sync {
     /// Its unchanging facts.
     fn info(&self) -> &RepositoryInfo;
+
+    /// Where it stands, as it was found when it was opened.
+    fn standing(&self) -> &Standing;
 
     /// The newest snapshot; `None` before the first.
     ///

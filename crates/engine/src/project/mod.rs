@@ -43,6 +43,7 @@ use dsg_core::address::Address;
 use dsg_core::config::SharedConfig;
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::monitor::Monitor;
+use dsg_core::repository::Settled;
 use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
 use dsg_fs::dir::Dir;
 use dsg_fs::lock::{Holder, Lock, Tried};
@@ -69,6 +70,8 @@ pub struct Project {
     dir: Dir,
     index: Index,
     address: Address,
+    /// What was put right in the repository while a sync that was cut off was ended here: not told yet.
+    settled: Option<Settled>,
 }
 
 impl Project {
@@ -107,7 +110,7 @@ impl Project {
         let address = index.meta("address")?.and_then(|a| a.parse().ok());
         let address =
             address.ok_or_else(|| damaged(index.path(), "the repository's address is missing"))?;
-        Ok(Self { root, dir, index, address })
+        Ok(Self { root, dir, index, address, settled: None })
     }
 
     /// The project's root, absolute.

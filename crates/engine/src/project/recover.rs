@@ -99,7 +99,7 @@ impl Project {
     }
 
     /// What became of a record's transaction; `None`: it was not published.
-    fn decided(&self, record: &Record) -> Outcome<Option<Published>> {
+    fn decided(&mut self, record: &Record) -> Outcome<Option<Published>> {
         let recovered = |header| Published::recovered(record.clone(), header);
         if record.restores {
             return Ok(Some(recovered(None)));
@@ -115,6 +115,7 @@ impl Project {
             }
             Err(failure) => return Err(failure),
         };
+        self.settled = endpoint.standing().settled.or(self.settled);
         if endpoint.info().id != record.repository {
             if record.base.is_none() {
                 return Ok(None);

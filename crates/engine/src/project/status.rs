@@ -8,10 +8,11 @@ use dsg_core::failure::{Code, Outcome};
 use dsg_core::monitor::{Monitor, Phase};
 use dsg_core::places::Lease;
 use dsg_core::plan::Plan;
+use dsg_core::repository::Standing;
 
 use super::Project;
 use super::head::Configs;
-use crate::endpoint;
+use crate::endpoint::{self, Endpoint};
 use crate::index::Problem;
 use crate::report::{Counts, Reach, Status, StatusChange};
 use crate::scan::{Scope, scan};
@@ -51,7 +52,7 @@ impl Project {
     /// The state cannot be read.
     pub fn last_status_into<C: Extend<StatusChange>>(&self, changes: C) -> Outcome<Status<C>> {
         let configs = self.configs(self.known_head()?.as_ref())?;
-        self.as_known(changes, &configs, Reach::NotAsked, Vec::new(), None)
+        self.as_known(changes, &configs, Reach::NotAsked, Found::default(), None)
     }
 
     /// As [`Project::status`], after looking only at what was touched: paths relative to the root.
@@ -87,12 +88,13 @@ impl Project {
             // A long sync must not blind anybody: what was known before it is shown.
             Err(busy) if busy.code == Code::Locked => {
                 let configs = self.configs(self.known_head()?.as_ref())?;
-                return self.as_known(changes, &configs, Reach::Failed(busy), Vec::new(), None);
+                let reach = Reach::Failed(busy);
+                return self.as_known(changes, &configs, reach, Found::default(), None);
             }
             Err(failure) => return Err(failure),
         };
         let unsettled = ready.unsettled.as_ref().map(|f| f.message.clone());
-        let mut at_work = Vec::new();
+        let mut found = Found::default();
         let reach = if offline || unsettled.is_some() {
             Reach::NotAsked
         } else {
@@ -100,7 +102,13 @@ impl Project {
             let asked = endpoint::open(&self.address).and_then(|endpoint| {
                 self.refresh_head(&*endpoint, &BTreeSet::new())?;
                 // For people only: whoever may not look at the locks sees nobody.
-                at_work = endpoint.leases().unwrap_or_default();
+                found.at_work = endpoint.leases().unwrap_or_default();
+                let mut standing = endpoint.standing().clone();
+                standing.settled = standing.settled.or(self.settled.take());
+                found.standing = Some(standing);
+                if endpoint.standing().touched {
+                    found.drift = drift(&*endpoint, monitor)?;
+                }
                 Ok(())
             });
             match asked {
@@ -112,7 +120,7 @@ impl Project {
         let head = self.known_head()?;
         let configs = self.configs(head.as_ref())?;
         scan(&self.root, &configs.merged, &mut self.index, scope, monitor)?;
-        self.as_known(changes, &configs, reach, at_work, unsettled)
+        self.as_known(changes, &configs, reach, found, unsettled)
     }
 
     /// The status as the index knows it.
@@ -121,7 +129,7 @@ impl Project {
         mut changes: C,
         configs: &Configs,
         reach: Reach,
-        at_work: Vec<Lease>,
+        Found { at_work, standing, drift }: Found,
         unsettled: Option<String>,
     ) -> Outcome<Status<C>> {
         let head = self.known_head()?;
@@ -145,12 +153,32 @@ impl Project {
             last_sync: self.last_sync()?,
             reach,
             at_work,
+            standing,
+            drift,
             unsettled,
             config_pending: configs.remote_differs
                 || configs.seen.as_ref() != Some(&configs.merged),
             counts,
             changes,
         })
+    }
+}
+
+/// What the repository tells of itself, beside its history.
+#[derive(Default)]
+struct Found {
+    at_work: Vec<Lease>,
+    standing: Option<Standing>,
+    drift: Vec<String>,
+}
+
+/// What was changed on its host, if that can be told now.
+fn drift(endpoint: &dyn Endpoint, monitor: &Monitor) -> Outcome<Vec<String>> {
+    match endpoint.check_drift(monitor) {
+        Err(failure) if failure.code == Code::Drift => Ok(failure.paths),
+        Err(failure) if failure.code == Code::Cancelled => Err(failure),
+        // Nothing, or it is found by the next who asks.
+        Ok(()) | Err(_) => Ok(Vec::new()),
     }
 }
 

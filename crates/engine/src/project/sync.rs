@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use dsg_core::config::SharedConfig;
 use dsg_core::failure::{Code, Failure, Outcome};
-use dsg_core::monitor::{Monitor, Phase};
+use dsg_core::monitor::{Event, Monitor, Phase};
 use dsg_core::path::{RepoPath, normalized};
 use dsg_core::plan::{Action, Plan};
 use dsg_core::safety::{self, Allow, Facts};
@@ -47,6 +47,9 @@ impl Project {
         let begun = Instant::now();
         let _ready = self.ready_to_change("sync", monitor)?;
         let endpoint = endpoint::open(&self.address)?;
+        if let Some(settled) = endpoint.standing().settled {
+            monitor.event(Event::Notice(settled.to_string()));
+        }
         if options.allow.contains(&Allow::Drift) {
             // Never in a repository that is not this folder's.
             self.refresh_head(&*endpoint, &options.allow)?;

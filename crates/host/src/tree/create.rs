@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use dsg_core::failure::{Code, Failure, Outcome};
-use dsg_core::repository::Access;
+use dsg_core::repository::{Access, Settled};
 use dsg_core::snapshot::FORMAT;
 use dsg_fs::dir::Dir;
 use dsg_fs::error::FsError;
@@ -41,7 +41,7 @@ impl TreeStore {
     pub(super) fn create_at(parent: Dir, name: String, access: Option<Access>) -> Outcome<Self> {
         if Site::belongs_at(&parent, &name)? {
             let site = Site::create(parent, name, access)?;
-            return Ok(Self { ground: Ground::Dataset(site) });
+            return Ok(Self { ground: Ground::Dataset(site), settled: None });
         }
         Self::create_folder(parent, name, access)
     }
@@ -131,14 +131,17 @@ impl TreeStore {
         let side = match parent.open_beneath(side_name(&name)) {
             Ok(side) => side,
             Err(e) if e.is_absent() => match Site::open(parent, name)? {
-                Some(site) => return Ok(Self { ground: Ground::Dataset(site) }),
+                Some((site, settled)) => {
+                    return Ok(Self { ground: Ground::Dataset(site), settled });
+                }
                 None => return Err(none("").because(e)),
             },
             Err(e) => return Err(e.into()),
         };
         let layout = Layout::beside(parent, name, side);
+        let mut settled = None;
         if layout.facts(FACTS)?.is_none() {
-            finish_interrupted_init(&layout)?;
+            settled = finish_interrupted_init(&layout)?;
         }
         let Some(facts) = layout.facts(FACTS)? else {
             // While whoever makes it lives, its first snapshot may still be published.
@@ -149,21 +152,19 @@ impl TreeStore {
             let Some(facts) = layout.facts(FACTS)? else {
                 return Err(none(": an init there was not finished"));
             };
-            return Self::opened(layout, facts);
+            return Self::opened(layout, facts, settled);
         };
-        Self::opened(layout, facts)
+        Self::opened(layout, facts, settled)
     }
 
-    fn opened(layout: Layout, facts: Facts) -> Outcome<Self> {
+    fn opened(layout: Layout, facts: Facts, settled: Option<Settled>) -> Outcome<Self> {
         let repo = Repo { layout, facts, init: Mutex::new(None), site: None };
-        if repo.needs_recovery()? {
-            recover_if_free(&repo)?;
-        }
-        Ok(Self::on_folder(repo))
+        let now = if repo.needs_recovery()? { recover_if_free(&repo)? } else { None };
+        Ok(Self { settled: now.or(settled), ..Self::on_folder(repo) })
     }
 
     fn on_folder(repo: Repo) -> Self {
-        Self { ground: Ground::Folder(Arc::new(repo)) }
+        Self { ground: Ground::Folder(Arc::new(repo)), settled: None }
     }
 }
 
@@ -226,21 +227,21 @@ pub(super) fn inspect_place(parent: &Dir, name: &str) -> Outcome<Place> {
 }
 
 /// If the first publish was decided, its repository is there once it is rolled forward.
-fn finish_interrupted_init(layout: &Layout) -> Outcome<()> {
-    let Some(facts) = layout.facts(NEW_FACTS)? else { return Ok(()) };
+fn finish_interrupted_init(layout: &Layout) -> Outcome<Option<Settled>> {
+    let Some(facts) = layout.facts(NEW_FACTS)? else { return Ok(None) };
     let reopened =
         Layout::beside(layout.parent.try_clone()?, layout.name.clone(), layout.side.try_clone()?);
     let repo = Repo { layout: reopened, facts, init: Mutex::new(None), site: None };
-    if repo.needs_recovery()? { recover_if_free(&repo) } else { Ok(()) }
+    if repo.needs_recovery()? { recover_if_free(&repo) } else { Ok(None) }
 }
 
-fn recover_if_free(repo: &Repo) -> Outcome<()> {
+fn recover_if_free(repo: &Repo) -> Outcome<Option<Settled>> {
     match repo.try_lock("", "finishes an interrupted publish") {
-        Ok(Tried::Held(lock)) => repo.recover(&lock),
+        Ok(Tried::Held(lock)) => repo.settled(&lock),
         // Whoever holds it finishes it, or is in the midst of it.
-        Ok(Tried::Busy(_)) => Ok(()),
+        Ok(Tried::Busy(_)) => Ok(None),
         // A mere reader cannot; what is there can be read all the same.
-        Err(e) if e.code == Code::Permission => Ok(()),
+        Err(e) if e.code == Code::Permission => Ok(None),
         Err(e) => Err(e),
     }
 }

@@ -41,7 +41,7 @@ impl TreeStore {
         let goes: Vec<_> = goes.into_iter().collect();
         let mut pruned = match &self.ground {
             Ground::Folder(_) => of_trees(&repo, goes, really),
-            Ground::Dataset(site) => site.prune(goes, really),
+            Ground::Dataset(site) => site.prune(&goes, really),
         }?;
         pruned.stays.extend(head.into_iter().map(|id| (id, "it is the newest".to_owned())));
         Ok(pruned)

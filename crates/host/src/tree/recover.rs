@@ -5,7 +5,7 @@
 //! tree is removed before the journaled inodes have said which is which.
 
 use dsg_core::failure::{Code, Failure, Outcome};
-use dsg_core::repository::Outcome as TransactionOutcome;
+use dsg_core::repository::{Outcome as TransactionOutcome, Settled};
 use dsg_core::snapshot::SnapshotId;
 use dsg_fs::dir::Dir;
 use dsg_fs::error::FsError;
@@ -70,10 +70,16 @@ impl Repo {
 
     /// Finishes or undoes what the journal says.
     pub(super) fn recover(&self, lock: &Lock) -> Outcome<()> {
-        if let Some(site) = &self.site {
-            return site.recover(lock);
+        match &self.site {
+            Some(site) => site.recover(lock),
+            None => self.settled(lock).map(|_| ()),
         }
-        let Some(journal) = self.journal()? else { return Ok(()) };
+    }
+
+    /// The same in a folder, and what became of it.
+    pub(super) fn settled(&self, lock: &Lock) -> Outcome<Option<Settled>> {
+        let Some(journal) = self.journal()? else { return Ok(None) };
+        let finished = Some(Settled::Finished(journal.snapshot));
         check_transaction(&journal.transaction)
             .map_err(|e| super::layout::damaged(&self.layout.side.at(JOURNAL), &e.message))?;
         let staging = self.layout.folder(STAGING)?;
@@ -82,18 +88,18 @@ impl Repo {
         };
         let (live, staged, aside) = (self.layout.live_ino()?, inode(TREE)?, inode(ASIDE)?);
         match verdict(&journal, live, staged, aside) {
-            Verdict::RollForward => self.roll_forward(&journal, lock).map(|_| ()),
+            Verdict::RollForward => self.roll_forward(&journal, lock).map(|_| finished),
             Verdict::FinishRenames => {
                 let dir = staging.open_beneath(&journal.transaction)?;
                 dir.rename_replacing(TREE, &self.layout.parent, &self.layout.name)?;
                 self.layout.parent.fsync()?;
-                self.roll_forward(&journal, lock).map(|_| ())
+                self.roll_forward(&journal, lock).map(|_| finished)
             }
             Verdict::Abort => {
                 self.layout.side.remove_file(JOURNAL)?;
                 self.layout.side.fsync()?;
                 let dir = staging.open_beneath(&journal.transaction)?;
-                self.salvage(&dir)
+                self.salvage(&dir).map(|()| Some(Settled::Undone))
             }
             Verdict::Damaged => Err(Failure::new(
                 Code::RepositoryDamaged,

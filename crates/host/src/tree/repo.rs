@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dsg_core::failure::{Code, Failure, Outcome};
+use dsg_core::repository::Standing;
 use dsg_core::snapshot::SnapshotHeader;
 use dsg_fs::dir::Dir;
 use dsg_fs::lock::{Holder, Lock, Tried};
@@ -128,6 +129,20 @@ impl Repo {
             Err(e) if e.is_present() => Ok(()),
             Err(e) => Err(e.into()),
         }
+    }
+
+    /// Where it stands, in a folder.
+    pub(super) fn standing(&self) -> Outcome<Standing> {
+        Ok(Standing {
+            filesystem: crate::zfs::kind_at(self.layout.parent.path()).unwrap_or_default(),
+            dataset: None,
+            available: self.layout.side.space()?.free,
+            used: None,
+            quota: None,
+            seamless: self.facts.exchange,
+            touched: false,
+            settled: None,
+        })
     }
 
     /// Whether change times count.

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::manifest::Change;
 use dsg_core::monitor::Monitor;
-use dsg_core::repository::{Outcome as TransactionOutcome, RepositoryInfo, StoreKind};
+use dsg_core::repository::{
+    Outcome as TransactionOutcome, RepositoryInfo, Settled, Standing, StoreKind,
+};
 use dsg_core::snapshot::{Authorship, SnapshotHeader, SnapshotId};
 use dsg_fs::lock::{Holder, Lock, Tried};
 
@@ -22,6 +24,8 @@ use super::staging::Staging;
 #[derive(Clone)]
 pub struct TreeStore {
     pub(super) ground: Ground,
+    /// What was put right when it was opened.
+    pub(super) settled: Option<Settled>,
 }
 
 /// What a repository stands on.
@@ -40,6 +44,18 @@ impl TreeStore {
             Ground::Folder(repo) => repo.facts.info(StoreKind::Tree),
             Ground::Dataset(site) => site.facts().info(StoreKind::Zfs),
         }
+    }
+
+    /// Where it stands.
+    ///
+    /// # Errors
+    /// The place cannot be looked at.
+    pub fn standing(&self) -> Outcome<Standing> {
+        let standing = match &self.ground {
+            Ground::Folder(repo) => repo.standing()?,
+            Ground::Dataset(site) => site.standing(),
+        };
+        Ok(Standing { settled: self.settled, ..standing })
     }
 
     /// It, as it stands now.

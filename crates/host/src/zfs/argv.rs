@@ -4,7 +4,7 @@
 use dsg_core::snapshot::SnapshotId;
 use uuid::Uuid;
 
-use super::name::{Dataset, Tag};
+use super::name::{Dataset, Part, Tag};
 use super::parse::{Grant, Property, Scope};
 use super::verb::{Decision, State};
 
@@ -16,9 +16,11 @@ const BURY: &str = include_str!("bury.lua");
 pub(super) const MADE_BY: &str = "dsg:transaction";
 /// The mark of how a dataset is to be mounted once all is done.
 pub(super) const MEANT: &str = "dsg:canmount";
+/// The mark of what was made only to be tried.
+pub(super) const TRIED: &str = "dsg:trial";
 /// What is asked of every member of a family, and of its snapshots.
 const FACTS: &str = "type,guid,createtxg,origin,written,clones,userrefs,mountpoint,canmount,\
-                     readonly,keystatus,dsg:transaction,dsg:canmount";
+                     readonly,keystatus,dsg:transaction,dsg:canmount,dsg:trial";
 
 /// What is asked of the dataset that a path lies in.
 pub(super) const PLACE: &str = "type,guid,mountpoint,canmount,readonly,atime,encryptionroot,\
@@ -101,19 +103,23 @@ pub(super) fn own_names(dataset: &Dataset) -> Call {
 }
 
 /// An empty dataset that nothing mounts.
-pub(super) fn create(dataset: &Dataset) -> Call {
+pub(super) fn create(dataset: &Dataset, trial: bool) -> Call {
     let quiet = ["create", "-o", "canmount=noauto", "-o", "atime=off", "-o", "dsg:canmount=on"];
-    with(zfs(quiet), [dataset.to_string()])
+    with(with(zfs(quiet), mark(trial)), [dataset.to_string()])
+}
+
+fn mark(trial: bool) -> impl Iterator<Item = String> {
+    trial.then(|| ["-o".to_owned(), format!("{TRIED}=on")]).into_iter().flatten()
 }
 
 /// A clone that nothing mounts, with properties of its own.
 pub(super) fn clone(
     origin: (&Dataset, &str),
     dataset: &Dataset,
-    meant: &str,
+    (meant, trial): (&str, bool),
     properties: &[Property],
 ) -> Call {
-    let mut call = zfs(["clone", "-o", "canmount=noauto"]);
+    let mut call = with(zfs(["clone", "-o", "canmount=noauto"]), mark(trial));
     let own = properties.iter().map(|p| format!("{}={}", p.name, p.value));
     for property in std::iter::once(format!("{MEANT}={meant}")).chain(own) {
         call = with(call, ["-o".into(), property]);
@@ -169,11 +175,13 @@ pub(super) fn decide(decision: &Decision, staged: &Dataset) -> Call {
 }
 
 /// The end of a former dataset, with what it holds if that was adopted.
-pub(super) fn bury(former: &Dataset, transaction: Uuid, adopted: Option<State>) -> Call {
-    let call = Call { input: BURY, ..zfs(["program", "-j", former.pool(), "-"]) };
+pub(super) fn bury(live: &Dataset, transaction: Uuid, adopted: Option<State>) -> Call {
+    let former = live.member(Part::Former(transaction)).to_string();
+    let call = Call { input: BURY, ..zfs(["program", "-j", live.pool(), "-"]) };
     let state = adopted.map(|state| (signed(state.guid), state.written.to_string()));
     let (guid, written) = state.unwrap_or_default();
-    with(call, [former.to_string(), Tag::Frozen(transaction).to_string(), guid, written])
+    let frozen = Tag::Frozen(transaction).to_string();
+    with(call, [former, frozen, guid, written, live.to_string()])
 }
 
 /// Numbers are signed in programs, and a dash would begin an option here.
@@ -205,11 +213,6 @@ pub(super) fn destroy(dataset: &Dataset) -> Call {
 /// The end of some of its snapshots; not of anything that was cloned from them.
 pub(super) fn destroy_snapshots(dataset: &Dataset, names: &[&str]) -> Call {
     with(zfs(["destroy"]), [at(dataset, &names.join(","))])
-}
-
-/// The end of one snapshot.
-pub(super) fn destroy_snapshot(dataset: &Dataset, tag: Tag) -> Call {
-    with(zfs(["destroy"]), [at(dataset, &tag.to_string())])
 }
 
 /// What would be free without these snapshots.
@@ -253,13 +256,21 @@ mod tests {
         let call = clone(
             (&dataset("t/p"), "s3"),
             &dataset("t/p.dsg-x"),
-            "on",
+            ("on", false),
             std::slice::from_ref(&quota),
         );
         assert_eq!(
             line(&call),
             "zfs clone -o canmount=noauto -o dsg:canmount=on -o quota=1073741824 t/p@s3 t/p.dsg-x"
         );
+    }
+
+    #[test]
+    fn what_is_made_to_be_tried_says_so() {
+        let (p, x) = (dataset("t/p"), dataset("t/p.dsg-x"));
+        let calls = |trial| [create(&p, trial), clone((&p, "s3"), &x, ("on", trial), &[])];
+        assert!(calls(true).iter().all(|call| line(call).contains(" -o dsg:trial=on ")));
+        assert!(!calls(false).iter().any(|call| line(call).contains("trial")));
     }
 
     #[test]
@@ -295,8 +306,8 @@ mod tests {
         assert_eq!(asked.args[6..8], ["#-6417433248744279339", "1"]);
         assert_eq!(call(None).args[6], "");
         let state = State { guid: 12_029_310_824_965_272_277, written: 17_408 };
-        let call = |adopted| bury(&staged, Uuid::nil(), adopted).args.split_off(6);
-        assert_eq!(call(Some(state)), ["#-6417433248744279339", "17408"]);
-        assert_eq!(call(None), ["", ""]);
+        let call = |adopted| bury(&dataset("t/p"), Uuid::nil(), adopted).args.split_off(6);
+        assert_eq!(call(Some(state)), ["#-6417433248744279339", "17408", "t/p"]);
+        assert_eq!(call(None), ["", "", "t/p"]);
     }
 }

@@ -1,11 +1,22 @@
 -- The end of a former dataset, if it holds nothing that no snapshot holds, in one transaction group.
 -- Arguments: the former dataset, the snapshot that may have frozen it (what it holds is known, and
 -- goes with it), and of the state whose rest may go, too, the dataset's guid as a signed number behind #
--- and how many bytes were written to it (both empty: of none).
+-- and how many bytes were written to it (both empty: of none); and the repository that it was.
 local argv = (...)["argv"]
-local former, frozen, guid, adopted = argv[1], argv[2], argv[3], argv[4]
+local former, frozen, guid, adopted, live = argv[1], argv[2], argv[3], argv[4], argv[5]
+
+-- A repository has a snapshot that a publish marked.
+local function is_repository(dataset)
+    if not zfs.exists(dataset) then return false end
+    for snapshot in zfs.list.snapshots(dataset) do
+        local made_by, source = zfs.get_prop(snapshot, "dsg:transaction")
+        if made_by and (source == snapshot or source == "$recvd") then return true end
+    end
+    return false
+end
 
 if not zfs.exists(former) then return { decided = true } end
+if not is_repository(live) then return { stopped = "stranger" } end
 local names = {}
 for snapshot in zfs.list.snapshots(former) do
     local name = string.match(snapshot, "@(.*)$")

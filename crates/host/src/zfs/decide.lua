@@ -21,6 +21,15 @@ local function refused(errno, doing)
     return { stopped = "other", errno = errno, what = doing }
 end
 
+-- A repository has a snapshot that a publish marked.
+local function is_repository(dataset)
+    for snapshot in zfs.list.snapshots(dataset) do
+        local made_by, source = zfs.get_prop(snapshot, "dsg:transaction")
+        if made_by and (source == snapshot or source == "$recvd") then return true end
+    end
+    return false
+end
+
 -- What D sets itself must be the same on its successor, and its successor sets nothing else. Where and
 -- whether it is mounted is settled afterwards; keys follow the promotion; counts are kept by the pool.
 local ELSEWHERE = {
@@ -106,6 +115,7 @@ else
     if "#" .. tostring((zfs.get_prop(live, "guid"))) ~= guid then return stopped("moved") end
     local origin = zfs.get_prop(staged, "origin")
     if not origin or string.match(origin, "^(.*)@") ~= live then return stopped("missing") end
+    if not is_repository(live) then return stopped("stranger") end
 
     local since = zfs.get_prop(origin, "createtxg")
     local newer = {}

@@ -58,7 +58,7 @@ impl At<'_> {
         let part = Part::Former(transaction);
         let name = self.member(part);
         mount::detach(name.as_str(), &[self.private(part, None)])?;
-        let call = argv::bury(&name, transaction, adopted);
+        let call = argv::bury(self.live, transaction, adopted);
         let mut told = run::run(&call)?;
         for wait in MOMENTS {
             if tell::decision(&told.text) != Ok(Err(Stop::Busy)) {
@@ -112,15 +112,15 @@ impl At<'_> {
             let family = find::family(self.live, None, None)?;
             let members: Vec<_> = family.live.into_iter().chain(family.others).collect();
             if members.is_empty() {
+                self.forget_locks()?;
                 return Ok(Answer::Done);
             }
-            let snapshots = || members.iter().flat_map(|member| &member.snapshots);
-            if snapshots().next().is_some() && !snapshots().any(|s| s.transaction.is_some()) {
+            if let Some(other) = members.iter().find(|member| !member.trial) {
                 return Err(Failure::new(
                     Code::Exists,
-                    format!("{} has snapshots, and none is of a trial.", self.live),
+                    format!("{} has the name of a trial, and was not made as one.", other.name),
                 )
-                .hint("Nothing of it was destroyed. Rename it on the host."));
+                .hint("Nothing of it was destroyed. Rename it on the host (zfs rename)."));
             }
             let home = self.home(&members[0].mountpoint).ok();
             let (mut refused, mut gone) = (None, false);

@@ -1,5 +1,6 @@
 //! A repository's datasets, as a pool tells them.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use dsg_core::snapshot::SnapshotId;
@@ -42,6 +43,8 @@ pub struct Member {
     pub canmount: String,
     /// What that shall be once all is finished.
     pub meant: String,
+    /// It was made only to be tried.
+    pub trial: bool,
     /// Whether nothing can be written to it.
     pub readonly: bool,
     /// Whether its keys are loaded (also if it needs none).
@@ -98,6 +101,11 @@ impl Family {
 }
 
 impl Member {
+    /// Whether something was published in it.
+    pub fn is_published(&self) -> bool {
+        self.snapshots.iter().any(|s| s.transaction.is_some())
+    }
+
     /// The number with which a transaction was decided here; none if it was not.
     pub fn decided(&self, transaction: Uuid) -> Option<SnapshotId> {
         let made = self.snapshots.iter().find(|s| s.transaction == Some(transaction))?;
@@ -105,6 +113,23 @@ impl Member {
             Some(Tag::Number(number)) => Some(number),
             Some(Tag::Frozen(_)) | None => None,
         }
+    }
+
+    /// Which of these snapshots of it may go; and which stay, and why.
+    pub(crate) fn parted(&self, tags: &[Tag]) -> (Vec<Tag>, Vec<(Tag, String)>) {
+        let published = |s: &&Snapshot| s.transaction.is_some();
+        let newest = self.snapshots.iter().rev().filter(published).find_map(|s| s.tag);
+        let known: BTreeMap<Tag, &Snapshot> =
+            self.snapshots.iter().filter_map(|s| Some((s.tag?, s))).collect();
+        let (mut goes, mut stays) = (Vec::new(), Vec::new());
+        for tag in tags {
+            let Some(snapshot) = known.get(tag) else { continue };
+            match needed(snapshot, newest) {
+                Some(why) => stays.push((*tag, why)),
+                None => goes.push(*tag),
+            }
+        }
+        (goes, stays)
     }
 
     /// The state it is in.
@@ -122,6 +147,20 @@ impl Member {
         let own = self.snapshots.iter().find(|s| frozen.is_some() && s.tag == frozen);
         let own = own.map(|s| (self.name.as_str(), s.name.as_str()));
         own.or_else(|| self.origin.as_deref()?.split_once('@'))
+    }
+}
+
+/// Why a snapshot has to stay, to be read after `it stays, since`.
+fn needed(snapshot: &Snapshot, newest: Option<Tag>) -> Option<String> {
+    let clones = &snapshot.clones;
+    if snapshot.tag == newest {
+        Some("it is the newest".to_owned())
+    } else if matches!(snapshot.tag, Some(Tag::Number(_))) && snapshot.transaction.is_none() {
+        Some("no publish made it".to_owned())
+    } else if snapshot.holds > 0 {
+        Some("it is held on the host (zfs holds)".to_owned())
+    } else {
+        (!clones.is_empty()).then(|| format!("something builds on it: {}", clones.join(", ")))
     }
 }
 
@@ -152,6 +191,7 @@ mod tests {
                 mountpoint: Mountpoint { value: "/p".into(), own: false },
                 canmount: "noauto".into(),
                 meant: "on".into(),
+                trial: false,
                 readonly: true,
                 unlocked: true,
                 mounts: Vec::new(),
@@ -169,5 +209,66 @@ mod tests {
         ] {
             assert_eq!(of(part, &names, origin).known(), expected, "{part:?} {names:?}");
         }
+    }
+
+    #[test]
+    fn of_many_snapshots_those_go_that_a_publish_made_and_nothing_needs() {
+        let (t, u) = (Uuid::from_u128(7), Uuid::from_u128(8));
+        let snapshot = |name: &str, transaction: Option<Uuid>| Snapshot {
+            name: name.into(),
+            tag: name.parse().ok(),
+            guid: 1,
+            created: 1,
+            transaction,
+            holds: 0,
+            clones: Vec::new(),
+        };
+        let mut held = snapshot("s2", Some(t));
+        held.holds = 1;
+        let mut cloned = snapshot("s3", Some(t));
+        cloned.clones = vec!["p/x".into()];
+        let frozen = Tag::Frozen(u).to_string();
+        let snapshots = vec![
+            snapshot("s1", Some(t)),
+            held,
+            cloned,
+            snapshot("s4", None),
+            snapshot("auto", None),
+            snapshot("s5", Some(t)),
+            snapshot("s6", None),
+            snapshot(&frozen, None),
+        ];
+        let live = Member {
+            name: "p/d".parse().unwrap(),
+            part: Part::Live,
+            guid: 1,
+            origin: None,
+            written: 0,
+            mountpoint: Mountpoint { value: "/p/d".into(), own: false },
+            canmount: "on".into(),
+            meant: "on".into(),
+            trial: false,
+            readonly: false,
+            unlocked: true,
+            mounts: Vec::new(),
+            in_place: true,
+            snapshots,
+        };
+        let tag = |text: &str| text.parse::<Tag>().unwrap();
+        let asked: Vec<Tag> = ["s1", "s2", "s3", "s4", "s5", "s6", "s7", &frozen].map(tag).to_vec();
+        let (goes, stays) = live.parted(&asked);
+        assert_eq!(goes, [tag("s1"), tag(&frozen)]);
+        let words: Vec<(String, &str)> =
+            stays.iter().map(|(tag, why)| (tag.to_string(), why.as_str())).collect();
+        assert_eq!(
+            words,
+            [
+                ("s2".to_owned(), "it is held on the host (zfs holds)"),
+                ("s3".to_owned(), "something builds on it: p/x"),
+                ("s4".to_owned(), "no publish made it"),
+                ("s5".to_owned(), "it is the newest"),
+                ("s6".to_owned(), "no publish made it"),
+            ]
+        );
     }
 }

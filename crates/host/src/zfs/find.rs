@@ -132,6 +132,12 @@ fn nearest(path: &Path) -> Outcome<(PathBuf, PathBuf)> {
     }
 }
 
+/// The kind of file system that a path is on, as the kernel calls it.
+pub fn kind_at(path: &Path) -> Option<String> {
+    let mounts = Mounts::now().ok()?;
+    mount_of(path, &mounts).ok()?.map(|mount| mount.kind.clone())
+}
+
 fn mount_of<'m>(real: &Path, mounts: &'m Mounts) -> Outcome<Option<&'m Mount>> {
     let stat = rustix::fs::statx(CWD, real, AtFlags::empty(), StatxFlags::MNT_ID)
         .map_err(|e| FsError::new("look at", real, e))?;

@@ -8,16 +8,15 @@ use dsg_fs::error::FsError;
 use rustix::fs::{Gid, Mode, OFlags, Uid};
 use uuid::Uuid;
 
-use super::family::{Family, Member};
+use super::family::Family;
 use super::name::{Dataset, Part};
 
 /// Whether a first publish of a transaction was begun already; or why there can be none.
 pub(super) fn begun(family: &Family, transaction: Uuid) -> Result<bool, &'static str> {
-    let decided = |m: &Member| m.snapshots.iter().any(|s| s.transaction.is_some());
     for member in &family.others {
         match member.part {
             Part::Former(_) => return Err("was one, and its last publish is not finished"),
-            Part::Staging(_) if decided(member) => return Err("is one, published just now"),
+            Part::Staging(_) if member.is_published() => return Err("is one, published just now"),
             Part::Staging(_) | Part::Live => {}
         }
     }
@@ -69,7 +68,7 @@ fn is_empty(dir: &OwnedFd) -> rustix::io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::zfs::family::Snapshot;
+    use crate::zfs::family::{Member, Snapshot};
     use crate::zfs::verb::Mountpoint;
 
     const T: Uuid = Uuid::from_u128(7);
@@ -95,6 +94,7 @@ mod tests {
             mountpoint: Mountpoint { value: "/tank/dsg/p".into(), own: false },
             canmount: "noauto".into(),
             meant: "on".into(),
+            trial: false,
             readonly: false,
             unlocked: true,
             mounts: Vec::new(),

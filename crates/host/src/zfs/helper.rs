@@ -17,9 +17,9 @@ use super::root::Root;
 use super::verb::{Answer, Hands, Verb};
 
 /// What both sides have to agree on.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 /// The longest question, in bytes.
-const LONGEST_VERB: u64 = 1 << 16;
+pub(super) const LONGEST_VERB: u64 = 1 << 18;
 /// The longest answer, in bytes.
 const LONGEST_ANSWER: u64 = 256 << 20;
 

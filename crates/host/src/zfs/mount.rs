@@ -28,6 +28,9 @@ use super::verb::Switched;
 /// Root's own folder for private mounts and locks.
 pub(super) const PRIVATE: &str = "/run/dsg";
 
+/// So many mounts on top of one another are taken away at once.
+const MOST_LAYERS: u32 = 64;
+
 /// Whoever sits there keeps what he sees, and no link is followed.
 const GENTLY: UnmountFlags = UnmountFlags::DETACH.union(UnmountFlags::NOFOLLOW);
 
@@ -123,12 +126,24 @@ pub(super) fn attach(
 /// Takes away every mount of something in our own folder, and the folders that it was, or was to be,
 /// mounted at. Whoever sits there keeps what he sees.
 pub(super) fn detach(source: &str, folders: &[PathBuf]) -> Outcome<()> {
-    let mounts = Mounts::now()?.of(source);
-    let private: Vec<_> = mounts.iter().filter(|at| at.starts_with(PRIVATE)).collect();
-    for at in &private {
-        release(at)?;
+    let private = || -> Outcome<Vec<PathBuf>> {
+        let mut all = Mounts::now()?.of(source);
+        all.retain(|at| at.starts_with(PRIVATE));
+        Ok(all)
+    };
+    let was = private()?;
+    let mut left = was.clone();
+    // What somebody put over one goes first.
+    for _ in 0..MOST_LAYERS {
+        if left.is_empty() {
+            break;
+        }
+        for at in &left {
+            release(at)?;
+        }
+        left = private()?;
     }
-    for at in private.into_iter().chain(folders) {
+    for at in was.iter().chain(folders) {
         // What is left of an empty folder does no harm.
         let _ = rustix::fs::rmdir(at);
     }

@@ -49,6 +49,15 @@ impl Mounts {
         self.0.iter().filter(of).map(|m| m.at.clone()).collect()
     }
 
+    /// The same, where it is what is seen: not under another mount.
+    pub(super) fn shown(&self, source: &str) -> Vec<PathBuf> {
+        let seen = |at: &PathBuf| {
+            let top = self.stack(at).last().copied();
+            top.is_some_and(|m| m.kind == "zfs" && m.source == source && m.root == Path::new("/"))
+        };
+        self.of(source).into_iter().filter(seen).collect()
+    }
+
     /// Whether a file system of this number is a dataset or snapshot.
     pub(super) fn shows(&self, source: &str, device: u64) -> bool {
         let of = |m: &Mount| m.kind == "zfs" && m.source == source && m.root == Path::new("/");
@@ -143,5 +152,16 @@ mod tests {
         let names: Vec<&str> =
             mounts.stack(Path::new("/p")).iter().map(|m| m.source.as_str()).collect();
         assert_eq!(names, ["tank/p", "tank/p.dsg-old"]);
+    }
+
+    #[test]
+    fn what_another_mount_covers_is_mounted_and_not_seen() {
+        let text = b"30 1 0:24 / / rw - ext4 o rw\n\
+            36 30 0:32 / /run/dsg/1000/t rw - zfs tank/p rw\n\
+            37 30 0:32 / /run/dsg/0/live rw - zfs tank/p rw\n\
+            40 36 0:40 / /run/dsg/1000/t rw - fuse.sshfs tank/p rw\n";
+        let mounts = Mounts::parse(text);
+        assert_eq!(mounts.of("tank/p").len(), 2);
+        assert_eq!(mounts.shown("tank/p"), [Path::new("/run/dsg/0/live")]);
     }
 }

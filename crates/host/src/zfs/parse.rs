@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use dsg_core::snapshot::SnapshotId;
 use uuid::Uuid;
 
-use super::argv::{MADE_BY, MEANT, asked};
+use super::argv::{MADE_BY, MEANT, TRIED, asked};
 use super::name::{Dataset, transaction_of};
 use super::verb::{Family, Member, Mountpoint, Snapshot};
 
@@ -150,6 +150,7 @@ pub(super) fn family(
             mountpoint: values.mountpoint(),
             meant: meant.unwrap_or(&canmount).to_owned(),
             canmount,
+            trial: values.get(TRIED).is_some_and(|mark| mark.own),
             readonly: values.is_on("readonly"),
             unlocked: values.unlocked(),
             mounts: mounts(&name),
@@ -386,7 +387,8 @@ mod tests {
              {D}@auto\tdsg:transaction\t{t}\tinherited from {D}\n\
              {D}/vol\ttype\tvolume\t-\n{D}/vol\tguid\t4\t-\n\
              {D}.dsg-{t}\ttype\tfilesystem\t-\n{D}.dsg-{t}\tguid\t5\t-\n{D}.dsg-{t}\twritten\t0\t-\n\
-             {D}.dsg-{t}\torigin\t{D}@s1\t-\n{D}.dsg-{t}\tkeystatus\tunavailable\t-\n"
+             {D}.dsg-{t}\torigin\t{D}@s1\t-\n{D}.dsg-{t}\tkeystatus\tunavailable\t-\n\
+             {D}.dsg-{t}\tdsg:trial\ton\tlocal\n"
         );
         let text = completed(&told, &asked(Some(SnapshotId::FIRST)));
         let family = family(&live(), &text, Some(SnapshotId::FIRST), &|_| Vec::new()).unwrap();
@@ -394,7 +396,7 @@ mod tests {
         assert_eq!(member.state(), State { guid: member.guid, written: 17_408 });
         assert_eq!((member.guid, family.written), (12_029_310_824_965_272_277, Some(17_408)));
         assert_eq!((member.canmount.as_str(), member.meant.as_str()), ("noauto", "on"));
-        assert!(!member.mountpoint.own && member.unlocked);
+        assert!(!member.mountpoint.own && member.unlocked && !member.trial);
         let names: Vec<&str> = member.snapshots.iter().map(|s| s.name.as_str()).collect();
         assert_eq!(names, ["auto", "s1"], "by age");
         // A mark that is inherited decides nothing.
@@ -404,7 +406,7 @@ mod tests {
         assert_eq!(family.below, [format!("{D}/vol")]);
         let [staged] = &family.others[..] else { panic!("{:?}", family.others) };
         assert_eq!(staged.origin.as_deref(), Some("tank/dsg/p@s1"));
-        assert!(!staged.unlocked);
+        assert!(!staged.unlocked && staged.trial);
     }
 
     #[test]

@@ -4,30 +4,24 @@
 //! that took effect all the same counts as done, one that did not is told. Verbs about one repository
 //! go one after another, also those of a process that died while its program still runs.
 
-use std::collections::BTreeMap;
-use std::fs::{File, Metadata};
-use std::os::fd::AsFd;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::snapshot::SnapshotId;
-use dsg_fs::error::FsError;
-use rustix::fs::{FlockOperation, Gid, Mode, OFlags, Uid};
-use rustix::io::Errno;
+use rustix::fs::{Gid, Uid};
 use uuid::Uuid;
 
 use super::argv::{self, Call};
 use super::mounts::Mounts;
 use super::name::{Dataset, Part, Tag};
 use super::parse::{Grant, Odd, Read as _};
-use super::verb::{Answer, Changes, Family, Hands, MOST_CHANGES, Member, Mountpoint, Until, Verb};
+use super::verb::{
+    Answer, Changes, Family, Hands, MOST_CHANGES, MOST_SNAPSHOTS, Member, Mountpoint, Snapshot,
+    Stop, Until, Verb,
+};
 use super::{carry, crash, find, first, home, mount, run, tell};
-
-/// How long a verb waits for another one about the same repository.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Root's hands, for what lies below one dataset.
 pub struct Root {
@@ -119,7 +113,7 @@ pub(super) fn odd(e: Odd) -> Failure {
 /// One repository.
 pub(super) struct At<'a> {
     pub(super) live: &'a Dataset,
-    caller: (Uid, Gid),
+    pub(super) caller: (Uid, Gid),
     /// It is not root who asks: only what stands directly below this one is mounted.
     pub(super) within: Option<&'a Dataset>,
     granted: &'a Mutex<BTreeMap<Dataset, Vec<Grant>>>,
@@ -152,7 +146,7 @@ impl At<'_> {
             Verb::Abandon { transaction, .. } => self.abandon(transaction),
             Verb::Freeze { transaction, .. } => self.freeze(transaction),
             Verb::LockFile { .. } => self.lock_file(),
-            Verb::Drop { tag, .. } => self.drop_snapshot(tag),
+            Verb::Drop { ref tags, .. } => self.drop_snapshots(tags),
             Verb::Discard { .. } => self.discard(self.caller.0),
             // Answered before, or not about one repository.
             Verb::Find { .. } | Verb::Diff { .. } | Verb::Space { .. } | Verb::Weigh { .. } => {
@@ -186,24 +180,6 @@ impl At<'_> {
         self.one(part)?.ok_or_else(|| missing(&self.member(part)))
     }
 
-    /// Verbs about one repository go one after another. The file is left to the programs that are
-    /// run, so that one that outlives its caller still has its turn.
-    fn turn(&self) -> Outcome<File> {
-        let folder = Path::new(mount::PRIVATE).join("turn");
-        let path = file_of(&folder, self.live)?;
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW;
-        let failed = |e| -> Failure { FsError::new("lock", &path, e).into() };
-        let file = rustix::fs::open(&path, flags, Mode::from_raw_mode(0o600)).map_err(failed)?;
-        if taken(&file, PATIENCE).map_err(failed)? {
-            return Ok(file.into());
-        }
-        Err(Failure::new(
-            Code::Locked,
-            format!("Another step on {} has not ended for a long time.", self.live),
-        )
-        .hint("Try again later; on the host, ps shows which program zfs still runs."))
-    }
-
     fn create(&self, transaction: Uuid) -> Outcome<Answer> {
         let part = Part::Staging(transaction);
         let name = self.member(part);
@@ -220,12 +196,23 @@ impl At<'_> {
         }
         // A place that its parent does not give has to be known before anything is made.
         self.home(&self.promised()?)?;
-        Self::do_unless(&argv::create(&name), || Ok(self.one(part)?.is_some()))?;
+        let call = argv::create(&name, self.is_trial());
+        Self::do_unless(&call, || Ok(self.one(part)?.is_some()))?;
         crash::CREATED.pass();
         let at = self.mount(part, None)?;
         first::give(&at, self.caller)?;
         crash::OWNED.pass();
         Ok(Answer::Mounted(at))
+    }
+
+    fn is_trial(&self) -> bool {
+        self.live.is_trial_of(self.caller.0.as_raw())
+    }
+
+    /// D, if it is a repository.
+    fn repository(&self) -> Outcome<Member> {
+        let live = self.needed(Part::Live)?;
+        if live.is_published() { Ok(live) } else { Err(Stop::Stranger.into()) }
     }
 
     /// The mount point that D will inherit.
@@ -243,7 +230,7 @@ impl At<'_> {
 
     fn clone(&self, transaction: Uuid, base: Tag) -> Outcome<Answer> {
         let part = Part::Staging(transaction);
-        let live = self.needed(Part::Live)?;
+        let live = self.repository()?;
         if live.readonly {
             return Err(Failure::new(
                 Code::Permission,
@@ -255,7 +242,8 @@ impl At<'_> {
         let origin = carry::origin(&live, base)?;
         let properties = carry::properties(self.live)?;
         let name = self.member(part);
-        let call = argv::clone((self.live, &origin), &name, &live.meant, &properties);
+        let call =
+            argv::clone((self.live, &origin), &name, (&live.meant, self.is_trial()), &properties);
         let whole = format!("{}@{origin}", self.live);
         Self::do_unless(&call, || {
             Ok(self.one(part)?.is_some_and(|m| m.origin.as_deref() == Some(whole.as_str())))
@@ -280,9 +268,9 @@ impl At<'_> {
     pub(super) fn mount(&self, part: Part, guid: Option<u64>) -> Outcome<PathBuf> {
         let name = self.member(part);
         let at = self.private(part, guid);
-        // What is on its way to its place is for nobody to look at: wherever it is mounted will do.
+        // What is on its way to its place is for nobody to look at: wherever it is seen will do.
         let is_it = |m: &PathBuf| *m == at || part == Part::Live && m.starts_with(mount::PRIVATE);
-        if let Some(at) = Mounts::now()?.of(name.as_str()).into_iter().find(is_it) {
+        if let Some(at) = Mounts::now()?.shown(name.as_str()).into_iter().find(is_it) {
             return Ok(at);
         }
         let properties = find::mounting(&name)?;
@@ -300,6 +288,7 @@ impl At<'_> {
 
     fn freeze(&self, transaction: Uuid) -> Outcome<Answer> {
         let tag = Tag::Frozen(transaction);
+        self.repository()?;
         let call = argv::snapshot(self.live, tag);
         let has = |m: Member| m.snapshots.iter().any(|s| s.tag == Some(tag));
         Self::do_unless(&call, || Ok(self.one(Part::Live)?.is_some_and(has)))?;
@@ -307,41 +296,37 @@ impl At<'_> {
         Ok(Answer::Done)
     }
 
-    fn drop_snapshot(&self, tag: Tag) -> Outcome<Answer> {
-        let live = self.needed(Part::Live)?;
-        let Some(snapshot) = live.snapshots.iter().find(|s| s.tag == Some(tag)) else {
-            return Ok(Answer::Done);
-        };
-        let name = &snapshot.name;
-        if let Some(Tag::Number(number)) = snapshot.tag {
-            let newest = live.snapshots.iter().filter_map(|s| s.tag).all(|other| match other {
-                Tag::Number(other) => other <= number,
-                Tag::Frozen(_) => true,
-            });
-            if newest || snapshot.transaction.is_none() {
-                let why = if newest { "it is the newest" } else { "no publish made it" };
-                return Err(Failure::new(
-                    Code::Usage,
-                    format!("The snapshot {name} of {} stays: {why}.", self.live),
-                ));
+    /// Destroys snapshots of D; gives those that stay, and why.
+    fn drop_snapshots(&self, tags: &[Tag]) -> Outcome<Answer> {
+        few(tags.len())?;
+        let mut stays = Vec::new();
+        // One that somebody begins to use in between keeps the others: what is left is looked at again.
+        for last in [false, true] {
+            let live = self.needed(Part::Live)?;
+            let (goes, needed) = live.parted(tags);
+            stays = needed;
+            if goes.is_empty() {
+                break;
+            }
+            let names: Vec<String> = goes.iter().map(ToString::to_string).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let call = argv::destroy_snapshots(self.live, &names);
+            let going: BTreeSet<Tag> = goes.iter().copied().collect();
+            let there = |s: &Snapshot| s.tag.is_some_and(|tag| going.contains(&tag));
+            let gone = |m: Member| !m.snapshots.iter().any(there);
+            match Self::do_unless(&call, || Ok(self.one(Part::Live)?.is_some_and(gone))) {
+                Ok(()) => {
+                    crash::DROPPED.pass();
+                    break;
+                }
+                Err(e) if !last && e.code == Code::Locked => {}
+                Err(e) if e.code == Code::Locked => {
+                    stays.extend(goes.iter().map(|tag| (*tag, e.message.clone())));
+                }
+                Err(e) => return Err(e),
             }
         }
-        let users = match (snapshot.holds, &snapshot.clones[..]) {
-            (0, []) => None,
-            (0, clones) => Some(format!("{} builds on it", clones.join(", "))),
-            _ => Some("it is held".to_owned()),
-        };
-        if let Some(why) = users {
-            return Err(Failure::new(
-                Code::Locked,
-                format!("The snapshot {name} of {} stays: {why}.", self.live),
-            ));
-        }
-        let call = argv::destroy_snapshot(self.live, tag);
-        let has = |m: Member| m.snapshots.iter().any(|s| s.tag == Some(tag));
-        Self::do_unless(&call, || Ok(!self.one(Part::Live)?.is_some_and(has)))?;
-        crash::DROPPED.pass();
-        Ok(Answer::Done)
+        Ok(Answer::Dropped(stays))
     }
 
     fn diff(&self, since: Tag, until: Until, most: usize) -> Outcome<Answer> {
@@ -393,86 +378,15 @@ impl At<'_> {
     }
 
     fn weigh(&self, snapshots: &[SnapshotId]) -> Outcome<Answer> {
-        if snapshots.is_empty() {
-            return Err(Failure::new(Code::Usage, "No snapshots to weigh."));
-        }
+        few(snapshots.len())?;
         let told = run::must(&argv::weigh(self.live, snapshots))?;
         tell::freed(&told).map(Answer::Weighs).map_err(odd)
-    }
-
-    /// Whoever may write the repository's files may hold its lock.
-    fn lock_file(&self) -> Outcome<Answer> {
-        let root = self.root()?;
-        let path = file_of(&Path::new(mount::PRIVATE).join("lock"), self.live)?;
-        let (uid, gid, mode) = match root {
-            Some(root) => {
-                (Uid::from_raw(root.uid()), Gid::from_raw(root.gid()), root.permissions().mode())
-            }
-            None => (self.caller.0, self.caller.1, 0),
-        };
-        let mode = 0o600
-            | if mode & 0o020 != 0 { 0o060 } else { 0 }
-            | if mode & 0o002 != 0 { 0o006 } else { 0 };
-        let failed = |e| -> Failure { FsError::new("make the lock", &path, e).into() };
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = rustix::fs::open(&path, flags, Mode::from_raw_mode(0o600)).map_err(failed)?;
-        rustix::fs::fchown(&file, Some(uid), Some(gid)).map_err(failed)?;
-        rustix::fs::fchmod(&file, Mode::from_raw_mode(mode)).map_err(failed)?;
-        Ok(Answer::LockFile(path))
-    }
-
-    /// The root of D, or of what is to be it; none if there is neither.
-    fn root(&self) -> Outcome<Option<Metadata>> {
-        let look = |at: &Path| at.metadata().map_err(|e| Failure::io("look at", at, e)).map(Some);
-        let published = |m: &Member| m.snapshots.iter().any(|s| s.transaction.is_some());
-        let member = match self.one(Part::Live)? {
-            Some(live) if published(&live) => live,
-            live => {
-                let mut others = find::family(self.live, None, None)?.others;
-                others.sort_by_key(|m| !published(m));
-                match (others.into_iter().next(), live) {
-                    // A publish of it is not finished.
-                    (Some(other), _) => other,
-                    (None, None) => return Ok(None),
-                    (None, Some(_)) => {
-                        let told = format!("There is a dataset {} already", self.live);
-                        return Err(Failure::new(
-                            Code::Exists,
-                            format!("{told}, and it is no repository."),
-                        )
-                        .hint("Choose another name. Nothing was changed."));
-                    }
-                }
-            }
-        };
-        if let Some(at) = member.mounts.first() {
-            return look(at);
-        }
-        let at = self.mount(member.part, Some(member.guid))?;
-        let root = look(&at);
-        mount::detach(member.name.as_str(), &[at])?;
-        root
     }
 
     /// Makes a call; one that is refused counts as done if what it was for is there.
     pub(super) fn do_unless(call: &Call, done: impl FnOnce() -> Outcome<bool>) -> Outcome<()> {
         let told = run::run(call)?;
         if told.well || done()? { Ok(()) } else { Err(run::refused(call, &told.complaint)) }
-    }
-}
-
-/// Waits for a lock that others hold, for a while; whether it is ours now.
-fn taken(file: &impl AsFd, patience: Duration) -> rustix::io::Result<bool> {
-    let begun = Instant::now();
-    loop {
-        match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Ok(true),
-            Err(Errno::WOULDBLOCK) if begun.elapsed() < patience => {
-                std::thread::sleep(Duration::from_millis(10));
-            }
-            Err(Errno::WOULDBLOCK) => return Ok(false),
-            Err(e) => return Err(e),
-        }
     }
 }
 
@@ -484,31 +398,22 @@ fn part_of(until: Until) -> Part {
     }
 }
 
-fn missing(dataset: &Dataset) -> Failure {
-    Failure::new(Code::NotFound, format!("There is no dataset {dataset}."))
+/// As many snapshots as one question may name: they are arguments of one program.
+fn few(snapshots: usize) -> Outcome<()> {
+    if (1..=MOST_SNAPSHOTS).contains(&snapshots) {
+        return Ok(());
+    }
+    let message = format!("{snapshots} snapshots at once: 1 to {MOST_SNAPSHOTS} are possible.");
+    Err(Failure::new(Code::Usage, message))
 }
 
-/// A file of root's for a repository; `%` stands in no dataset's name.
-fn file_of(folder: &Path, dataset: &Dataset) -> Outcome<PathBuf> {
-    home::folder(folder)?;
-    Ok(folder.join(dataset.as_str().replace('/', "%")))
+fn missing(dataset: &Dataset) -> Failure {
+    Failure::new(Code::NotFound, format!("There is no dataset {dataset}."))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn whoever_holds_a_turn_for_ever_is_not_waited_for_that_long() {
-        let place = tempfile::tempdir().unwrap();
-        let open = || File::create(place.path().join("turn")).unwrap();
-        let (one, other) = (open(), open());
-        let short = Duration::from_millis(30);
-        assert_eq!(taken(&one, short), Ok(true));
-        assert_eq!(taken(&other, short), Ok(false));
-        drop(one);
-        assert_eq!(taken(&other, short), Ok(true));
-    }
 
     #[test]
     fn lent_hands_look_at_no_path_for_whoever_asks() {

@@ -12,6 +12,11 @@ impl From<Stop> for Failure {
             Stop::Moved | Stop::Taken => {
                 (Code::HeadMoved, "Somebody published meanwhile.".to_owned(), again)
             }
+            Stop::Stranger => (
+                Code::Exists,
+                "The dataset is no repository: nothing was ever published in it.".to_owned(),
+                "Choose another name. Nothing was changed.",
+            ),
             Stop::Drift(bytes) => (
                 Code::Drift,
                 format!("The repository's files were changed on its host ({bytes} bytes)."),

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use dsg_core::entry::Hash;
 use dsg_core::failure::{Code, Failure, Outcome};
 
 use super::helper::Helper;
@@ -41,10 +42,7 @@ pub fn way(dataset: &Dataset) -> Outcome<Way> {
             Code::Permission,
             "Publishing on ZFS needs root on the host for mounts and promotions.",
         )
-        .hint(format!(
-            "Ask its administrator to run, once:\n{}",
-            grant(&std::env::current_exe().unwrap_or_default(), &above(dataset))
-        ))
+        .hint(format!("Ask its administrator to run, once:\n{}", told(&above(dataset))))
     };
     let sudo = run::program("sudo").map_err(|_| none())?;
     let told = Command::new(sudo)
@@ -102,14 +100,33 @@ fn above(dataset: &Dataset) -> Dataset {
     dataset.parent().unwrap_or_else(|| dataset.clone())
 }
 
-/// The commands with which an administrator lets the group `dsg` publish below a dataset. What `sudo` does
-/// not understand never comes where it would lock everybody out.
-pub fn grant(agent: &Path, prefix: &Dataset) -> String {
+/// The commands with which an administrator lets the group `dsg` publish below a dataset.
+fn told(prefix: &Dataset) -> String {
+    // This very program, also where another one stands in its place by now.
+    match (std::env::current_exe(), std::fs::read("/proc/self/exe")) {
+        (Ok(agent), Ok(program)) => grant(&agent, Hash::of(&program), prefix),
+        // It cannot be told what would be installed.
+        _ => format!("install dsg-agent as {INSTALLED}, from DSG's own package\n{}", rule(prefix)),
+    }
+}
+
+/// The commands that install an agent, and let the group `dsg` run it as a helper. The agent lies where
+/// whoever asks may change it until the commands are typed: what is installed is a copy of root's that
+/// was found to be what it was.
+pub fn grant(agent: &Path, hash: Hash, prefix: &Dataset) -> String {
     format!(
-        "install -o root -g root -m 755 {} {INSTALLED}\n\
-         f=$(mktemp) && echo '%dsg ALL=(root) NOPASSWD: {INSTALLED} {WORD} {}' > $f && \
-         visudo -cf $f && install -o root -g root -m 440 $f /etc/sudoers.d/dsg; rm -f $f",
+        "d=$(mktemp -d) && cp {} $d/agent && echo '{hash}  '$d/agent | sha256sum -c --quiet && \
+         install -o root -g root -m 755 $d/agent {INSTALLED}; rm -rf $d\n{}",
         dsg_core::failure::shell_word(&agent.display().to_string()),
+        rule(prefix),
+    )
+}
+
+/// What `sudo` does not understand never comes where it would lock everybody out.
+fn rule(prefix: &Dataset) -> String {
+    format!(
+        "f=$(mktemp) && echo '%dsg ALL=(root) NOPASSWD: {INSTALLED} {WORD} {}' > $f && \
+         visudo -cf $f && install -o root -g root -m 440 $f /etc/sudoers.d/dsg; rm -f $f",
         // A space would begin another argument, a colon another rule.
         prefix.as_str().replace(' ', "\\ ").replace(':', "\\:"),
     )
@@ -135,8 +152,9 @@ mod tests {
         let odd = "    (root) NOPASSWD: /usr/local/sbin/dsg-agent zfs-helper tank/a\\ b\\:c\n";
         let covered = allowed(odd, &"tank/a b:c/p".parse().unwrap());
         assert_eq!(covered, Some(Way::Helper("tank/a b:c".parse().unwrap())));
-        let told = grant(Path::new("/a b/agent"), &"tank/a b:c".parse().unwrap());
+        let told = grant(Path::new("/a b/agent"), Hash([7; 32]), &"tank/a b:c".parse().unwrap());
         assert!(told.contains(&format!("{INSTALLED} {WORD} tank/a\\ b\\:c'")), "{told}");
+        assert!(told.contains(&format!("echo '{}  '", "07".repeat(32))), "{told}");
         let all = "    (ALL : ALL) NOPASSWD: ALL\n";
         assert_eq!(allowed(all, &"tank/p".parse().unwrap()), Some(Way::Sudo));
     }

@@ -63,6 +63,7 @@ pub(super) fn decision(text: &str) -> Result<Result<Option<Next>, Stop>, Odd> {
     Ok(Err(match stopped.as_str() {
         "missing" => Stop::Missing,
         "moved" => Stop::Moved,
+        "stranger" => Stop::Stranger,
         "drift" => Stop::Drift(what.as_i64().unwrap_or_default().cast_unsigned()),
         "foreign" => Stop::Foreign(names()),
         "properties" => Stop::Properties(names()),

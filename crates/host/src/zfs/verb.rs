@@ -19,6 +19,8 @@ use super::name::{Dataset, Part, Tag};
 
 /// How many changes one answer tells at most.
 pub const MOST_CHANGES: usize = 100_000;
+/// How many snapshots one question names at most.
+pub const MOST_SNAPSHOTS: usize = 5_000;
 
 /// One privileged step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,19 +134,20 @@ pub enum Verb {
     Weigh {
         /// D.
         dataset: Dataset,
-        /// Which ones, at least one.
+        /// Which ones: at least one, and at most [`MOST_SNAPSHOTS`].
         snapshots: Vec<SnapshotId>,
     },
-    /// Destroys one snapshot of D: [`Answer::Done`]. Fails with `locked` if it is held or cloned.
+    /// Destroys snapshots of D, but for the newest one, for those that are held or cloned, and for numbered
+    /// ones that no publish made: [`Answer::Dropped`].
     Drop {
         /// D.
         dataset: Dataset,
-        /// Which one.
-        tag: Tag,
+        /// Which ones: at least one, and at most [`MOST_SNAPSHOTS`].
+        tags: Vec<Tag>,
     },
     /// Destroys a D that whoever asks made only to be tried, with its snapshots and all of its family:
-    /// [`Answer::Done`]. Of any other name it is refused (`usage`), and where there are snapshots of
-    /// which none is DSG's (`exists`).
+    /// [`Answer::Done`]. Of any other name it is refused (`usage`), and where one of the family
+    /// was not made so (`exists`).
     Discard {
         /// D.
         dataset: Dataset,
@@ -209,6 +212,8 @@ pub enum Answer {
     Space(Vec<Cost>),
     /// So many bytes.
     Weighs(u64),
+    /// They are gone, but for these, and why.
+    Dropped(Vec<(Tag, String)>),
     /// The file to lock.
     LockFile(PathBuf),
 }
@@ -272,6 +277,8 @@ pub enum Stop {
     /// D is another dataset than the one that was looked at (somebody published), or is there
     /// though none should be.
     Moved,
+    /// D is no repository: no publish marked a snapshot of it.
+    Stranger,
     /// Bytes were written to D since the clone was taken.
     Drift(u64),
     /// Snapshots of D that are newer than the clone, by name.
@@ -486,6 +493,24 @@ mod tests {
         }
         let more = line.replace("\"live\"", "\"force\":true,\"live\"");
         assert!(serde_json::from_str::<Verb>(&more).is_err(), "{more}");
+    }
+
+    #[test]
+    fn as_many_snapshots_as_may_be_named_fit_into_one_line_and_one_argument() {
+        let last = u64::MAX - MOST_SNAPSHOTS as u64;
+        let ids = || (last..).filter_map(SnapshotId::new).take(MOST_SNAPSHOTS);
+        let dataset = || -> Dataset { "tank/p".parse().unwrap() };
+        let verbs = [
+            Verb::Weigh { dataset: dataset(), snapshots: ids().collect() },
+            Verb::Drop { dataset: dataset(), tags: ids().map(Tag::Number).collect() },
+        ];
+        for verb in verbs {
+            let line = serde_json::to_vec(&verb).unwrap().len() as u64;
+            assert!(line < super::super::helper::LONGEST_VERB, "{line}");
+        }
+        // Linux takes no longer ones.
+        let names: usize = ids().map(|id| id.to_string().len() + 1).sum();
+        assert!(names + 255 < 128 << 10, "{names}");
     }
 
     #[test]

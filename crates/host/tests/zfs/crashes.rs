@@ -3,7 +3,7 @@
 use dsg_core::snapshot::SnapshotId;
 use dsg_host::zfs::name::Tag;
 use dsg_host::zfs::verb::{Answer, Changes, Hands, Stop, Switched, Until, Verb};
-use dsg_testkit::zfs_host::{Version, ZfsHost};
+use dsg_testkit::zfs_host::{Version, ZfsHost, at_length};
 use uuid::Uuid;
 
 use crate::fixture::{Site, on_both};
@@ -150,17 +150,19 @@ fn a_power_cut_at_any_of_these_points_leaves_before_or_after() {
     site.init(&hands);
     drop(hands);
     let mut number = 2;
-    for point in [
+    let all = [
+        "zfs.decided",
+        "zfs.stepped-aside",
         "zfs.cloned",
         "zfs.mounted",
-        "zfs.decided",
         "zfs.retired",
-        "zfs.stepped-aside",
         "zfs.place-taken",
         "zfs.beneath",
         "zfs.switched",
         "zfs.settled",
-    ] {
+    ];
+    let few = if at_length("a power cut at most points") { all.len() } else { 2 };
+    for point in &all[..few] {
         let t = Uuid::now_v7();
         let dying = site.hands_with(&format!("DSG_CRASH_AT={point}")).unwrap();
         publish_until_it_dies(&site, &dying, t, number);
@@ -173,7 +175,7 @@ fn a_power_cut_at_any_of_these_points_leaves_before_or_after() {
         assert!(live.in_place && live.canmount == "on" && !live.readonly, "{point}: {live:?}");
         assert!(family.others.is_empty(), "{point}");
         let happened = live.decided(t).is_some();
-        assert_eq!(happened, !matches!(point, "zfs.cloned" | "zfs.mounted"), "{point}");
+        assert_eq!(happened, !matches!(*point, "zfs.cloned" | "zfs.mounted"), "{point}");
         let expected = match (happened, number) {
             (true, n) => format!("content-{n}\n"),
             (false, 2) => "one\n".to_owned(),

@@ -141,8 +141,7 @@ impl<'h> Site<'h> {
         assert_eq!(family.unfinished(), None);
         for tag in family.live.iter().flat_map(|live| &live.snapshots).filter_map(|s| s.tag) {
             if matches!(tag, Tag::Frozen(_)) {
-                let drop = Verb::Drop { dataset: self.dataset.clone(), tag };
-                assert_eq!(hands.perform(&drop).unwrap(), Answer::Done);
+                assert_eq!(hands.perform(&self.drop_of(tag)).unwrap(), Answer::Dropped(vec![]));
             }
         }
     }
@@ -167,6 +166,10 @@ impl<'h> Site<'h> {
 
     pub fn finish(&self, transaction: Uuid) -> Verb {
         Verb::Finish { dataset: self.dataset.clone(), transaction }
+    }
+
+    pub fn drop_of(&self, tag: Tag) -> Verb {
+        Verb::Drop { dataset: self.dataset.clone(), tags: vec![tag] }
     }
 
     pub fn bury(&self, transaction: Uuid) -> Verb {

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use dsg_core::entry::Hash;
 use dsg_core::failure::Code;
 use dsg_host::zfs::helper::Helper;
 use dsg_host::zfs::name::{Dataset, Part, Tag};
@@ -16,13 +17,36 @@ use crate::fixture::{Site, mounted, on_both, refused, stopped};
 
 /// What the administrator types, as the program prints it, with the user's own group for `dsg`.
 fn install(site: &Site, prefix: &Dataset) {
-    let script = grant(AGENT.as_ref(), prefix);
+    let script = grant(AGENT.as_ref(), Hash::of(b""), prefix);
     let (_, rule) = script.split_once('\n').unwrap();
     let file = format!("/etc/sudoers.d/{}", site.room.name.replace('/', "-"));
     let rule = rule.replace("%dsg", &format!("%{USER}")).replace("/etc/sudoers.d/dsg", &file);
     // The agent is where it is to be installed already.
     assert_eq!(AGENT, INSTALLED);
     site.host.run(&format!("{rule} && visudo -cqf {file}"));
+}
+
+#[test]
+fn what_an_administrator_installs_is_what_was_there_when_it_was_told() {
+    on_both(|site| {
+        let prefix: Dataset = site.room.name.parse().unwrap();
+        let program = std::fs::read(dsg_testkit::agent::static_program()).unwrap();
+        let (home, place) = (format!("/home/{USER}/it's"), "/tmp/installed");
+        let told = grant(format!("{home}/agent").as_ref(), Hash::of(&program), &prefix);
+        let (install, _) = told.split_once('\n').unwrap();
+        let install = install.replace(INSTALLED, place);
+        site.host.run(&format!(
+            "rm -f {place}; mkdir -p \"{home}\"; cp {AGENT} \"{home}/agent\"; chown -R {USER} \"{home}\""
+        ));
+        site.host.run(&install);
+        let whose = format!("stat -c '%U %a' {place}; rm {place}");
+        assert_eq!(site.host.run(&whose), "root 755\n");
+        // Its owner puts another one there, before the commands are typed.
+        site.host.run(&format!("echo more >> \"{home}/agent\""));
+        let refused = site.host.try_run(&format!("{install}; ls {place}"));
+        assert!(!refused.status.success(), "{refused:?}");
+        site.host.run(&format!("rm -r \"{home}\""));
+    });
 }
 
 fn as_user(site: &Site, prefix: &Dataset) -> dsg_core::failure::Outcome<Helper> {
@@ -107,7 +131,7 @@ fn the_helper_does_nothing_outside_of_its_prefix_whatever_it_is_told() {
             for verb in [
                 format!(r#"{{"create":{{"dataset":"{name}","transaction":"{t}"}}}}"#),
                 format!(r#"{{"abandon":{{"dataset":"{name}","transaction":"{t}"}}}}"#),
-                format!(r#"{{"drop":{{"dataset":"{name}","tag":"s1"}}}}"#),
+                format!(r#"{{"drop":{{"dataset":"{name}","tags":["s1"]}}}}"#),
                 format!(r#"{{"lock-file":{{"dataset":"{name}"}}}}"#),
             ] {
                 // A space in a name is one of the name, and the dataset is below the prefix: it is only
@@ -118,9 +142,9 @@ fn the_helper_does_nothing_outside_of_its_prefix_whatever_it_is_told() {
         }
         for bad in [
             format!(r#"{{"create":{{"dataset":"{room}/team/q","transaction":"../../x"}}}}"#),
-            format!(r#"{{"drop":{{"dataset":"{room}/team/p","tag":"s1 -r"}}}}"#),
-            format!(r#"{{"drop":{{"dataset":"{room}/team/p","tag":"@s1"}}}}"#),
-            format!(r#"{{"drop":{{"dataset":"{room}/team/p","tag":"autosnap"}}}}"#),
+            format!(r#"{{"drop":{{"dataset":"{room}/team/p","tags":["s1 -r"]}}}}"#),
+            format!(r#"{{"drop":{{"dataset":"{room}/team/p","tags":["@s1"]}}}}"#),
+            format!(r#"{{"drop":{{"dataset":"{room}/team/p","tags":["autosnap"]}}}}"#),
             format!(
                 r#"{{"create":{{"dataset":"{room}/team/q","transaction":"{t}","options":"-o x=y"}}}}"#
             ),
@@ -337,6 +361,48 @@ fn what_is_staged_is_seen_by_whoever_stages_it_and_by_nobody_else() {
         let left = "find /run/dsg -xdev; grep \" /run/dsg/\" /proc/self/mountinfo; true";
         assert!(!site.run(left).contains(&t.to_string()), "{}", site.run(left));
         assert!(sees(65534, &Path::new("/").join(site.dataset.as_str())));
+    });
+}
+
+#[test]
+fn what_its_user_covers_is_put_in_its_place_all_the_same() {
+    on_both(|site| {
+        let ann = site.hands_with("SUDO_UID=1000 SUDO_GID=1000").unwrap();
+        let t = Uuid::now_v7();
+        let at = mounted(ann.perform(&site.create(t)));
+        site.host.run(&format!("echo one > {}/file", at.display()));
+        assert_eq!(ann.perform(&site.decide(t, None, 1)).unwrap(), Answer::Decided);
+        // As a user does it with a file system of his own (fusermount), twice.
+        let cover = |at: &Path| {
+            let cover =
+                format!("mount -t tmpfs cover {0} && mount -t tmpfs cover {0}", at.display());
+            site.host.run(&cover);
+        };
+        cover(&at);
+        assert!(matches!(ann.perform(&site.finish(t)).unwrap(), Answer::Finished(_)));
+        assert_eq!(site.run("cat $P/file"), "one\n");
+        let u = Uuid::now_v7();
+        let at = mounted(ann.perform(&site.clone_of(u, 1)));
+        site.host.run(&format!("echo two > {0}/file; sync -f {0}/file", at.display()));
+        let live = site.look(&ann).live.unwrap().guid;
+        assert_eq!(ann.perform(&site.decide(u, Some(live), 2)).unwrap(), Answer::Decided);
+        cover(&at);
+        assert!(matches!(ann.perform(&site.finish(u)).unwrap(), Answer::Finished(_)));
+        site.buried(&ann, u);
+        let left = |at: &Path| {
+            let at = at.display();
+            site.run(&format!(
+                "grep -c -e ' {at} ' -e \" /run/dsg/.*$D\" /proc/self/mountinfo || true"
+            ))
+        };
+        assert_eq!((site.run("cat $P/file"), left(&at)), ("two\n".into(), "0\n".into()));
+        // And what is given up goes with its cover.
+        let v = Uuid::now_v7();
+        let at = mounted(ann.perform(&site.clone_of(v, 2)));
+        cover(&at);
+        let abandon = Verb::Abandon { dataset: site.dataset.clone(), transaction: v };
+        assert_eq!(ann.perform(&abandon).unwrap(), Answer::Done);
+        assert_eq!(left(&at), "0\n");
     });
 }
 

@@ -49,7 +49,7 @@ fn a_dataset_that_is_there_is_never_taken_for_a_new_repository() {
         let before = site.listing();
         let t = Uuid::now_v7();
         refused(site.hands().perform(&site.create(t)), Code::Exists);
-        refused(site.hands().perform(&site.clone_of(t, 1)), Code::NotFound);
+        refused(site.hands().perform(&site.clone_of(t, 1)), Code::Exists);
         assert_eq!(site.listing(), before);
     });
 }
@@ -178,5 +178,77 @@ fn a_property_that_looks_like_others_is_carried_nowhere() {
         );
         site.run("zfs inherit dsg:transaction $D");
         site.publish(&hands, 2, "two");
+    });
+}
+
+#[test]
+fn a_dataset_that_is_no_repository_is_neither_published_to_nor_snapshotted_nor_cloned() {
+    on_both(|site| {
+        let (hands, t) = (site.hands(), Uuid::now_v7());
+        // A person's own, with a snapshot that is called as ours are, and what looks like a clone of ours.
+        site.run(&format!(
+            "zfs create $D; echo mine > $P/file; zfs snapshot $D@s1; \
+             zfs clone -o canmount=noauto $D@s1 $D.dsg-{t}; \
+             zfs clone -o canmount=noauto $D@s1 $D.dsg-old-{t}"
+        ));
+        let live = site.look(&hands).live.unwrap().guid;
+        let before = site.listing();
+        refused(hands.perform(&site.clone_of(Uuid::now_v7(), 1)), Code::Exists);
+        let dataset = site.dataset.clone();
+        refused(hands.perform(&Verb::Freeze { dataset, transaction: t }), Code::Exists);
+        refused(hands.perform(&site.bury(t)), Code::Exists);
+        let decision = site.decision(t, Some(live), 2);
+        for verb in [Verb::Decide(decision.clone()), Verb::Publish(decision)] {
+            assert_eq!(hands.perform(&verb).unwrap(), Answer::Stopped(Stop::Stranger));
+        }
+        let tag = dsg_host::zfs::name::Tag::Number("s1".parse().unwrap());
+        let Answer::Dropped(stays) = hands.perform(&site.drop_of(tag)).unwrap() else {
+            panic!("no answer")
+        };
+        assert_eq!(stays.len(), 1);
+        assert_eq!(site.listing(), before);
+    });
+}
+
+#[test]
+fn nothing_is_discarded_but_what_this_account_made_to_be_tried() {
+    on_both(|site| {
+        let user = |id: u32| site.hands_with(&format!("SUDO_UID={id} SUDO_GID={id}")).unwrap();
+        let ann = user(1000);
+        let above = site.dataset.parent().unwrap();
+        let trial = above.child("dsg-trial-1000").unwrap();
+        let discard =
+            |dataset: &dsg_host::zfs::name::Dataset| Verb::Discard { dataset: dataset.clone() };
+        site.init(&site.hands());
+        let before = site.listing();
+        for other in [site.dataset.clone(), above.child("dsg-trial-1001").unwrap()] {
+            refused(ann.perform(&discard(&other)), Code::Usage);
+        }
+        // A person's of that name, with and without snapshots, and a repository that was renamed.
+        let not_one = |make: &str, back: &str| {
+            site.run(&format!("T={trial}; {make}"));
+            let before = site.listing();
+            refused(ann.perform(&discard(&trial)), Code::Exists);
+            assert_eq!(site.listing(), before, "{make}");
+            site.run(&format!("T={trial}; {back}"));
+        };
+        not_one("zfs create $T", "zfs destroy $T");
+        not_one("zfs create $T; zfs snapshot $T@mine", "zfs destroy -r $T");
+        not_one("zfs rename $D $T", "zfs rename $T $D");
+        assert_eq!(site.listing(), before);
+        // Its own, which another account does not touch, goes with its locks.
+        let t = Uuid::now_v7();
+        let create = Verb::Create { dataset: trial.clone(), transaction: t };
+        crate::fixture::mounted(ann.perform(&create));
+        ann.perform(&Verb::LockFile { dataset: trial.clone() }).unwrap();
+        refused(user(1001).perform(&discard(&trial)), Code::Usage);
+        for _ in 0..2 {
+            assert_eq!(ann.perform(&discard(&trial)).unwrap(), Answer::Done);
+            assert_eq!(site.listing(), before);
+        }
+        assert_eq!(
+            site.run("ls /run/dsg/lock /run/dsg/turn | grep -c dsg-trial-1000 || true"),
+            "0\n"
+        );
     });
 }

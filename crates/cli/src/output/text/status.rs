@@ -9,6 +9,8 @@ use super::super::{Style, Tone, count, quoted, shown, size};
 
 /// How many paths of a group are named, unless more words are wanted.
 const NAMED: usize = 50;
+/// The same of what was changed on the host.
+const NAMED_DRIFT: usize = 5;
 
 /// The status in words.
 pub(crate) fn of(status: &Status, style: &Style) -> String {
@@ -88,10 +90,36 @@ fn place(status: &Status, style: &Style) -> String {
         let said = at_work(lease, style);
         let _ = writeln!(text, "At work     {said}");
     }
+    if let Some(settled) = status.standing.as_ref().and_then(|standing| standing.settled) {
+        let _ = writeln!(text, "            {}", style.paint(Tone::Warn, settled.to_string()));
+    }
+    text += &drift(&status.drift, style);
     if let Some(why) = &status.unsettled {
         let said = format!("The last sync is published, but not finished here: {}", shown(why));
         let _ = writeln!(text, "            {}", style.paint(Tone::Warn, said));
     }
+    text
+}
+
+/// What was changed on the repository's host.
+fn drift(paths: &[String], style: &Style) -> String {
+    let mut text = String::new();
+    if paths.is_empty() {
+        return text;
+    }
+    let said = format!(
+        "Changed on the server, outside DSG: {}",
+        count(paths.len() as u64, "path", "paths")
+    );
+    let _ = writeln!(text, "            {}", style.paint(Tone::Warn, said));
+    let named = if style.verbose { paths.len() } else { NAMED_DRIFT };
+    for path in paths.iter().take(named) {
+        let _ = writeln!(text, "              {}", shown(path));
+    }
+    if paths.len() > named {
+        let _ = writeln!(text, "              … and {} more (-v names all)", paths.len() - named);
+    }
+    text += "            dsg sync --allow drift takes them as a snapshot of their own.\n";
     text
 }
 

@@ -32,7 +32,7 @@ use dsg_core::manifest::{Change, OrderCheck};
 use dsg_core::monitor::Monitor;
 use dsg_core::path::RepoPath;
 use dsg_core::places::Lease;
-use dsg_core::repository::{self, Pruned, RepositoryInfo, Space};
+use dsg_core::repository::{self, Pruned, RepositoryInfo, Space, Standing};
 use dsg_core::snapshot::{Authorship, SnapshotHeader, SnapshotId};
 use dsg_host::tree::{Fault, Glimpse, Traced};
 use dsg_wire::content;
@@ -80,6 +80,7 @@ pub(crate) struct Reopen {
 pub(crate) struct RemoteEndpoint {
     connection: Arc<Connection>,
     info: RepositoryInfo,
+    standing: Box<Standing>,
     path: String,
     patience: Patience,
     reopen: Option<Reopen>,
@@ -88,12 +89,12 @@ pub(crate) struct RemoteEndpoint {
 }
 
 /// Asks for the repository at `path`.
-fn open(line: &mut Line, path: &str, what: Opening) -> Outcome<RepositoryInfo> {
+fn open(line: &mut Line, path: &str, what: Opening) -> Outcome<(RepositoryInfo, Box<Standing>)> {
     let create = what != Opening::Existing;
     let plain = what == Opening::NewPlain;
     let request = Request::Open { path: path.to_owned(), create, plain };
     line.converse(&request, None, |line| match line.only_answer()? {
-        Answer::Opened { info } => Ok(info),
+        Answer::Opened { info, standing } => Ok((info, standing)),
         other => unexpected(line, &other),
     })
 }
@@ -129,8 +130,9 @@ impl RemoteEndpoint {
         what: Opening,
         patience: Patience,
     ) -> Outcome<Self> {
-        let info = open(&mut connection.held().line, path, what)?;
-        Ok(Self { connection, info, path: path.to_owned(), patience, reopen: None, rests: None })
+        let (info, standing) = open(&mut connection.held().line, path, what)?;
+        let (path, reopen, rests) = (path.to_owned(), None, None);
+        Ok(Self { connection, info, standing, path, patience, reopen, rests })
     }
 
     /// Opens the repository at `path` of a host behind an agent that rests there; `None` if none does.
@@ -177,7 +179,7 @@ impl RemoteEndpoint {
             };
             let mut line = Line::meet((reopen.again)()?, self.patience)?;
             self.connection.trip();
-            let info = open(&mut line, &self.path, Opening::Existing)?;
+            let (info, _) = open(&mut line, &self.path, Opening::Existing)?;
             self.recognise(&info)?;
             *current = Current { line, number: current.number + 1, quick: false };
         }
@@ -196,7 +198,7 @@ impl RemoteEndpoint {
         let Some(stream) = (reopen.quicker)() else { return Ok(()) };
         let mut line = Line::meet(stream, self.patience)?;
         self.connection.trip();
-        let info = open(&mut line, &self.path, Opening::Existing)?;
+        let (info, _) = open(&mut line, &self.path, Opening::Existing)?;
         self.recognise(&info)?;
         *current = Current { line, number: current.number + 1, quick: true };
         Ok(())
@@ -320,6 +322,10 @@ impl Drop for RemoteEndpoint {
 impl Endpoint for RemoteEndpoint {
     fn info(&self) -> &RepositoryInfo {
         &self.info
+    }
+
+    fn standing(&self) -> &Standing {
+        &self.standing
     }
 
     fn head(&self) -> Outcome<Option<SnapshotHeader>> {
@@ -556,7 +562,7 @@ impl Endpoint for RemoteEndpoint {
     fn look_again(&self) -> Outcome<()> {
         let mut current = self.connected()?;
         self.connection.trip();
-        let stands = open(&mut current.line, &self.path, Opening::Existing)?;
+        let (stands, _) = open(&mut current.line, &self.path, Opening::Existing)?;
         self.recognise(&stands)
     }
 

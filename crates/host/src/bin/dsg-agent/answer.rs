@@ -126,10 +126,10 @@ impl Agent {
             (true, false) => TreeStore::create(path, None)?,
             (true, true) => TreeStore::create_plain(path, None)?,
         };
-        let info = store.info();
+        let (info, standing) = (store.info(), Box::new(store.standing()?));
         self.transactions.clear();
         self.store = Some(store);
-        Ok(Answer::Opened { info })
+        Ok(Answer::Opened { info, standing })
     }
 
     pub(crate) fn store(&self) -> Outcome<&TreeStore> {

@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use dsg_core::failure::{Code, Failure, Outcome};
-use dsg_core::repository::Outcome as TransactionOutcome;
+use dsg_core::repository::{Outcome as TransactionOutcome, Settled, Standing};
 use dsg_core::snapshot::SnapshotId;
 use dsg_fs::dir::Dir;
 use dsg_fs::lock::{Lock, Tried};
@@ -54,6 +54,8 @@ pub(super) struct Site {
     hands: Arc<dyn Hands>,
     facts: Facts,
     lock: (Dir, String),
+    /// As it was found when it was opened.
+    standing: Standing,
     /// Before the first publish.
     unborn: Mutex<Option<Unborn>>,
 }
@@ -69,6 +71,10 @@ struct Unborn {
 impl Site {
     pub(super) fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        self.standing.clone()
     }
 
     pub(super) fn lock_file(&self) -> (&Dir, &str) {
@@ -173,7 +179,7 @@ impl Site {
         let mounted = match (seen || mount, member.mounts.is_empty()) {
             (true, _) => match self.view(member, transaction) {
                 Ok(path) => path,
-                Err(_) => return Owner::Gone,
+                Err(why) => return unseen(!member.mounts.is_empty(), &why),
             },
             (false, true) => return Owner::Gone,
             (false, false) => return Owner::Lives,
@@ -229,16 +235,27 @@ impl Site {
     }
 
     /// As [`Site::recover`]; gives the family as it is then, with what was written since a snapshot.
-    fn settled(&self, _lock: &Lock, since: Option<SnapshotId>) -> Outcome<Family> {
+    fn settled(&self, lock: &Lock, since: Option<SnapshotId>) -> Outcome<Family> {
+        self.put_right(lock, since).map(|(family, _)| family)
+    }
+
+    /// As [`Site::settled`], with what became of an interrupted publish.
+    fn put_right(
+        &self,
+        _lock: &Lock,
+        since: Option<SnapshotId>,
+    ) -> Outcome<(Family, Option<Settled>)> {
         let mut family = self.look(since, None, false)?;
+        let mut settled = None;
         for last in [false, true] {
             let steps = match self.verdict(&family, true) {
                 Verdict::Steps(steps) => steps,
                 Verdict::Damaged(why) => return Err(self.damaged(&why)),
             };
             if steps.is_empty() {
-                return Ok(family);
+                return Ok((family, settled));
             }
+            settled = settled.or_else(|| verdict::settled(&family, &steps));
             let mut failed = None;
             for step in &steps {
                 match self.perform(step) {
@@ -257,13 +274,13 @@ impl Site {
             }
             family = self.look(since, None, false)?;
             match failed {
-                None => return Ok(family),
+                None => return Ok((family, settled)),
                 // What stands in the pool counts, not what a program said.
                 Some(failure) if last => return Err(failure),
                 Some(_) => {}
             }
         }
-        Ok(family)
+        Ok((family, settled))
     }
 
     fn damaged(&self, why: &str) -> Failure {
@@ -331,6 +348,11 @@ impl Site {
     }
 }
 
+/// Who stages in a clone into which we cannot look: nobody only if it is known not to be there.
+fn unseen(mounted: bool, why: &Failure) -> Owner {
+    if !mounted && why.code == Code::NotFound { Owner::Gone } else { Owner::Lives }
+}
+
 /// A step that may be left to the next opening: somebody sits in the old dataset or in a clone, or wrote
 /// to it.
 fn may_wait(step: &Verb, failure: &Failure) -> bool {
@@ -349,4 +371,19 @@ fn parsed(transaction: &str) -> Outcome<Uuid> {
 fn strange(verb: &Verb, answer: &Answer) -> Failure {
     Failure::new(Code::Io, format!("{verb:?} was answered with {answer:?}."))
         .hint("The helper on the host is of another build: install this one's.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_cannot_be_looked_at_lives() {
+        for code in Code::ALL.iter().copied() {
+            let why = Failure::new(code, "It cannot be mounted.");
+            assert_eq!(unseen(true, &why), Owner::Lives, "{code:?}");
+            let expected = if code == Code::NotFound { Owner::Gone } else { Owner::Lives };
+            assert_eq!(unseen(false, &why), expected, "{code:?}");
+        }
+    }
 }

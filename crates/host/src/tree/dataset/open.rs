@@ -9,11 +9,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use dsg_core::failure::{Code, Failure, Outcome};
-use dsg_core::repository::Access;
+use dsg_core::repository::{Access, Settled, Standing};
 use dsg_core::snapshot::FORMAT;
 use dsg_fs::dir::Dir;
 use dsg_fs::error::FsResult;
-use dsg_fs::lock::{Lock, Tried};
+use dsg_fs::lock::{Holder, Lock, Tried};
 use rustix::fs as sys;
 use uuid::Uuid;
 
@@ -21,8 +21,8 @@ use super::{Site, Unborn, strange};
 use crate::tree::create::{exists, inspect_place};
 use crate::tree::layout::{FACTS, Facts, Layout, NEW_FACTS, OURS, side_name};
 use crate::tree::repo::{holder, in_use};
-use crate::zfs::name::Dataset;
-use crate::zfs::verb::{Answer, Family, Hands, Place, Verb};
+use crate::zfs::name::{Dataset, Tag};
+use crate::zfs::verb::{Answer, Family, Hands, Member, Place, Verb};
 
 /// `statfs` of ZFS.
 const MAGIC: u32 = 0x2FC1_2FC1;
@@ -62,8 +62,14 @@ impl Spot {
         lock: (Dir, String),
         unborn: Option<Unborn>,
     ) -> Arc<Site> {
+        let standing = self.standing(false);
         let Self { dataset, hands, .. } = self;
-        Arc::new(Site { parent, name, dataset, hands, facts, lock, unborn: Mutex::new(unborn) })
+        let unborn = Mutex::new(unborn);
+        Arc::new(Site { parent, name, dataset, hands, facts, lock, standing, unborn })
+    }
+
+    fn standing(&self, touched: bool) -> Standing {
+        standing(&self.place, &self.dataset, touched)
     }
 
     fn lock_file(&self) -> Outcome<(Dir, String)> {
@@ -75,6 +81,28 @@ impl Spot {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
         Ok((Dir::open(path.parent().unwrap_or(Path::new("/")))?, name))
     }
+}
+
+fn standing(place: &Place, dataset: &Dataset, touched: bool) -> Standing {
+    // Before its first publish, or while it is not mounted, it is the one above that is known.
+    let own = place.dataset == *dataset;
+    Standing {
+        filesystem: crate::zfs::KIND.to_owned(),
+        dataset: Some(dataset.to_string()),
+        available: place.available,
+        used: own.then_some(place.used),
+        quota: place.quota.filter(|_| own),
+        seamless: place.beneath,
+        touched,
+        settled: None,
+    }
+}
+
+/// Whether something was written since the newest snapshot of the history, as far as that is told
+/// without a comparison.
+fn is_touched(live: &Member) -> bool {
+    let newest = live.snapshots.last();
+    live.written > 0 || newest.is_some_and(|s| !matches!(s.tag, Some(Tag::Number(_))))
 }
 
 fn unsuitable(why: &str) -> Failure {
@@ -207,7 +235,10 @@ impl Site {
 
     /// Opens the repository that is there; finishes or undoes what an interrupted transaction left, unless
     /// somebody who lives is at it.
-    pub(in crate::tree) fn open(parent: Dir, name: String) -> Outcome<Option<Arc<Self>>> {
+    pub(in crate::tree) fn open(
+        parent: Dir,
+        name: String,
+    ) -> Outcome<Option<(Arc<Self>, Option<Settled>)>> {
         let at = parent.open_beneath(&name).ok();
         if !is_zfs(&parent) && !at.as_ref().is_some_and(is_zfs) {
             return Ok(None);
@@ -244,8 +275,14 @@ impl Site {
             created: jiff::Timestamp::UNIX_EPOCH,
             exchange: true,
         };
+        let mut standing = spot.standing(family.live.as_ref().is_some_and(is_touched));
         let site = spot.site((parent, name), unknown, lock, None);
-        let busy = site.recover_if_free(&family)?;
+        let (busy, settled) = site.recover_if_free(&family)?;
+        if settled.is_some()
+            && let Some(place) = crate::zfs::place(&path)?
+        {
+            standing = self::standing(&place, &site.dataset, false);
+        }
         let facts = match site.now() {
             Ok(repo) => repo.layout.facts(FACTS)?,
             Err(e) if e.code == Code::NoRepository => None,
@@ -253,29 +290,30 @@ impl Site {
         };
         match (facts, busy) {
             (Some(facts), _) => {
-                Ok(Arc::into_inner(site).map(|site| Arc::new(Self { facts, ..site })))
+                let known = |site: Self| (Arc::new(Self { facts, standing, ..site }), settled);
+                Ok(Arc::into_inner(site).map(known))
             }
             (None, Some(by)) => Err(in_use(&site.path(), Some(by))),
             (None, None) => Ok(None),
         }
     }
 
-    /// Gives who is at it, if that is somebody else.
-    fn recover_if_free(&self, family: &Family) -> Outcome<Option<dsg_fs::lock::Holder>> {
+    /// Gives who is at it, if that is somebody else; else what became of an interrupted publish.
+    fn recover_if_free(&self, family: &Family) -> Outcome<(Option<Holder>, Option<Settled>)> {
         use super::verdict::Verdict;
         if self.verdict(family, false) == Verdict::Steps(Vec::new()) && family.live.is_some() {
-            return Ok(None);
+            return Ok((None, None));
         }
         let (dir, name) = self.lock_file();
         let by = holder("", "finishes an interrupted publish");
         match Lock::try_acquire(dir, name, self.modes().own_file(), by) {
-            Ok(Tried::Held(lock)) => match self.recover(&lock) {
+            Ok(Tried::Held(lock)) => match self.put_right(&lock, None) {
                 // A mere reader cannot; what is there can be read all the same.
-                Err(e) if e.code == Code::Permission => Ok(None),
-                other => other.map(|()| None),
+                Err(e) if e.code == Code::Permission => Ok((None, None)),
+                other => other.map(|(_, settled)| (None, settled)),
             },
-            Ok(Tried::Busy(by)) => Ok(Some(by.unwrap_or_default())),
-            Err(e) if e.errno == rustix::io::Errno::ACCESS => Ok(None),
+            Ok(Tried::Busy(by)) => Ok((Some(by.unwrap_or_default()), None)),
+            Err(e) if e.errno == rustix::io::Errno::ACCESS => Ok((None, None)),
             Err(e) => Err(e.into()),
         }
     }

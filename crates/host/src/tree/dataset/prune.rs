@@ -1,12 +1,14 @@
 //! The end of former snapshots, and what they cost.
 
-use dsg_core::failure::{Code, Outcome};
+use std::collections::BTreeMap;
+
+use dsg_core::failure::Outcome;
 use dsg_core::repository::{Pruned, Space};
 use dsg_core::snapshot::SnapshotId;
 
 use super::{Site, strange};
 use crate::zfs::name::Tag;
-use crate::zfs::verb::{Answer, Snapshot, Verb};
+use crate::zfs::verb::{Answer, MOST_SNAPSHOTS, Verb};
 
 impl Site {
     pub(in crate::tree) fn space(&self) -> Outcome<Vec<Space>> {
@@ -26,46 +28,54 @@ impl Site {
     }
 
     /// Runs under the lock.
-    pub(in crate::tree) fn prune(&self, ids: Vec<SnapshotId>, really: bool) -> Outcome<Pruned> {
-        let family = self.look(None, None, false)?;
-        let snapshots = || family.live.iter().flat_map(|live| &live.snapshots);
+    pub(in crate::tree) fn prune(&self, ids: &[SnapshotId], really: bool) -> Outcome<Pruned> {
+        let live = self.look(None, None, false)?.live;
         let mut pruned = Pruned::default();
-        for id in ids {
-            let Some(snapshot) = snapshots().find(|s| s.tag == Some(Tag::Number(id))) else {
-                continue;
-            };
-            match needed(snapshot) {
-                Some(why) => pruned.stays.push((id, why)),
-                None => pruned.gone.push(id),
-            }
-        }
-        if pruned.gone.is_empty() {
-            return Ok(pruned);
-        }
-        let dataset = || self.dataset.clone();
-        let verb = Verb::Weigh { dataset: dataset(), snapshots: pruned.gone.clone() };
-        pruned.freed = match self.perform(&verb)? {
-            Answer::Weighs(freed) => freed,
-            other => return Err(strange(&verb, &other)),
-        };
-        for id in std::mem::take(&mut pruned.gone) {
-            let drop = Verb::Drop { dataset: dataset(), tag: Tag::Number(id) };
-            match if really { self.perform(&drop).map(|_| ()) } else { Ok(()) } {
-                Ok(()) => pruned.gone.push(id),
+        let Some(live) = live else { return Ok(pruned) };
+        let tags: Vec<Tag> = ids.iter().copied().map(Tag::Number).collect();
+        let (goes, stays) = live.parted(&tags);
+        let mut stays: BTreeMap<Tag, String> = stays.into_iter().collect();
+        let mut gone = Vec::new();
+        // What two parts share counts with the second: once the first is gone, it is that one's alone.
+        for tags in goes.chunks(MOST_SNAPSHOTS) {
+            pruned.freed += self.weighed(tags)?;
+            if really {
                 // Held, or read, since it was looked at.
-                Err(e) if e.code == Code::Locked => pruned.stays.push((id, e.message)),
-                Err(e) => return Err(e),
+                stays.extend(self.dropped(tags)?);
             }
+            gone.extend(tags.iter().filter(|tag| !stays.contains_key(tag)));
         }
+        pruned.gone = numbers(gone.into_iter().copied()).collect();
+        let stays = stays.into_iter();
+        pruned.stays = stays.filter_map(|(tag, why)| Some((number(tag)?, why))).collect();
         Ok(pruned)
+    }
+
+    fn weighed(&self, tags: &[Tag]) -> Outcome<u64> {
+        let snapshots = numbers(tags.iter().copied()).collect();
+        let verb = Verb::Weigh { dataset: self.dataset.clone(), snapshots };
+        match self.perform(&verb)? {
+            Answer::Weighs(freed) => Ok(freed),
+            other => Err(strange(&verb, &other)),
+        }
+    }
+
+    fn dropped(&self, tags: &[Tag]) -> Outcome<Vec<(Tag, String)>> {
+        let verb = Verb::Drop { dataset: self.dataset.clone(), tags: tags.to_vec() };
+        match self.perform(&verb)? {
+            Answer::Dropped(stays) => Ok(stays),
+            other => Err(strange(&verb, &other)),
+        }
     }
 }
 
-/// Why a snapshot has to stay.
-fn needed(snapshot: &Snapshot) -> Option<String> {
-    if snapshot.holds > 0 {
-        return Some("it is held on the host (zfs holds)".to_owned());
+fn number(tag: Tag) -> Option<SnapshotId> {
+    match tag {
+        Tag::Number(id) => Some(id),
+        Tag::Frozen(_) => None,
     }
-    let clones = &snapshot.clones;
-    (!clones.is_empty()).then(|| format!("something builds on it: {}", clones.join(", ")))
+}
+
+fn numbers(tags: impl Iterator<Item = Tag>) -> impl Iterator<Item = SnapshotId> {
+    tags.filter_map(number)
 }

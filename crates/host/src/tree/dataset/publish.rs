@@ -174,8 +174,8 @@ impl Site {
         monitor: &Monitor,
     ) -> Outcome<()> {
         if frozen {
-            let (dataset, tag) = (self.dataset.clone(), Tag::Frozen(transaction));
-            steps.push(Verb::Drop { dataset, tag });
+            let (dataset, tags) = (self.dataset.clone(), vec![Tag::Frozen(transaction)]);
+            steps.push(Verb::Drop { dataset, tags });
         }
         for step in &steps {
             let Err(e) = self.perform(step) else { continue };
@@ -208,8 +208,8 @@ impl Site {
 
     /// Gives a freeze up; what cannot be now is by the next opening.
     pub(super) fn thaw(&self, transaction: Uuid) {
-        let (dataset, tag) = (self.dataset.clone(), Tag::Frozen(transaction));
-        let _ = self.perform(&Verb::Drop { dataset, tag });
+        let (dataset, tags) = (self.dataset.clone(), vec![Tag::Frozen(transaction)]);
+        let _ = self.perform(&Verb::Drop { dataset, tags });
     }
 }
 

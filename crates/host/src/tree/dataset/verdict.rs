@@ -3,6 +3,7 @@
 //! Names say which dataset is which (`D`, `D.dsg-T`, `D.dsg-old-T`); whether T was decided, its mark on a
 //! snapshot of `D.dsg-T` says. Nothing else counts: not what somebody meant to do, no exit code.
 
+use dsg_core::repository::Settled;
 use uuid::Uuid;
 
 use crate::zfs::name::{Dataset, Part, Tag};
@@ -80,9 +81,27 @@ pub(super) fn verdict(
     // Nobody freezes but under the lock, which is ours.
     let snapshots = family.live.iter().chain(taking.map(|(_, new)| new)).flat_map(|m| &m.snapshots);
     for tag in snapshots.filter_map(|s| s.tag).filter(|tag| matches!(tag, Tag::Frozen(_))) {
-        steps.push(Verb::Drop { dataset: dataset.clone(), tag });
+        steps.push(Verb::Drop { dataset: dataset.clone(), tags: vec![tag] });
     }
     Verdict::Steps(steps)
+}
+
+/// What became of an interrupted publish that these steps put right; none if they only clean up, or mount
+/// what nobody had mounted.
+pub(super) fn settled(family: &Family, steps: &[Verb]) -> Option<Settled> {
+    let finished = steps.iter().find_map(|step| {
+        let Verb::Finish { transaction, .. } = step else { return None };
+        let all = || family.live.iter().chain(&family.others);
+        let of_it = |m: &&Member| {
+            [Part::Staging(*transaction), Part::Former(*transaction)].contains(&m.part)
+        };
+        let whole = all().find(of_it).is_none()
+            && family.live.as_ref().is_some_and(|m| m.canmount == m.meant);
+        let made = all().find_map(|m| m.decided(*transaction)).filter(|_| !whole);
+        made.map(Settled::Finished)
+    });
+    let undone = steps.iter().any(|step| matches!(step, Verb::Abandon { .. }));
+    finished.or(undone.then_some(Settled::Undone))
 }
 
 /// Whether D and what one transaction made, which is alive, show that nothing else waits to be finished. Old
@@ -130,6 +149,8 @@ fn is_of_head(clone: &Member, live: Option<&Member>) -> bool {
 mod tests {
     use super::*;
 
+    use dsg_core::snapshot::SnapshotId;
+
     use crate::zfs::verb::{Mountpoint, Snapshot};
 
     const T: Uuid = Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0001);
@@ -154,6 +175,7 @@ mod tests {
             unlocked: true,
             mounts: Vec::new(),
             meant: "on".into(),
+            trial: false,
             in_place: false,
             snapshots: marks.iter().enumerate().map(one).collect(),
         }
@@ -266,6 +288,31 @@ mod tests {
     }
 
     #[test]
+    fn what_became_of_an_interrupted_publish_is_told_and_what_is_only_cleaned_up_is_not() {
+        let told = |live: Option<Member>, others: Vec<Member>| {
+            let family = family(live, others);
+            settled(&family, &steps(&family, Owner::Gone))
+        };
+        let finished = |number| Some(Settled::Finished(number));
+        let (first, second) = (SnapshotId::FIRST, SnapshotId::FIRST.next());
+        let old = of(format!("p/d.dsg-{T}@s1"), boots(in_place(member(Part::Live, &[]))));
+        let new = |part| member(part, &[U, T]);
+        let aside = || of("p/d@s1".into(), member(Part::Former(T), &[]));
+        let clone = || of("p/d@s1".into(), member(Part::Staging(T), &[]));
+        let at_rest = || boots(in_place(new(Part::Live)));
+        assert_eq!(told(Some(old), vec![new(Part::Staging(T))]), finished(second));
+        assert_eq!(told(None, vec![aside(), new(Part::Staging(T))]), finished(second));
+        assert_eq!(told(Some(boots(new(Part::Live))), vec![aside()]), finished(second));
+        assert_eq!(told(Some(in_place(new(Part::Live))), vec![]), finished(second));
+        assert_eq!(told(None, vec![member(Part::Staging(T), &[T])]), finished(first));
+        assert_eq!(told(Some(live()), vec![clone()]), Some(Settled::Undone));
+        // Not mounted yet after the host booted; an old dataset that was busy; nothing at all.
+        assert_eq!(told(Some(boots(new(Part::Live))), vec![]), None);
+        assert_eq!(told(Some(at_rest()), vec![aside()]), None);
+        assert_eq!(told(Some(at_rest()), vec![]), None);
+    }
+
+    #[test]
     fn others_who_stage_meanwhile_are_left_alone_and_what_is_of_a_former_head_goes() {
         let origin = || format!("p/d.dsg-{T}@s1");
         let found = family(
@@ -300,7 +347,7 @@ mod tests {
     #[test]
     fn a_freeze_does_not_outlast_the_lock() {
         let frozen = format!("dsg-{T}");
-        let thaw = Verb::Drop { dataset: d(), tag: Tag::Frozen(T) };
+        let thaw = Verb::Drop { dataset: d(), tags: vec![Tag::Frozen(T)] };
         let mut held_still = live();
         held_still.snapshots.push(snapshot(&frozen, None));
         let clone = of(format!("p/d@{frozen}"), member(Part::Staging(T), &[]));

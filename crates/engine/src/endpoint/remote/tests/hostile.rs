@@ -33,7 +33,7 @@ fn hello(build: &str) -> Vec<u8> {
 
 /// A greeting, a repository, and then these frames.
 fn script(frames: impl IntoIterator<Item = Packed>) -> Vec<u8> {
-    let info = r#"{"answer":"opened","info":{"id":"x","store":"tree","access":"personal","capabilities":{"atomic_publish":true,"history":true,"locking":true}}}"#;
+    let info = r#"{"answer":"opened","info":{"id":"x","store":"tree","access":"personal","capabilities":{"atomic_publish":true,"history":true,"locking":true}},"standing":{"filesystem":"ext4","available":1,"seamless":true,"touched":false}}"#;
     let mut bytes = hello(dsg_wire::BUILD);
     packed(Kind::Answer, info.as_bytes()).unwrap().write(&mut bytes).unwrap();
     for frame in frames {
