@@ -52,7 +52,7 @@ test-ui: check-ui
 	npm --prefix ui test
 
 # Hosts with OpenZFS in virtual machines: ready ones if DSG_ZFS_VM names a folder of them, else built
-# once, by root. Their processors are emulated, so their tests take long and run by themselves.
+# once, by root. Where their processors are emulated, their tests take long: make test runs a part.
 ZFS_VM := openzfs-2.1 openzfs-2.3
 .PHONY: zfs-vm
 zfs-vm: ## Build the hosts with OpenZFS that the tests boot (as root, 20 minutes, once)
@@ -63,20 +63,20 @@ zfs-vm: ## Build the hosts with OpenZFS that the tests boot (as root, 20 minutes
 	done
 
 .PHONY: test-zfs
-test-zfs: setup-zfs zfs-vm ## Run the tests on ZFS, which make test leaves out
-	DSG_ZFS_VM="$${DSG_ZFS_VM:-$(CURDIR)/target/zfs-vm}" \
+test-zfs: setup-zfs zfs-vm ## Run all tests on ZFS, of which make test runs a part
+	DSG_ZFS_ALL=1 DSG_ZFS_VM="$${DSG_ZFS_VM:-$(CURDIR)/target/zfs-vm}" \
 		cargo test $(CARGO_FLAGS) --test zfs --test on_zfs -- --nocapture
 
 # A sample of it is in test-zfs.
 .PHONY: crash-matrix
 crash-matrix: setup-zfs zfs-vm ## On ZFS: the agent dies, or the host's power goes, after every call (an hour)
-	DSG_CRASH_MATRIX=1 DSG_ZFS_VM="$${DSG_ZFS_VM:-$(CURDIR)/target/zfs-vm}" \
+	DSG_CRASH_MATRIX=1 DSG_ZFS_ALL=1 DSG_ZFS_VM="$${DSG_ZFS_VM:-$(CURDIR)/target/zfs-vm}" \
 		cargo test --package dsg-cli --locked --test on_zfs -- --nocapture dies_anywhere power_cut
 
 # The window's tests need a screen; the others do not mind one.
 .PHONY: test-rust
 test-rust: $(UI_DIST)
-	scripts/screen.sh cargo test $(CARGO_FLAGS)
+	DSG_ZFS_VM="$$(scripts/zfs-vm.sh)" scripts/screen.sh cargo test $(CARGO_FLAGS)
 
 .PHONY: check
 check: setup-build $(UI_DIST) check-ui check-rust check-bindings ## Formatting, lints, types, drift

@@ -22,7 +22,10 @@ fn a_trial_goes_the_whole_way_on_a_dataset_that_goes_again() {
     for lab in Version::ALL.into_iter().filter_map(lab_on) {
         let (host, dataset) = lab.zfs();
         let p1 = lab.checkout("p1");
-        let before = host.run("zfs list -H -t all -o name");
+        // Others have datasets of their own in the pool.
+        let above = dataset.rsplit_once('/').unwrap().0;
+        let listed = || host.run(&format!("zfs list -H -r -t all -o name {above}"));
+        let before = listed();
         for there_is_one in [false, true] {
             let done = p1.dsg(&["doctor".as_ref(), lab.address().as_os_str()]).ok();
             let steps = steps(&done);
@@ -31,7 +34,7 @@ fn a_trial_goes_the_whole_way_on_a_dataset_that_goes_again() {
             let place = &steps[steps.len() - 4].2;
             assert!(place.contains(&dataset) && place.contains("OpenZFS"), "{place}");
             assert!(steps[steps.len() - 2].2.contains("synced twice"), "{steps:?}");
-            let after = host.run("zfs list -H -t all -o name");
+            let after = listed();
             if there_is_one {
                 assert!(!after.contains("dsg-trial"), "{after}");
             } else {
@@ -58,7 +61,8 @@ fn whoever_has_no_rights_is_told_what_an_administrator_has_to_type() {
         rights.2.contains("the helper for all below") && rights.2.contains(above),
         "{rights:?}"
     );
-    assert!(!host.run("zfs list -H -t all -o name").contains("dsg-trial"));
+    let listed = host.run(&format!("zfs list -H -r -t all -o name {above}"));
+    assert!(!listed.contains("dsg-trial"), "{listed}");
 
     host.run(&format!("rm /etc/sudoers.d/{}", above.replace('/', "-")));
     let refused = steps(&doctor().expect(1));

@@ -75,6 +75,9 @@ fn what_is_not_tracked_on_the_host_is_no_drift_and_stays() {
 
 #[test]
 fn a_snapshot_costs_what_changed_in_a_large_file_not_what_it_holds() {
+    if !at_length("a_snapshot_costs_what_changed_in_a_large_file_not_what_it_holds") {
+        return;
+    }
     on_new(|lab| {
         let (host, dataset) = lab.zfs();
         let p1 = lab.checkout("p1");
@@ -101,6 +104,9 @@ fn a_snapshot_costs_what_changed_in_a_large_file_not_what_it_holds() {
 
 #[test]
 fn who_sits_in_the_live_folder_stops_nobody_and_keeps_nothing_for_long() {
+    if !at_length("who_sits_in_the_live_folder_stops_nobody_and_keeps_nothing_for_long") {
+        return;
+    }
     on_both(|lab| {
         let (p1, _) = lab.pair(&[("input/a", "one")]);
         let (host, dataset) = lab.zfs();
@@ -254,6 +260,9 @@ fn former_snapshots_go_by_a_rule_but_for_those_that_something_needs() {
 
 #[test]
 fn former_files_come_back_from_snapshots_and_that_is_in_no_ones_way() {
+    if !at_length("former_files_come_back_from_snapshots_and_that_is_in_no_ones_way") {
+        return;
+    }
     on_new(|lab| {
         let (p1, p2) = lab.pair(&[("input/a", "one"), ("input/b", "kept")]);
         p1.write("input/a", "two");

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_fs::error::FsError;
-use rustix::fs::{CWD, Uid};
+use rustix::fs::{CWD, Mode, OFlags, Uid};
 use rustix::io::Errno;
 use rustix::mount::{
     MountFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, move_mount, open_tree, unmount,
@@ -224,10 +224,15 @@ pub(super) fn switch(live: &Dataset, home: &Home, from: &Path) -> Outcome<Switch
         return Ok(Switched::Beneath);
     }
     let tree = detached(live, from)?;
+    // Its file system ends with the last who holds it, and that takes long: not before the new one is there.
+    let mut held = Vec::new();
     for _ in stack.iter().rev().take_while(|m| is_former(live, m)) {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        held.extend(rustix::fs::open(home.pinned(), flags, Mode::empty()).ok());
         unmount(home.pinned(), GENTLY).map_err(|e| FsError::new("unmount", &home.path, e))?;
     }
     put(&tree, home, MoveMountFlags::empty())?;
+    drop(held);
     crash::SWITCHED.pass();
     Ok(Switched::Gap)
 }
