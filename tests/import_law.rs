@@ -24,13 +24,15 @@ const TESTKIT: &str = "dsg-testkit";
 const DESKTOP: &str = "dsg-desktop";
 
 /// What the core may import: nothing that opens, sends, starts or waits.
-const PURE: [&str; 9] = [
+const PURE: [&str; 11] = [
     "jiff",
     "postcard",
+    "saphyr-parser",
     "serde",
     "serde_json",
     "serde_norway",
     "sha2",
+    "strsim",
     "thiserror",
     "unicode-normalization",
     "unicode-properties",

@@ -15,6 +15,7 @@ use dsg_engine::report::{
     RestoreReport, SnapshotCheck, Status, SyncReport,
 };
 use dsg_engine::transport::ssh::UnknownHost;
+use dsg_engine::validate::{Examined, Migration};
 
 /// What a use case gave.
 #[derive(Debug)]
@@ -78,6 +79,15 @@ pub(crate) enum Answer {
         snapshot: Option<SnapshotId>,
         /// What it holds.
         files: Vec<(RepoPath, Entry)>,
+    },
+    /// `validate-config`.
+    Configs(Vec<Examined>),
+    /// `validate-config --fix-legacy`.
+    Migrated {
+        /// What changes; none if nothing has to.
+        migration: Option<Migration>,
+        /// Where the old file is now; none: nothing was written yet.
+        kept: Option<PathBuf>,
     },
     /// `validate-file`.
     File(FileCheck),
@@ -152,6 +162,12 @@ impl Answer {
             Self::Attached(setup) if !setup.report.conflicts.is_empty() => Ended::ConflictsPending,
             Self::File(check) if !is_same(&check.local) || !is_same(&check.repository) => {
                 Ended::Mismatch
+            }
+            Self::Configs(files) if files.iter().any(|file| !file.mistakes.is_empty()) => {
+                Ended::As(Code::Config)
+            }
+            Self::Configs(files) if !files.iter().any(Examined::is_a_projects) => {
+                Ended::As(Code::NotAProject)
             }
             Self::Examined { findings, .. } => findings
                 .iter()

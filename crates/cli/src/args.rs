@@ -115,6 +115,15 @@ pub(crate) enum Command {
         #[arg(long, value_name = "sN")]
         snapshot: Option<String>,
     },
+    /// Look at the configuration of this project and at yours: everything that is wrong, and how to mend it
+    ValidateConfig {
+        /// Make an older project file a newer one; what changes is shown, and the old file is kept
+        #[arg(long)]
+        fix_legacy: bool,
+        /// With --fix-legacy: only show it
+        #[arg(long, requires = "fix_legacy")]
+        dry_run: bool,
+    },
     /// Compare a file here, and in the repository, with what its snapshot says
     ValidateFile {
         /// The file, from the project's root
@@ -176,6 +185,13 @@ pub(crate) enum Command {
     /// Prepare the repository's next publish, while nobody waits for it
     #[command(hide = true)]
     Prepare,
+    /// Print the JSON Schema of a configuration file, for editors that complete
+    #[command(hide = true)]
+    Schema {
+        /// Which: project (.dsgconfig.yml) or user (dsg.yml)
+        #[arg(value_parser = ["project", "user"])]
+        of: String,
+    },
     /// Print the completions for a shell
     #[command(hide = true)]
     Completions {

@@ -117,6 +117,13 @@ pub(crate) enum Deed {
         /// Of which snapshot; the head if none.
         snapshot: Option<SnapshotId>,
     },
+    /// Look at configuration files.
+    ValidateConfig,
+    /// Make an older project file a newer one.
+    MigrateConfig {
+        /// Not only show it.
+        really: bool,
+    },
     /// Check one file.
     ValidateFile {
         /// Which.
@@ -159,6 +166,8 @@ pub(crate) enum Deed {
     ListRepos(Place),
     /// Prepare the next publish.
     Prepare,
+    /// The schema of a configuration file.
+    Schema(String),
     /// Completions of a shell.
     Completions(clap_complete::Shell),
     /// Manual pages: printed, or written into a folder.
@@ -223,6 +232,11 @@ fn deed(command: Command, start: &Path) -> Outcome<Deed> {
             Deed::Fetch { snapshot: one_snapshot(&id)?, paths, into }
         }
         Command::ListFiles { snapshot: id } => Deed::ListFiles { snapshot: snapshot(id)? },
+        Command::ValidateConfig { fix_legacy: false, .. } => Deed::ValidateConfig,
+        Command::ValidateConfig { fix_legacy: true, dry_run } => {
+            Deed::MigrateConfig { really: !dry_run }
+        }
+        Command::Schema { of } => Deed::Schema(of),
         Command::ValidateFile { path } => Deed::ValidateFile { path },
         Command::ValidateSnapshot { snapshot: id, deep } => {
             Deed::ValidateSnapshot { snapshot: snapshot(id)?, deep }

@@ -1,15 +1,43 @@
 //! What a repository's members share: its name, which folders are data, what is ignored.
 //!
-//! Owns the shared configuration as a value (it travels in every snapshot's header), its YAML view
-//! `.dsgconfig.yml`, its three-way merge, and the rules that decide whether a path is tracked.
+//! Owns the shared configuration as a value (it travels in every snapshot's header), its three-way merge,
+//! and the rules that decide whether a path is tracked; and what configuration files may say:
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`keys`] | the one table of keys and of what this version can do |
+//! | `yaml` | text as a tree that knows its places |
+//! | `check` | that tree compared with the table |
+//! | `mistake` | all that is wrong, shown with its lines |
+//! | `project` | `.dsgconfig.yml` in each of its formats |
+//! | `user` | `dsg.yml` in each of its places |
+//! | `migrate`, `lines` | changing a file and nothing else in it |
+//! | `schema` | the table as JSON Schema and as pages |
 
+mod check;
+pub mod keys;
 mod lines;
+mod migrate;
+mod mistake;
+mod project;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod user;
+mod yaml;
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use crate::path::RepoPath;
+
+pub use migrate::{migrated, migrated_oldest};
+pub use mistake::{Broken, Mistake, Place, shown};
+pub use project::{Format, ProjectConfig};
+pub use schema::{pages, schema};
+pub use user::{HostConfig, Layer, SshProgram, UserConfig};
+pub use yaml::LONGEST;
 
 /// The data directories of a new project, unless others are chosen.
 pub const DEFAULT_DATA_DIRS: [&str; 3] = ["frozen", "input", "output"];
@@ -64,6 +92,45 @@ fn default_suffixes() -> BTreeSet<String> {
     owned(DEFAULT_SUFFIXES)
 }
 
+/// Whether a text stands on one line, whatever reads it: no name of a file holds more either.
+fn is_line(text: &str) -> bool {
+    !text.contains(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'))
+}
+
+/// Whether a text can be a project's name, or why not.
+fn is_name(name: &str) -> Result<(), String> {
+    let good = !name.trim().is_empty() && name.len() <= 255 && !name.contains('/') && is_line(name);
+    good.then_some(())
+        .ok_or_else(|| format!("{name:?} is not a name of 1 to 255 bytes without '/'"))
+}
+
+/// Whether a text can stand in `data_dirs`.
+fn is_data_dir(dir: &str) -> Result<(), String> {
+    if dir == "*" {
+        return Ok(());
+    }
+    if dir.contains('/') {
+        return Err(format!("{dir:?} is a path; a folder's name, valid at any depth, is meant"));
+    }
+    RepoPath::parse(dir).map(|_| ()).map_err(|e| e.to_string())
+}
+
+/// Whether a text can stand in `ignore.paths`.
+fn is_ignored_path(path: &str) -> Result<(), String> {
+    let path = path.trim_end_matches('/');
+    let below = !path.is_empty() && !path.starts_with('/') && path.split('/').all(|c| c != "..");
+    let good = below && is_line(path);
+    good.then_some(()).ok_or_else(|| format!("{path:?} is not a path below the project's root"))
+}
+
+/// Whether a text can stand in `ignore.names` or `ignore.suffixes`.
+fn is_pattern(name: &str) -> Result<(), String> {
+    let good = !name.is_empty() && !name.contains('/') && is_line(name);
+    good.then_some(()).ok_or_else(|| {
+        "a name or suffix is empty, or contains '/' or what is no visible character".to_owned()
+    })
+}
+
 /// A configuration that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -81,30 +148,18 @@ pub enum ConfigError {
     },
 }
 
-/// Keys of other tools' formats that may stand beside ours and are left alone.
-const FOREIGN: [&str; 5] = ["repository", "transport", "ssh", "rclone", "ipfs"];
-
 impl SharedConfig {
     /// A new project's configuration.
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), data_dirs: default_data_dirs(), ignore: Ignore::default() }
     }
 
-    /// Reads the YAML view.
+    /// Reads the YAML view, in whichever format.
     ///
     /// # Errors
-    /// What is wrong, with line and column where the parser gives them.
-    pub fn from_yaml(text: &str) -> Result<Self, ConfigError> {
-        let syntax = |e: serde_norway::Error| ConfigError::Syntax(e.to_string());
-        let known: serde_norway::Mapping = serde_norway::from_str(text).map_err(syntax)?;
-        for key in known.keys().filter_map(|k| k.as_str()) {
-            if !["name", "data_dirs", "ignore"].contains(&key) && !FOREIGN.contains(&key) {
-                let why = format!("the key {key:?} is not known (name, data_dirs and ignore are)");
-                return Err(ConfigError::Syntax(why));
-            }
-        }
-        let config: Self = serde_norway::from_str(text).map_err(syntax)?;
-        config.checked()
+    /// All that is wrong in it, with its places.
+    pub fn from_yaml(text: &str) -> Result<Self, Broken> {
+        ProjectConfig::read(text).map(|config| config.shared)
     }
 
     /// The YAML view, as a person would write it.
@@ -116,11 +171,14 @@ impl SharedConfig {
     }
 
     /// As [`SharedConfig::to_yaml`], in the place of `old`: only the lines change that must, and if
-    /// `old` is written in a way that does not allow it, at least the keys of other tools stay.
+    /// `old` is written in a way that does not allow it, at least where its repository is stays. An older
+    /// format becomes the newer one that the earlier tool reads, too.
     ///
     /// # Errors
     /// `old` is no YAML mapping; a value that YAML cannot hold.
     pub fn to_yaml_over(&self, old: &str) -> Result<String, ConfigError> {
+        let unwrapped = migrated(old).ok().flatten();
+        let old = unwrapped.as_deref().unwrap_or(old);
         if let Some(text) = lines::edited(old, self) {
             return Ok(text);
         }
@@ -139,52 +197,18 @@ impl SharedConfig {
     /// # Errors
     /// The first value that means nothing.
     pub fn checked(mut self) -> Result<Self, ConfigError> {
-        let bad = |key, why: String| Err(ConfigError::Value { key, why });
-        if self.name.trim().is_empty()
-            || self.name.len() > 255
-            || self.name.contains(['/', '\0', '\n'])
-        {
-            return bad(
-                "name",
-                format!("{:?} is not a name of 1 to 255 bytes without '/'", self.name),
-            );
-        }
+        let bad = |key| move |why| ConfigError::Value { key, why };
+        is_name(&self.name).map_err(bad("name"))?;
         if self.data_dirs.is_empty() {
-            return bad(
-                "data_dirs",
-                "no folder is named, so nothing would be tracked ('*' tracks all)".into(),
-            );
+            let why = "no folder is named, so nothing would be tracked ('*' tracks all)";
+            return Err(bad("data_dirs")(why.to_owned()));
         }
-        for dir in self.data_dirs.iter().filter(|d| *d != "*") {
-            if dir.contains('/') {
-                return bad(
-                    "data_dirs",
-                    format!("{dir:?} is a path; a folder's name, valid at any depth, is meant"),
-                );
-            }
-            if let Err(e) = RepoPath::parse(dir) {
-                return bad("data_dirs", e.to_string());
-            }
-        }
-        self.ignore.paths =
-            self.ignore.paths.iter().map(|p| p.trim_end_matches('/').to_owned()).collect();
-        if let Some(path) = self
-            .ignore
-            .paths
-            .iter()
-            .find(|p| p.is_empty() || p.starts_with('/') || p.split('/').any(|c| c == ".."))
-        {
-            return bad("ignore.paths", format!("{path:?} is not a path below the project's root"));
-        }
-        if self
-            .ignore
-            .names
-            .iter()
-            .chain(&self.ignore.suffixes)
-            .any(|n| n.is_empty() || n.contains('/'))
-        {
-            return bad("ignore", "a name or suffix is empty or contains '/'".into());
-        }
+        self.data_dirs.iter().try_for_each(|dir| is_data_dir(dir)).map_err(bad("data_dirs"))?;
+        let Ignore { paths, names, suffixes } = &mut self.ignore;
+        paths.iter().try_for_each(|path| is_ignored_path(path)).map_err(bad("ignore.paths"))?;
+        *paths = paths.iter().map(|path| path.trim_end_matches('/').to_owned()).collect();
+        names.iter().try_for_each(|name| is_pattern(name)).map_err(bad("ignore.names"))?;
+        suffixes.iter().try_for_each(|name| is_pattern(name)).map_err(bad("ignore.suffixes"))?;
         Ok(self)
     }
 
@@ -293,125 +317,4 @@ pub enum Tracking {
     Ignored,
     /// It lies in no data directory; a directory may still hold one.
     OutsideData,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_default_rules() {
-        let config = SharedConfig::new("p");
-        for (path, expected) in [
-            ("input/a.csv", Tracking::Tracked),
-            ("task/clean/output/a.csv", Tracking::Tracked),
-            ("src/a.py", Tracking::OutsideData),
-            ("input/.hidden/a", Tracking::Hidden),
-            (".git/input/a", Tracking::Hidden),
-            ("input/__pycache__/a", Tracking::Ignored),
-            ("input/a.pyc", Tracking::Ignored),
-            ("input/a.csv~20240131T235959+0100~", Tracking::Ignored),
-            ("inputs/a", Tracking::OutsideData),
-        ] {
-            assert_eq!(config.file(path), expected, "{path}");
-        }
-        assert_eq!(config.directory("task"), Tracking::OutsideData);
-        let mut all = SharedConfig::new("p");
-        all.data_dirs = ["*".to_owned()].into();
-        all.ignore.paths = ["a/scratch".to_owned()].into();
-        assert_eq!(all.file("a/scratch/x/y"), Tracking::Ignored);
-        assert_eq!(all.file("a/scratchy"), Tracking::Tracked);
-    }
-
-    #[test]
-    fn yaml_round_trips_and_broken_yaml_says_where() {
-        let config = SharedConfig::new("my project");
-        assert_eq!(SharedConfig::from_yaml(&config.to_yaml().unwrap()), Ok(config));
-        let legacy = "name: p\nrepository: {type: zfs, host: server, pool: tank, mountpoint: /tank}\ndata_dirs: [input]\nignore: {paths: [a/b/]}\n";
-        let read = SharedConfig::from_yaml(legacy).unwrap();
-        let rewritten = read.to_yaml_over(legacy).unwrap();
-        assert!(rewritten.contains("pool: tank"), "{rewritten}");
-        assert_eq!(SharedConfig::from_yaml(&rewritten), Ok(read.clone()));
-        assert!(read.ignore.paths.contains("a/b") && read.ignore.names.contains("__pycache__"));
-        for broken in [
-            "name: [",
-            "data_dirs: [input]",
-            "name: p\ndata_dirs: []",
-            "name: p\ndata_dirs: [a/b]",
-            "name: p\ndatadirs: [x]",
-            "name: p\nignore: {path: [x]}",
-            "name: p\nignore: {paths: [../x]}",
-            "",
-            "- a",
-        ] {
-            let error = SharedConfig::from_yaml(broken).unwrap_err();
-            assert!(!error.to_string().is_empty(), "{broken}");
-        }
-        assert!(
-            SharedConfig::from_yaml("name: p\ndata_dirs: {a: 1}")
-                .unwrap_err()
-                .to_string()
-                .contains("line")
-        );
-    }
-
-    #[test]
-    fn comments_and_order_outlive_a_change_and_only_touched_lines_change() {
-        let old = "\
-# Who may be asked: the data desk.
-ignore:
-  suffixes:   # scratch
-    - '.tmp'  # editors
-    - .pyc
-  names: [__pycache__]
-  paths:
-  - input/big/  # too large
-  - output/old
-
-ssh: {host: server}   # another tool's
-name: survey
-data_dirs:
-# raw
-- input
-# made from it
-- output
-";
-        let mut config = SharedConfig::from_yaml(old).unwrap();
-        assert_eq!(config.to_yaml_over(old).unwrap(), old);
-        config.name = "survey: 2".into();
-        config.data_dirs = owned(["input", "figures", "*"]);
-        config.ignore.suffixes = owned([".tmp", ".bak"]);
-        config.ignore.paths = owned(["input/big", "input/scratch"]);
-        let expected = old
-            .replace("name: survey\n", "name: 'survey: 2'\n")
-            .replace("- output\n", "- '*'\n- figures\n")
-            .replace("    - .pyc\n", "    - .bak\n")
-            .replace("  - output/old\n", "  - input/scratch\n");
-        assert_eq!(config.to_yaml_over(old).unwrap(), expected);
-        // Written in another style, it is written anew, and says the same.
-        config.ignore.names = owned(["x"]);
-        let anew = config.to_yaml_over(old).unwrap();
-        assert!(anew.contains("host: server") && !anew.contains('#'), "{anew}");
-        assert_eq!(SharedConfig::from_yaml(&anew), Ok(config));
-    }
-
-    #[test]
-    fn merging_keeps_both_sides_work() {
-        let base = SharedConfig::new("p");
-        let (mut ours, mut theirs) = (base.clone(), base.clone());
-        ours.data_dirs.insert("figures".into());
-        ours.data_dirs.remove("frozen");
-        theirs.ignore.suffixes.insert(".bak".into());
-        theirs.name = "q".into();
-        let merged = SharedConfig::merge(&base, &ours, &theirs);
-        assert_eq!(merged.name, "q");
-        assert_eq!(merged.data_dirs, owned(["figures", "input", "output"]));
-        assert!(merged.ignore.suffixes.contains(".bak"));
-        // Two that never met: nothing of either side is lost.
-        let base = SharedConfig::common(&ours, &theirs);
-        let merged = SharedConfig::merge(&base, &ours, &theirs);
-        assert_eq!(merged.name, "q");
-        assert_eq!(merged.data_dirs, owned(["figures", "frozen", "input", "output"]));
-        assert!(merged.ignore.suffixes.contains(".bak"));
-    }
 }

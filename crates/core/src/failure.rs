@@ -81,6 +81,8 @@ codes! {
     Locked = "locked" / 5,
     /// The host or folder of the repository cannot be reached.
     Unreachable = "unreachable" / 6,
+    /// The host lets us in, and gives a login no more to do at once.
+    HostBusy = "host-busy" / 6,
     /// Nobody has confirmed yet that the host is the one that it says.
     HostKeyUnknown = "host-key-unknown" / 6,
     /// The host is not the one that was confirmed, or its key was revoked.

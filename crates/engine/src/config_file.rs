@@ -1,31 +1,55 @@
 //! `.dsgconfig.yml` on disk: the view of the shared configuration that people edit.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use dsg_core::config::SharedConfig;
+use dsg_core::config::{ProjectConfig, SharedConfig};
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_fs::dir::Dir;
 
 use crate::areas::DOT_DSG;
+use crate::user_config::{text_of, unusable};
 
 /// Its name in the project's root.
 pub const NAME: &str = ".dsgconfig.yml";
 
+/// What there was before it.
+pub(crate) const OLDEST: &str = ".dsg/config.yml";
+
 /// Reads it; `None` if there is none.
 ///
 /// # Errors
-/// [`Code::Config`] with what is wrong and where, or it cannot be read.
+/// [`Code::Config`] with all that is wrong and where, or it cannot be read.
 pub fn read(root: &Path) -> Outcome<Option<SharedConfig>> {
     let path = root.join(NAME);
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(e) if e.kind() == std::io::ErrorKind::InvalidData => {
-            return Err(unusable(&path, "it is not UTF-8 text"));
-        }
-        Err(e) => return Err(Failure::io("read", &path, e)),
-    };
-    SharedConfig::from_yaml(&text).map(Some).map_err(|e| unusable(&path, &e.to_string()))
+    let text = text_of(&path)?;
+    let read = text.map(|text| SharedConfig::from_yaml(&text)).transpose();
+    read.map_err(|broken| unusable(&path, &broken))
+}
+
+/// Reads what there was before it; `None` if there is none.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn read_oldest(root: &Path) -> Outcome<Option<SharedConfig>> {
+    let path = root.join(OLDEST);
+    let text = text_of(&path)?;
+    let read = text.map(|text| ProjectConfig::read_oldest(&text)).transpose();
+    let read = read.map_err(|broken| unusable(&path, &broken))?;
+    Ok(read.map(|config| config.shared))
+}
+
+/// The configuration of the project that `start` lies in: its file there, or in the nearest folder above.
+pub(crate) fn find(start: &Path) -> Option<PathBuf> {
+    let files = start.ancestors().flat_map(|dir| [dir.join(NAME), dir.join(OLDEST)]);
+    { files }.find(|file| file.is_file())
+}
+
+/// The failure where there is none.
+pub(crate) fn none(start: &Path) -> Failure {
+    let message = format!("There is no {NAME} in {} or above.", start.display());
+    Failure::new(Code::NotAProject, message).hint(
+        "dsg init ADDRESS makes a project of this folder; dsg clone ADDRESS makes a copy of one.",
+    )
 }
 
 /// Where a new one waits, and the old one comes out.
@@ -63,7 +87,7 @@ pub(crate) fn replace(
         _ => return Ok(false),
     }
     let text = config.to_yaml_over(old.as_deref().unwrap_or_default());
-    let text = text.map_err(|e| unusable(&root.at(NAME), &e.to_string()))?;
+    let text = text.map_err(|e| unwritable(&root.at(NAME), &e.to_string()))?;
     root.open_beneath(DOT_DSG)?.write_atomically("config", text.as_bytes(), 0o644)?;
     let Some(old) = old else {
         return match root.rename_noreplace(WAITING, root, NAME) {
@@ -100,7 +124,7 @@ fn keep_in_trash(root: &Dir, transaction: &str) -> Outcome<()> {
     Ok(())
 }
 
-fn unusable(path: &Path, why: &str) -> Failure {
+fn unwritable(path: &Path, why: &str) -> Failure {
     Failure::new(Code::Config, format!("{} cannot be used: {why}.", path.display()))
         .hint("Correct the file and try again; nothing was changed.")
 }

@@ -15,7 +15,9 @@
 //! | `settle` | carrying out a published plan in the folder |
 //! | `areas` | staging and trash, per file system |
 //! | [`watch`] | the kernel's word that something in the folder changed |
-//! | [`config_file`], [`author`] | `.dsgconfig.yml`; who makes a snapshot |
+//! | [`config_file`], [`user_config`] | `.dsgconfig.yml` and `dsg.yml` on disk |
+//! | [`validate`] | both looked at by themselves, and an older one made newer |
+//! | [`author`] | who makes a snapshot |
 //! | [`crash`] | named points at which tests end the process |
 
 mod areas;
@@ -35,4 +37,6 @@ mod settle;
 mod transaction;
 #[allow(dead_code)] // Until an address leads over it.
 pub mod transport;
+pub mod user_config;
+pub mod validate;
 pub mod watch;

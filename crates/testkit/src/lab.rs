@@ -195,7 +195,7 @@ impl Lab {
         std::fs::create_dir_all(&dir).expect("a checkout");
         std::fs::write(
             home.join("dsg.yml"),
-            format!("user_name: {name}\nuser_id: {name}@example.org\n"),
+            format!("user_name: {name}\nuser_id: {}@example.org\n", name.replace([' ', '\''], "-")),
         )
         .expect("dsg.yml");
         if let Some(sshd) = &self.sshd {

@@ -2,11 +2,13 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::os::unix::process::ExitStatusExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid,
+};
 use serde_json::Value;
 
 /// Another account to run as, where the test is root.
@@ -81,7 +83,8 @@ impl Runner {
 
     /// Starts it, output to be collected later.
     pub fn start<S: AsRef<OsStr>>(&self, args: &[S]) -> Running {
-        let child = self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut command = self.command(args);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).spawn();
         let child = child.unwrap_or_else(|e| panic!("{}: {e}", self.binary.display()));
         Running { child, line: line(args) }
     }
@@ -121,6 +124,12 @@ impl Running {
     /// Lets it go on.
     pub fn go_on(&self) {
         kill_process(self.pid(), Signal::CONT).expect("SIGCONT");
+    }
+
+    /// Sends a signal to all of its group, as a terminal does; it was [started](Runner::start) in one of its
+    /// own.
+    pub fn signal_group(&self, signal: Signal) {
+        let _ = kill_process_group(self.pid(), signal);
     }
 
     /// Sends a signal; one that ended already is left alone.
@@ -234,6 +243,19 @@ impl Done {
 pub fn skipped(why: &str) {
     let line = format!("SKIPPED: {why}\n");
     std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).expect("stderr");
+}
+
+/// Waits until something is so.
+///
+/// # Panics
+/// It is not within half a minute.
+#[track_caller]
+pub fn wait_until(is_so: impl Fn() -> bool) {
+    let begun = std::time::Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed().as_secs() < 30, "it never was");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
 }
 
 /// Whether the test is root.

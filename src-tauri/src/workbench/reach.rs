@@ -72,8 +72,11 @@ impl Session {
         news
     }
 
-    /// The repository is out of reach.
+    /// The repository is out of reach. A host that gives no more at once is not: the next try asks again.
     pub(super) fn cut_off(&self, error: ApiError) {
+        if error.code == Code::HostBusy.as_str() {
+            return;
+        }
         let server = self.host().is_some();
         let mut view = self.view();
         view.offline = Some(offline::Cut::again(view.offline.as_ref(), error, server));

@@ -1,6 +1,7 @@
 //! One use case of the engine for each request. Nothing is printed here.
 
 mod back;
+mod config;
 mod generate;
 mod history;
 mod hosts;
@@ -58,6 +59,9 @@ pub(crate) fn run(request: &Request, person: &dyn Ask, monitor: &Monitor) -> Out
             back::fetch(&open()?, &request.start, *snapshot, paths, into.as_deref(), monitor)
         }
         Deed::ListFiles { snapshot } => history::list_files(&mut open()?, *snapshot),
+        Deed::ValidateConfig => config::validate(&request.start),
+        Deed::MigrateConfig { really } => config::migrate(&request.start, *really),
+        Deed::Schema(of) => Ok(config::schema(of)),
         Deed::ValidateFile { path } => {
             history::validate_file(&mut open()?, &request.start, path, monitor)
         }

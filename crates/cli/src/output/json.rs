@@ -2,6 +2,7 @@
 //! renamed.
 
 use dsg_core::address::Place;
+use dsg_core::config::{Format, Mistake};
 use dsg_core::entry::Entry;
 use dsg_core::failure::Failure;
 use dsg_core::places::{Listed, Step};
@@ -11,6 +12,7 @@ use dsg_engine::report::{
     ChainCheck, CleanReport, ContentCheck, CopyState, Counts, Difference, DifferenceKind,
     FileCheck, PathVersion, PruneReport, Reach, RestoreReport, Status, StatusChange, SyncReport,
 };
+use dsg_engine::validate::Examined;
 use serde_json::{Map, Value, json};
 
 use crate::answer::{Answer, Setup, is_same};
@@ -52,6 +54,16 @@ pub(crate) fn document(answer: &Answer) -> String {
                 .collect();
             json!({"snapshot": id(*snapshot), "files": files})
         }
+        Answer::Configs(files) => json!({
+            "valid": files.iter().all(|file| file.mistakes.is_empty()),
+            "files": files.iter().map(examined).collect::<Vec<_>>(),
+        }),
+        Answer::Migrated { migration, kept } => json!({
+            "changes": migration.is_some(), "written": kept.is_some(),
+            "file": migration.as_ref().map(|m| m.to.display().to_string()),
+            "kept": kept.as_ref().map(|kept| kept.display().to_string()),
+            "old": migration.as_ref().map(|m| &m.old), "new": migration.as_ref().map(|m| &m.new),
+        }),
         Answer::File(check) => file(check),
         Answer::Snapshot(check) => with(
             json!({
@@ -92,6 +104,23 @@ pub(crate) fn failure(failure: &Failure) -> String {
         document = with(document, [("paths", json!(failure.paths))]);
     }
     line(&document)
+}
+
+fn examined(file: &Examined) -> Value {
+    let list = |all: &[Mistake]| -> Vec<Value> {
+        let one = |Mistake { place, what, mend }: &Mistake| {
+            json!({
+                "line": place.line, "column": place.column, "length": place.length,
+                "message": what, "mend": mend,
+            })
+        };
+        all.iter().map(one).collect()
+    };
+    json!({
+        "path": file.path.display().to_string(), "format": file.format.map(Format::as_str),
+        "repository": file.repository.as_ref().map(ToString::to_string),
+        "errors": list(&file.mistakes), "notes": list(&file.notes),
+    })
 }
 
 fn repository(place: &Place, listed: &Listed) -> Value {

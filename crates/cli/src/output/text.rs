@@ -16,6 +16,7 @@ use super::{Style, Tone, count, quoted, shown, size};
 use crate::answer::{Answer, Setup};
 
 mod back;
+mod config;
 mod freed;
 mod hosts;
 mod status;
@@ -48,6 +49,10 @@ pub(crate) fn of(answer: &Answer, style: &Style) -> String {
         Answer::Files { files, .. } => {
             files.iter().map(|(path, entry)| listed(path, entry, style)).collect()
         }
+        Answer::Configs(files) => config::examined(files, style),
+        Answer::Migrated { migration, kept } => {
+            config::migrated(migration.as_ref(), kept.as_deref(), style)
+        }
         Answer::File(check) => file(check, style),
         Answer::Snapshot(check) => snapshot(check, style),
         Answer::Chain(check) => chain(check, style),
@@ -67,7 +72,8 @@ pub(crate) fn of(answer: &Answer, style: &Style) -> String {
 
 /// An error's words: what happened, to which paths, what to do.
 pub(crate) fn failure(failure: &Failure, style: &Style) -> String {
-    let mut text = format!("{} {}\n", style.paint(Tone::Bad, "dsg:"), shown(&failure.message));
+    let message: Vec<String> = failure.message.lines().map(shown).collect();
+    let mut text = format!("{} {}\n", style.paint(Tone::Bad, "dsg:"), message.join("\n"));
     for path in failure.paths.iter().take(NAMED_PATHS) {
         let _ = writeln!(text, "  {}", shown(path));
     }

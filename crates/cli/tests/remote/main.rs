@@ -8,6 +8,7 @@ mod clock;
 mod keys;
 mod lease;
 mod network;
+mod quick;
 mod resume;
 mod ways;
 

@@ -8,6 +8,7 @@
 
 mod attach;
 mod back;
+mod config;
 mod conflicts;
 mod crash;
 mod damage;

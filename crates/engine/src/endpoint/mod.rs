@@ -20,7 +20,7 @@ use dsg_wire::chunks::Chunks;
 use dsg_wire::delta::{Basis, Content};
 
 use self::remote::{MUCH, Opening, RemoteEndpoint, Reopen};
-use crate::transport::ssh::{self, agent_on, bring_agent_on, quicker_agent_on};
+use crate::transport::ssh::{self, Early, agent_on, bring_agent_on, quicker_agent_on};
 
 pub use self::places::{examine, folders, repositories};
 pub use dsg_host::tree::{Contents, Glimpse, OlderFile, Refusal, Supply, Traced};
@@ -255,6 +255,27 @@ pub trait Receive: Sync {
     /// # Errors
     /// It could not be kept, or is not what the manifest says.
     fn receive(&self, index: usize, content: Content<'_>, private: bool) -> Outcome<()>;
+}
+
+/// A repository that will be asked for in a while: what is needed for that begins already.
+pub(crate) struct Coming(Option<Early>);
+
+/// Begins what reaching a repository needs, as far as that asks nobody.
+pub(crate) fn coming(address: &Address, monitor: &Monitor) -> Coming {
+    match address {
+        Address::Local(_) => Coming(None),
+        Address::Ssh(there) => Coming(Some(Early::begin(&there.host, monitor))),
+    }
+}
+
+impl Coming {
+    /// Waits for it. Without this nothing is left of it.
+    ///
+    /// # Errors
+    /// Why it cannot be reached, if nobody's answer could change that.
+    pub(crate) fn arrived(self) -> Outcome<()> {
+        self.0.map_or(Ok(()), Early::arrived)
+    }
 }
 
 /// Reaches an existing repository.

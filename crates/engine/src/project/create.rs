@@ -70,7 +70,9 @@ impl Project {
         crash::CREATED.pass();
         let seen = config_file::read(&self.root)?;
         let merged = first_config(&self.root, options, seen.as_ref(), monitor)?;
+        let coming = endpoint::coming(&self.address, monitor);
         let summary = scan(&self.root, &merged, &mut self.index, Scope::All, monitor)?;
+        coming.arrived()?;
         let endpoint = endpoint::create(&self.address, options.plain, summary.bytes)?;
         let info = serde_json::to_string(endpoint.info()).unwrap_or_default();
         self.index.batch(|batch| batch.set_meta("repository", Some(&info)))?;
@@ -394,6 +396,8 @@ fn first_config(
 ) -> Outcome<SharedConfig> {
     let folder =
         root.file_name().map_or_else(|| "project".to_owned(), |n| n.to_string_lossy().into_owned());
+    let oldest = if seen.is_some() { None } else { config_file::read_oldest(root)? };
+    let seen = seen.or(oldest.as_ref());
     let mut config = seen.cloned().unwrap_or_else(|| SharedConfig::new(folder));
     if let Some(name) = &options.name {
         config.name.clone_from(name);

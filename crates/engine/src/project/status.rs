@@ -191,6 +191,7 @@ fn is_out_of_reach(code: Code) -> bool {
             | Code::Permission
             | Code::Io
             | Code::Locked
+            | Code::HostBusy
             | Code::HostKeyUnknown
             | Code::HostKeyChanged
             | Code::LoginRefused

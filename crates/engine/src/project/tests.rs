@@ -106,15 +106,15 @@ fn the_configuration_of_a_colleague_leaves_other_tools_keys_and_the_old_file() {
     let copy = desk.folder.path().join("copy");
     let (mut theirs, _) =
         Project::clone_from(project.address(), &copy, &Monitor::silent()).unwrap();
-    let mine =
-        fs::read_to_string(desk.at(".dsgconfig.yml")).unwrap() + "ssh: {host: server}\n# a note\n";
+    let note = "repository: {type: xfs, host: server, mountpoint: /d}\n# a note\n";
+    let mine = fs::read_to_string(desk.at(".dsgconfig.yml")).unwrap() + note;
     fs::write(desk.at(".dsgconfig.yml"), &mine).unwrap();
     let at = copy.join(".dsgconfig.yml");
     fs::write(&at, fs::read_to_string(&at).unwrap().replace("- .tmp", "- .tmp\n  - .bak")).unwrap();
     theirs.sync(&SyncOptions::default(), &Monitor::silent()).unwrap();
     project.sync(&SyncOptions::default(), &Monitor::silent()).unwrap();
     let now = fs::read_to_string(desk.at(".dsgconfig.yml")).unwrap();
-    assert!(now.contains(".bak") && now.ends_with("ssh: {host: server}\n# a note\n"), "{now}");
+    assert!(now.contains(".bak") && now.ends_with(note), "{now}");
     let trash = fs::read_dir(desk.at(".dsg/trash")).unwrap().next().unwrap().unwrap().path();
     assert_eq!(fs::read_to_string(trash.join(".dsgconfig.yml")).unwrap(), mine);
 }

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// A host that nobody has confirmed yet.
@@ -68,6 +69,46 @@ pub trait Ask: Send + Sync {
     /// Whether nobody waits for it any more.
     fn has_left(&self) -> bool {
         false
+    }
+}
+
+/// Asks, and notes whether somebody had to answer.
+pub(super) struct Noted<'a> {
+    ask: &'a dyn Ask,
+    answered: AtomicBool,
+}
+
+impl<'a> Noted<'a> {
+    pub(super) fn new(ask: &'a dyn Ask) -> Self {
+        Self { ask, answered: AtomicBool::new(false) }
+    }
+
+    /// Whether a secret was told.
+    pub(super) fn was_answered(&self) -> bool {
+        self.answered.load(Ordering::Acquire)
+    }
+}
+
+impl Ask for Noted<'_> {
+    fn trust(&self, host: &UnknownHost) -> Option<bool> {
+        self.ask.trust(host)
+    }
+    fn secret(&self, secret: &Secret) -> Option<String> {
+        let told = self.ask.secret(secret);
+        self.answered.fetch_or(told.is_some(), Ordering::AcqRel);
+        told
+    }
+    fn tell(&self, what: &str) {
+        self.ask.tell(what);
+    }
+    fn is_there(&self) -> bool {
+        self.ask.is_there()
+    }
+    fn has_terminal(&self) -> bool {
+        self.ask.has_terminal()
+    }
+    fn has_left(&self) -> bool {
+        self.ask.has_left()
     }
 }
 

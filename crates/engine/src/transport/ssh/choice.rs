@@ -1,8 +1,7 @@
 //! Which ssh is taken: the built-in one or the user's own program. Pure.
 
+use dsg_core::config::SshProgram as Wanted;
 use dsg_core::failure::{Code, Failure, Outcome};
-
-use super::settings::Wanted;
 
 /// Who speaks ssh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,20 +1,22 @@
 //! A host that let us in, by whichever ssh; and those that are kept for the next use.
 
 use std::io::{Read, Write};
-use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use dsg_core::address::SshHost;
-use dsg_core::failure::{Failure, Outcome};
+use dsg_core::config::{HostConfig, SshProgram};
+use dsg_core::failure::{Code, Failure, Outcome};
 
 use super::agent;
-use super::ask::{self, Ask, Nobody};
+use super::ask::{self, Ask, Nobody, Noted};
 use super::builtin::{self, Way};
 use super::choice::{Choice, Transport, choose};
 use super::program::{self, Program};
 use super::route::{Configuration, Person};
 use super::session::Session;
-use super::settings::{HostSettings, Wanted};
+use super::settings;
 use crate::transport::Stream;
 
 /// A connection that nobody uses is kept this long.
@@ -23,9 +25,11 @@ pub(crate) const IDLE: Duration = Duration::from_secs(10 * 60);
 /// A login on a host.
 pub(crate) struct Connection {
     host: SshHost,
-    settings: HostSettings,
+    settings: HostConfig,
     choice: Choice,
     speaks: Speaks,
+    /// Somebody had to answer for it: without anybody there is no other.
+    answered: bool,
     /// Held by each of its streams.
     used: Arc<()>,
 }
@@ -37,7 +41,7 @@ enum Speaks {
 
 /// Which ssh reaches a host, and how.
 pub(super) struct Plan {
-    pub(super) settings: HostSettings,
+    pub(super) settings: HostConfig,
     pub(super) way: Way,
     pub(super) choice: Choice,
 }
@@ -48,10 +52,10 @@ impl Plan {
     /// # Errors
     /// [`Code::Config`](dsg_core::failure::Code::Config): something in them cannot be used.
     pub(super) fn of(host: &SshHost) -> Outcome<Self> {
-        let settings = HostSettings::of(host)?;
+        let settings = settings::of(host)?;
         let person = Person::here();
         let way = Way::to(host, &Configuration::read(&person)?, &person)?;
-        let choice = choose(settings.wanted(), &way.needs, program::is_there())?;
+        let choice = choose(settings.ssh.unwrap_or_default(), &way.needs, program::is_there())?;
         tracing::debug!(%host, ?choice, "ssh");
         Ok(Self { settings, way, choice })
     }
@@ -62,15 +66,17 @@ impl Plan {
     /// What stands in the way.
     pub(super) fn connect(self, host: &SshHost, ask: &dyn Ask) -> Outcome<Connection> {
         ask.tell(&format!("connecting to {host}"));
+        let noted = Noted::new(ask);
         let speaks = match self.choice.transport {
-            Transport::Builtin => Speaks::Builtin(builtin::connect(&self.way, ask)?),
+            Transport::Builtin => Speaks::Builtin(builtin::connect(&self.way, &noted)?),
             Transport::System => {
                 let patience = self.way.routes.last().map_or(IDLE, |route| route.patience);
                 Speaks::System(Program::connect(host, patience, ask)?)
             }
         };
         let Self { settings, choice, .. } = self;
-        Ok(Connection { host: host.clone(), settings, choice, speaks, used: Arc::default() })
+        let (host, answered, used) = (host.clone(), noted.was_answered(), Arc::default());
+        Ok(Connection { host, settings, choice, speaks, answered, used })
     }
 }
 
@@ -98,8 +104,9 @@ impl Connection {
     #[cfg(test)]
     pub(super) fn by_program(host: &SshHost, program: Program) -> Self {
         let choice = Choice { transport: Transport::System, why: String::new() };
-        let (settings, speaks) = (HostSettings::default(), Speaks::System(program));
-        Self { host: host.clone(), settings, choice, speaks, used: Arc::default() }
+        let (settings, speaks) = (HostConfig::default(), Speaks::System(program));
+        let (host, answered, used) = (host.clone(), false, Arc::default());
+        Self { host, settings, choice, speaks, answered, used }
     }
 
     /// One by the program `ssh` beside this one.
@@ -111,6 +118,7 @@ impl Connection {
             settings: self.settings.clone(),
             choice: Choice { transport: Transport::System, why },
             speaks: Speaks::System(program),
+            answered: false,
             used: Arc::default(),
         };
         Ok(keep_as(quicker, true))
@@ -166,7 +174,7 @@ struct Kept {
 }
 
 static KEPT: Mutex<Vec<Kept>> = Mutex::new(Vec::new());
-static CARETAKER: Once = Once::new();
+static CARETAKER: AtomicBool = AtomicBool::new(false);
 
 fn kept<T>(what: impl FnOnce(&mut Vec<Kept>) -> T) -> T {
     what(&mut KEPT.lock().unwrap_or_else(PoisonError::into_inner))
@@ -189,7 +197,7 @@ pub(crate) fn connection(host: &SshHost) -> Outcome<Arc<Connection>> {
     Ok(keep(Plan::of(host)?.connect(host, person.as_ref())?))
 }
 
-fn living(host: &SshHost, quicker: bool) -> Option<Arc<Connection>> {
+pub(super) fn living(host: &SshHost, quicker: bool) -> Option<Arc<Connection>> {
     kept(|all| {
         all.retain(|kept| kept.connection.is_alive());
         let found = all
@@ -239,9 +247,11 @@ pub(super) fn keep(connection: Connection) -> Arc<Connection> {
 fn keep_as(connection: Connection, quicker: bool) -> Arc<Connection> {
     let connection = Arc::new(connection);
     kept(|all| all.push(Kept { connection: connection.clone(), used: Instant::now(), quicker }));
-    CARETAKER.call_once(|| {
-        std::thread::spawn(take_care);
-    });
+    if !CARETAKER.swap(true, Ordering::AcqRel) {
+        let care = std::thread::Builder::new().name("idle logins".to_owned()).spawn(take_care);
+        // Without a thread now the next one that is kept begins it.
+        CARETAKER.store(care.is_ok(), Ordering::Release);
+    }
     connection
 }
 
@@ -256,14 +266,23 @@ pub(crate) fn agent_on(host: &SshHost) -> Outcome<Stream> {
         // It was idle, and lost without a word: a new one.
         Err(_) if !found.is_alive() => connection(host)?.agent(person.as_ref()),
         // Others are at work on it, and the host gives a login no more (`MaxSessions`).
-        Err(_) if found.is_full() => another(host, person.as_ref())?.agent(person.as_ref()),
+        Err(busy) if asks_elsewhere(busy.code, person.is_there(), found.answered) => {
+            let other = another(host, person.as_ref()).and_then(|it| it.agent(person.as_ref()));
+            other.map_err(|why| if why.code == Code::Cancelled { why } else { busy.because(why) })
+        }
         other => other,
     }
 }
 
+/// Whether one more login may help, and is to be had: without anybody there only if the first one needed no
+/// answer. Else careful hosts see one refused login after the other.
+pub(super) fn asks_elsewhere(why: Code, is_there: bool, answered: bool) -> bool {
+    why == Code::HostBusy && (is_there || !answered)
+}
+
 /// Hosts that the program `ssh` was not let into without a question.
 static NOT_QUICKER: Mutex<Vec<SshHost>> = Mutex::new(Vec::new());
-/// Where the built-in ssh was let in at once, the program takes no longer.
+/// Where the built-in ssh was let in at once, the program takes no longer than this.
 const QUICKER_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A stream to an agent on a host, for much content: the user's own program `ssh` encrypts quicker than the
@@ -273,8 +292,8 @@ const QUICKER_PATIENCE: Duration = Duration::from_secs(5);
 /// The host cannot be reached at all.
 pub(crate) fn quicker_agent_on(host: &SshHost) -> Outcome<Option<Stream>> {
     let first = connection(host)?;
-    let may =
-        first.choice.transport == Transport::Builtin && first.settings.wanted() == Wanted::Auto;
+    let may = first.choice.transport == Transport::Builtin
+        && first.settings.ssh.unwrap_or_default() == SshProgram::Auto;
     // On its way over other hosts the program would ask what it likes there.
     if !may || !program::is_there() || Plan::of(host)?.way.routes.len() > 1 {
         return Ok(None);

@@ -108,6 +108,11 @@ impl Lane {
         matches!(self.stage, Stage::Gone)
     }
 
+    /// Whether nobody here wants it any more, or its program says no more.
+    pub(super) fn is_ending(&self) -> bool {
+        matches!(self.stage, Stage::Ending(_) | Stage::Closing)
+    }
+
     /// When it must be looked at again even if nothing happens.
     pub(super) fn due(&self) -> Option<Instant> {
         match self.stage {

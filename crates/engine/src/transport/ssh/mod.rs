@@ -9,12 +9,14 @@ mod builtin;
 mod choice;
 mod connection;
 mod doctor;
+mod early;
 mod keys;
 mod known_hosts;
 mod lane;
 mod link;
 mod login;
 mod program;
+mod room;
 mod route;
 mod session;
 mod settings;
@@ -30,4 +32,5 @@ pub(crate) use connection::{
     IDLE, agent_on, bring_agent_on, hang_up, hang_up_all, quicker_agent_on,
 };
 pub(crate) use doctor::examine;
+pub(crate) use early::Early;
 pub use trust::{Shown, show};

@@ -14,7 +14,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use dsg_core::address::SshHost;
 use dsg_core::failure::{Code, Failure, Outcome};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::ask::{Ask, Nobody};
 use super::askpass::Desk;
@@ -25,8 +25,8 @@ use crate::transport::Stream;
 const MASTER: &str = "sh -c 'echo; echo dsg-logged-in; exec cat'";
 const LOGGED_IN: &[u8] = b"dsg-logged-in\n";
 
-/// So long a login lets wait that asks nobody.
-const QUIET_PATIENCE: Duration = Duration::from_secs(15);
+/// So long the program may take to say what it would do.
+const TELLING: Duration = Duration::from_secs(3);
 
 /// Whether there is one.
 pub(super) fn is_there() -> bool {
@@ -107,7 +107,8 @@ impl Program {
         Self::log_in(host, patience, ask, None, false)
     }
 
-    /// Logs in where that needs no question, and the host is one that was confirmed.
+    /// Logs in where that needs no question and takes no longer than `patience`, and the host is one that
+    /// was confirmed.
     ///
     /// # Errors
     /// What the program said.
@@ -119,6 +120,15 @@ impl Program {
     #[cfg(test)]
     pub(super) fn with(host: &SshHost, configuration: &Path, ask: &dyn Ask) -> Outcome<Self> {
         Self::log_in(host, Duration::from_secs(15), ask, Some(configuration.to_owned()), false)
+    }
+
+    #[cfg(test)]
+    pub(super) fn quietly_with(
+        host: &SshHost,
+        configuration: &Path,
+        patience: Duration,
+    ) -> Outcome<Self> {
+        Self::log_in(host, patience, &Nobody, Some(configuration.to_owned()), true)
     }
 
     fn log_in(
@@ -157,7 +167,7 @@ impl Program {
         let stdout = child.stdout.take();
         let (is_in, left) = match desk {
             Some(desk) => desk.attend(|| logged_in(stdout)),
-            None if strict => (within(QUIET_PATIENCE, &child, || logged_in(stdout)), false),
+            None if strict => (within(patience, &child, || logged_in(stdout)), false),
             None => (logged_in(stdout), false),
         };
         if !is_in {
@@ -284,19 +294,20 @@ fn apart(command: &mut Command) {
     command.process_group(0).env("SSH_ASKPASS_REQUIRE", "never");
 }
 
-/// Ends a child that lets wait for longer: it may wait for a key to be touched.
-fn within(patience: Duration, child: &Child, wait: impl FnOnce() -> bool) -> bool {
+/// Ends a child that lets wait for longer, and what it started: it may wait for a key to be touched. It is
+/// [`apart`].
+fn within<T: Default>(patience: Duration, child: &Child, wait: impl FnOnce() -> T) -> T {
     let (waits, over) = crossbeam_channel::bounded::<()>(0);
     let pid = Pid::from_child(child);
     std::thread::scope(|scope| {
         let watch = move || {
             if over.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
                 // It is not waited for before this is over, so that its number is no one else's.
-                let _ = kill_process(pid, Signal::KILL);
+                let _ = kill_process_group(pid, Signal::KILL);
             }
         };
         let watched = std::thread::Builder::new().spawn_scoped(scope, watch);
-        let done = watched.is_ok() && wait();
+        let done = if watched.is_ok() { wait() } else { T::default() };
         drop(waits);
         done
     })
@@ -342,8 +353,13 @@ fn quicker_ciphers(arguments: &[OsString], configuration: Option<&Path>) -> Opti
         return None;
     }
     // It says what it would do (ssh(1)), and reaches nobody.
-    let told = command(&[], configuration).arg("-G").args(arguments).stdin(Stdio::null()).output();
-    let told = String::from_utf8(told.ok().filter(|told| told.status.success())?.stdout).ok()?;
+    let mut asked = command(&[], configuration);
+    apart(asked.arg("-G").args(arguments).stdin(Stdio::null()).stderr(Stdio::null()));
+    let mut child = asked.stdout(Stdio::piped()).spawn().ok()?;
+    let stdout = child.stdout.take();
+    // What a `Match` in the configuration runs may take its time.
+    let told = within(TELLING, &child, || std::io::read_to_string(stdout?).ok());
+    let told = told.filter(|_| child.wait().is_ok_and(|status| status.success()))?;
     quicker(told.lines().find_map(|line| line.strip_prefix("ciphers "))?)
 }
 

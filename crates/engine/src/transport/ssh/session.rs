@@ -16,15 +16,12 @@ use ssh2::Channel;
 
 use super::lane::{ENDING, Lane, SaidHere, with_said};
 use super::link::{Link, is_again};
+use super::room::{Hope, Refused};
 use crate::transport::Stream;
 
 /// How much the host may send on a channel before it is read here. More is faster over long ways.
 const WINDOW: u32 = 8 * 1024 * 1024;
 const PACKET: u32 = 32 * 1024;
-/// A host that gives no more channels (`MaxSessions`) may do so when one that ends has ended: so long
-/// that is waited for.
-const MAKING_ROOM: Duration = Duration::from_millis(500);
-
 /// How a silent host is noticed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Alive {
@@ -39,7 +36,7 @@ struct Order {
     what: What,
     local: UnixStream,
     said: SaidHere,
-    answer: Sender<Result<(), String>>,
+    answer: Sender<Result<(), (Code, String)>>,
 }
 
 enum What {
@@ -94,6 +91,7 @@ impl Session {
                 refused: None,
                 full: full_there,
                 idle: Idle::Busy,
+                gone: false,
                 orders: Some(taken),
                 woken,
                 beat,
@@ -146,7 +144,12 @@ impl Session {
         let _ = (&self.wake).write(&[1]);
         match sent.then(|| answered.recv()) {
             Some(Ok(Ok(()))) => Ok((here, said)),
-            Some(Ok(Err(why))) => Err(self.unreachable(&why)),
+            Some(Ok(Err((Code::HostBusy, why)))) => Err(Failure::new(
+                Code::HostBusy,
+                format!("{} cannot be asked now: {why}.", self.host),
+            )
+            .hint("Others are at work over this login: try again when they are done. Its administrator may raise MaxSessions.")),
+            Some(Ok(Err((_, why)))) => Err(self.unreachable(&why)),
             _ => Err(self.unreachable("the connection was lost")),
         }
     }
@@ -213,10 +216,12 @@ struct Work {
     lanes: Vec<Lane>,
     /// libssh2 opens one channel at a time.
     opening: Option<Order>,
-    /// Since when the host gives no channel for that, and whether there may be room now.
-    refused: Option<(Instant, bool)>,
+    /// The host gave no channel for that.
+    refused: Option<Refused>,
     full: Arc<AtomicBool>,
     idle: Idle,
+    /// A channel is gone here, and may still be counted there.
+    gone: bool,
     /// None once nobody can ask any more.
     orders: Option<Receiver<Order>>,
     woken: UnixStream,
@@ -298,8 +303,11 @@ impl Work {
             }
             _ => {}
         }
-        if let Some((_, again)) = &mut self.refused {
-            *again |= left;
+        if left {
+            self.gone = true;
+            if let Some(refused) = &mut self.refused {
+                refused.left(Instant::now());
+            }
         }
         moved | self.link.pump()
     }
@@ -309,7 +317,10 @@ impl Work {
             let opened = self.link.session.channel_open("session", PACKET, PACKET, None);
             self.link.collect();
             self.idle = match opened {
-                Ok(channel) => Idle::Listening(channel),
+                Ok(channel) => {
+                    self.gone = false;
+                    Idle::Listening(channel)
+                }
                 Err(e) if is_again(&e) => return false,
                 Err(_) if since.elapsed() >= ENDING => Idle::Refused,
                 // What ended here may still be ending there.
@@ -328,11 +339,10 @@ impl Work {
             }
         }
         let Some(order) = &self.opening else { return false };
-        let late = match self.refused {
-            Some((_, true)) | None => false,
-            Some((since, false)) if since.elapsed() < MAKING_ROOM => return false,
-            Some(_) => true,
-        };
+        let now = Instant::now();
+        if self.refused.as_ref().is_some_and(|refused| now < refused.due()) {
+            return false;
+        }
         let session = &self.link.session;
         let opened = match &order.what {
             What::Program(_) => session.channel_open("session", WINDOW, PACKET, None),
@@ -343,16 +353,17 @@ impl Work {
             return false;
         }
         let is_program = matches!(order.what, What::Program(_));
-        if opened.is_err() && is_program && !late && !self.link.ended && self.makes_room() {
+        if opened.is_err() && is_program && !self.link.ended && self.waits_for_room() {
             return true;
         }
         self.refused = None;
         let Some(order) = self.opening.take() else { return false };
         if is_program {
-            self.full.store(opened.is_err(), Ordering::Release);
+            self.full.store(opened.is_err() && !self.link.ended, Ordering::Release);
         }
         match opened {
             Ok(channel) => {
+                self.gone = false;
                 let command = match order.what {
                     What::Program(line) => Some(line),
                     What::Through(..) => None,
@@ -365,11 +376,19 @@ impl Work {
                     self.idle = Idle::Opening(Instant::now(), None);
                 }
                 let why = match order.what {
+                    What::Program(_) if self.link.ended => {
+                        (Code::Unreachable, e.message().to_owned())
+                    }
                     What::Program(_) => {
-                        format!("the host gives no more channels ({})", e.message())
+                        let why = format!("it gives no more channels ({})", e.message());
+                        (Code::HostBusy, why)
                     }
                     What::Through(host, port) => {
-                        format!("it does not let us through to {host}:{port} ({})", e.message())
+                        let why = format!(
+                            "it does not let us through to {host}:{port} ({})",
+                            e.message()
+                        );
+                        (Code::Unreachable, why)
                     }
                 };
                 let _ = order.answer.send(Err(why));
@@ -378,17 +397,25 @@ impl Work {
         true
     }
 
-    /// Whether a channel may become free soon: one that is given up, or the one that only listens.
-    fn makes_room(&mut self) -> bool {
-        let idle = std::mem::replace(&mut self.idle, Idle::Busy);
-        let leaves = matches!(idle, Idle::Listening(_) | Idle::Leaving(_));
-        self.idle = match idle {
+    /// Whether a refused channel is asked for again. The one that only listens leaves for it.
+    fn waits_for_room(&mut self) -> bool {
+        self.idle = match std::mem::replace(&mut self.idle, Idle::Busy) {
             Idle::Listening(channel) => Idle::Leaving(channel),
             other => other,
         };
-        let since = self.refused.map_or_else(Instant::now, |(since, _)| since);
-        self.refused = Some((since, false));
-        leaves || !self.lanes.is_empty()
+        let leaves = matches!(self.idle, Idle::Leaving(_));
+        let hope = match &self.lanes[..] {
+            _ if self.gone => Hope::Gone,
+            lanes if leaves || lanes.iter().any(Lane::is_ending) => Hope::Ending,
+            [] => Hope::None,
+            _ => Hope::Working,
+        };
+        let now = Instant::now();
+        self.refused = match self.refused.take() {
+            Some(refused) => refused.again(now, hope),
+            None => Refused::first(now, hope),
+        };
+        self.refused.is_some()
     }
 
     /// Waits for any socket.
@@ -398,8 +425,8 @@ impl Work {
         for lane in &self.lanes {
             due = lane.due().map_or(due, |lane| due.min(lane));
         }
-        if let Some((since, _)) = self.refused {
-            due = due.min(since + MAKING_ROOM);
+        if let Some(refused) = &self.refused {
+            due = due.min(refused.due());
         }
         if let Idle::Opening(_, Some(again)) = self.idle {
             due = due.min(again);
@@ -451,7 +478,7 @@ impl Work {
         let left = self.opening.take().into_iter();
         for order in left.chain(orders.iter().flat_map(Receiver::try_iter)) {
             with_said(&order.said, |said| said.end(why.to_owned()));
-            let _ = order.answer.send(Err(why.to_owned()));
+            let _ = order.answer.send(Err((Code::Unreachable, why.to_owned())));
         }
         if !self.link.ended {
             let _ = self.link.session.disconnect(None, "done", None);

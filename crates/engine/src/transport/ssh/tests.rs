@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_testkit::proxy::{Proxy, Weather};
-use dsg_testkit::run::skipped;
+use dsg_testkit::run::{skipped, wait_until};
 use dsg_testkit::sshd::{Kind, PASSWORD, Sshd, missing};
 use tempfile::TempDir;
 
-use super::ask::{Ask, Nobody, Secret, UnknownHost};
+use super::ask::{Ask, Nobody, Noted, Secret, UnknownHost};
 use super::builtin::{self, Way};
-use super::connection::{self, Connection, keep};
+use super::connection::{self, Connection, asks_elsewhere, keep};
 use super::program::Program;
 use super::route::{Configuration, Person};
 use super::session::Session;
@@ -268,8 +268,21 @@ fn a_password_is_asked_for_and_may_be_corrected() {
     sshd.introduce(client.home.path(), sshd.port);
     assert_eq!(code(client.connect(&sshd, sshd.port, &Nobody)), Code::LoginRefused);
     let corrected = Told { secrets: Mutex::new(vec!["wrong", PASSWORD]), ..Told::default() };
-    let session = client.connect(&sshd, sshd.port, &corrected).unwrap();
+    let noted = Noted::new(&corrected);
+    let session = client.connect(&sshd, sshd.port, &noted).unwrap();
     assert_eq!(said(session.program("id -un".into()).unwrap()), "dsg-tester\n");
+    // While others are at work over it, nobody tries a further login in vain.
+    assert!(noted.was_answered() && !asks_elsewhere(Code::HostBusy, false, true));
+    assert!(asks_elsewhere(Code::HostBusy, true, true));
+}
+
+#[test]
+fn a_login_that_needed_no_answer_may_be_made_once_more_by_itself() {
+    let sshd = Sshd::start(&Kind::default());
+    let nobody = Noted::new(&Nobody);
+    Client::of(&sshd).connect(&sshd, sshd.port, &nobody).unwrap();
+    assert!(!nobody.was_answered() && asks_elsewhere(Code::HostBusy, false, false));
+    assert!(!asks_elsewhere(Code::Unreachable, true, false));
 }
 
 #[test]
@@ -316,10 +329,30 @@ fn a_host_that_gives_one_channel_at_a_time_gives_it_again_and_says_when_it_does_
     let one = session.program("cat".into()).unwrap();
     let refused = session.program("cat".into()).err().unwrap();
     assert!(refused.message.contains("no more channels"), "{refused}");
+    assert_eq!(refused.code, Code::HostBusy);
     assert!(session.is_full() && session.is_alive());
     there_and_back(one, 1 << 20);
     assert_eq!(said(session.program("echo again".into()).unwrap()), "again\n");
     assert!(!session.is_full());
+}
+
+/// sshd counts a channel until its program has ended, however long after it has gone here.
+#[test]
+fn a_channel_whose_program_is_slow_to_end_is_waited_for_and_no_other_login_is_needed() {
+    for most in [1, 2] {
+        let kind = Kind { rules: vec![format!("MaxSessions {most}")], ..Kind::default() };
+        let sshd = Sshd::start(&kind);
+        let session = Client::of(&sshd).connect(&sshd, sshd.port, &Nobody).unwrap();
+        let working: Vec<Stream> =
+            (1..most).map(|_| session.program("cat".into()).unwrap()).collect();
+        let mut slow = session.program("trap '' HUP; echo; cat; sleep 1.5".into()).unwrap();
+        slow.reader.read_exact(&mut [0]).unwrap();
+        drop(slow);
+        assert_eq!(said(session.program("echo next".into()).unwrap()), "next\n", "of {most}");
+        assert!(!session.is_full());
+        assert_eq!(sshd.log().matches("Accepted publickey").count(), 1);
+        drop(working);
+    }
 }
 
 #[test]
@@ -427,6 +460,24 @@ fn the_program_ssh_logs_in_once_for_several_streams_and_with_a_quick_cipher() {
     let config = unknown.home.path().join(".ssh/config");
     let refused = Program::with(&alias.parse().unwrap(), &config, &Nobody);
     assert_eq!(code(refused), Code::HostKeyUnknown);
+}
+
+/// A key that waits to be touched, a slow check of the account: nobody is told of them here.
+#[test]
+fn a_quiet_login_that_lets_wait_is_given_up_with_all_that_it_started() {
+    let client = Client::new();
+    let place = client.home.path();
+    let silent = format!("sh -c 'echo $$ > {}/pid; exec sleep 60'", place.display());
+    client.config(&format!("Host slow\n ProxyCommand {silent}\n ConnectTimeout 60\n"));
+    let begun = Instant::now();
+    let patience = Duration::from_secs(1);
+    let config = place.join(".ssh/config");
+    let failed = Program::quietly_with(&"slow".parse().unwrap(), &config, patience);
+    assert_eq!(code(failed), Code::Unreachable);
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    let pid = std::fs::read_to_string(place.join("pid")).unwrap();
+    let lives = || std::fs::read_to_string(format!("/proc/{}/cmdline", pid.trim()));
+    wait_until(|| !lives().is_ok_and(|line| line.contains("sleep")));
 }
 
 #[test]
