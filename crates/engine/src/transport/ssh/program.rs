@@ -122,15 +122,6 @@ impl Program {
         Self::log_in(host, Duration::from_secs(15), ask, Some(configuration.to_owned()), false)
     }
 
-    #[cfg(test)]
-    pub(super) fn quietly_with(
-        host: &SshHost,
-        configuration: &Path,
-        patience: Duration,
-    ) -> Outcome<Self> {
-        Self::log_in(host, patience, &Nobody, Some(configuration.to_owned()), true)
-    }
-
     fn log_in(
         host: &SshHost,
         patience: Duration,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_testkit::proxy::{Proxy, Weather};
-use dsg_testkit::run::{skipped, wait_until};
+use dsg_testkit::run::skipped;
 use dsg_testkit::sshd::{Kind, PASSWORD, Sshd, missing};
 use tempfile::TempDir;
 
@@ -460,24 +460,6 @@ fn the_program_ssh_logs_in_once_for_several_streams_and_with_a_quick_cipher() {
     let config = unknown.home.path().join(".ssh/config");
     let refused = Program::with(&alias.parse().unwrap(), &config, &Nobody);
     assert_eq!(code(refused), Code::HostKeyUnknown);
-}
-
-/// A key that waits to be touched, a slow check of the account: nobody is told of them here.
-#[test]
-fn a_quiet_login_that_lets_wait_is_given_up_with_all_that_it_started() {
-    let client = Client::new();
-    let place = client.home.path();
-    let silent = format!("sh -c 'echo $$ > {}/pid; exec sleep 60'", place.display());
-    client.config(&format!("Host slow\n ProxyCommand {silent}\n ConnectTimeout 60\n"));
-    let begun = Instant::now();
-    let patience = Duration::from_secs(1);
-    let config = place.join(".ssh/config");
-    let failed = Program::quietly_with(&"slow".parse().unwrap(), &config, patience);
-    assert_eq!(code(failed), Code::Unreachable);
-    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
-    let pid = std::fs::read_to_string(place.join("pid")).unwrap();
-    let lives = || std::fs::read_to_string(format!("/proc/{}/cmdline", pid.trim()));
-    wait_until(|| !lives().is_ok_and(|line| line.contains("sleep")));
 }
 
 #[test]
