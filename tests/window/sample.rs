@@ -111,7 +111,7 @@ async fn the_sample_goes_again_without_a_trace() -> Outcome {
     session.menu("Remove the sample").await?;
     session.click("Remove the sample").await?;
     // What a person put there is not taken along unasked.
-    let own = Locator::Css("[role=dialog] [role=checkbox]");
+    let own = Locator::Css("[role=dialog] [type=checkbox]");
     session.window().wait().for_element(own).await?.click().await?;
     assert!(session.at("sample/Coast survey/mine.txt").is_file());
     session.click("Remove the sample").await?;

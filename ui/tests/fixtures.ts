@@ -54,6 +54,8 @@ export function word(status: ProjectStatus): string {
       return `${status.count.toLocaleString('en')} pending`;
     case 'conflicts':
       return status.count === 1 ? '1 conflict' : `${status.count.toLocaleString('en')} conflicts`;
+    case 'blocked':
+      return `${status.count.toLocaleString('en')} blocked`;
     case 'syncing':
       return status.percent === null ? 'Syncing' : `Syncing ${Math.floor(status.percent)} %`;
     case 'scanning':
@@ -74,6 +76,7 @@ export function project(more: Partial<ProjectSummary> = {}): ProjectSummary {
     root: '/home/ana/coast-survey',
     repository: '/srv/shared/coast-survey',
     guarantee: 'Folder · shared by a group · atomic',
+    place: null,
     status: { kind: 'in_sync' },
     watch: { kind: 'watching' },
     atWork: [],

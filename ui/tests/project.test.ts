@@ -14,6 +14,7 @@ function progress(id: string, more: Partial<Progress> = {}): Progress & { kind: 
   return {
     kind: 'progress',
     id,
+    task: 'sync',
     phase: 'staging',
     filesDone: 1,
     filesTotal: 2,
@@ -124,8 +125,10 @@ it('names the safety check that is passed over, and keeps the message', async ()
 
 it('takes up a sync that somebody else started, but not a mere look at the folder', async () => {
   const { platform, space } = await workspace();
-  platform.emit(progress('p1', { phase: 'scanning' }));
+  platform.emit(progress('p1', { task: 'look', phase: 'scanning' }));
   expect(space.project?.sync.running).toBe(false);
+  platform.emit(progress('p1', { task: 'job', phase: 'settling' }));
+  expect(space.project?.sync.running, 'what brings a file back is no sync').toBe(false);
   platform.emit(progress('p1', { phase: 'staging' }));
   expect(space.project?.sync.running).toBe(true);
 });
@@ -206,7 +209,8 @@ it('keeps the error of an operation and stays ready', async () => {
 it('gives its progress to a restore while one runs, not to a sync', async () => {
   const { platform, space } = await workspace();
   const { work, sync } = space.project!;
-  const done = work.run(async () => platform.emit(progress('p1', { path: 'back' })));
+  const back = progress('p1', { task: 'job', path: 'back' });
+  const done = work.run(async () => platform.emit(back));
   expect(work.progress?.path).toBe('back');
   expect(sync.running).toBe(false);
   await done;

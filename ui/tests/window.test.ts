@@ -235,6 +235,18 @@ describe('changes', () => {
     expect(platform.requests('rescan')).toEqual([{ id: 'p1' }]);
   });
 
+  it('takes in what was changed on the server, without conflicts that wait for other decisions', async () => {
+    const trouble = apiError('drift', 'a was changed there', { allow: 'drift' });
+    const platform = open([conflict('c')]);
+    engine.more = { trouble, blocker: trouble.message, revision: 2 };
+    platform.emit({ kind: 'changes_changed', id: 'p1', revision: 2 });
+    await screen.findByText('Changed on the server');
+    await user.click(await button('Take it in as a snapshot'));
+    expect(platform.requests('sync_start')).toMatchObject([
+      { allow: ['drift'], exceptConflicts: true },
+    ]);
+  });
+
   it('keeps a notice until it is put away', async () => {
     const platform = open([]);
     engine.more = { notices: ['A sync that was cut off is finished now.'], revision: 2 };
@@ -269,6 +281,7 @@ describe('a sync', () => {
   const running = {
     kind: 'progress',
     id: 'p1',
+    task: 'sync',
     phase: 'staging',
     filesDone: 5,
     filesTotal: 10,

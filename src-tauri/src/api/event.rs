@@ -65,6 +65,8 @@ pub enum Event {
 pub struct Progress {
     /// The project, or the ticket of the operation that makes one.
     pub id: String,
+    /// What moves on.
+    pub task: Task,
     /// What is being done.
     pub phase: Phase,
     /// Files done.
@@ -81,6 +83,19 @@ pub struct Progress {
     pub bytes_per_second: Option<u64>,
     /// Whether it can still be cancelled.
     pub cancellable: bool,
+}
+
+/// What a long operation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export_to = "api.ts")]
+#[serde(rename_all = "snake_case")]
+pub enum Task {
+    /// A look at the folder, which nobody waits for.
+    Look,
+    /// A sync: its end is told by an event of its own.
+    Sync,
+    /// What a command answers when it is done: a restore, a proof, a new project.
+    Job,
 }
 
 /// The parts of a long operation, in their order.

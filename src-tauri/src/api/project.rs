@@ -20,6 +20,8 @@ pub struct ProjectSummary {
     pub repository: String,
     /// What the repository promises, in a few words ("Folder · personal · atomic").
     pub guarantee: String,
+    /// Where the repository stands, as it said last; nothing if it was not asked yet.
+    pub place: Option<Place>,
     /// How the project stands.
     pub status: ProjectStatus,
     /// The same in a word or two.
@@ -30,6 +32,22 @@ pub struct ProjectSummary {
     pub at_work: Vec<AtWork>,
     /// It is the sample that `sample_create` made: `sample_remove` takes it away again.
     pub sample: bool,
+}
+
+/// Where a repository stands on its host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export_to = "api.ts")]
+pub struct Place {
+    /// The kind of file system (`ext4`, `zfs`); empty if the host says none.
+    pub filesystem: String,
+    /// The dataset that the repository is, on ZFS.
+    pub dataset: Option<String>,
+    /// Bytes that can still be written there.
+    pub available: u64,
+    /// Bytes that it takes with its history, where that is known without counting.
+    pub used: Option<u64>,
+    /// What those may be at most; nothing if it has no limit of its own.
+    pub quota: Option<u64>,
 }
 
 /// How a project stands: a dot and a word in the sidebar.
@@ -46,6 +64,11 @@ pub enum ProjectStatus {
     },
     /// Something waits for a decision.
     Conflicts {
+        /// How many paths.
+        count: u64,
+    },
+    /// Nothing can be synced, but not all is: some paths cannot be, or wait for somebody.
+    Blocked {
         /// How many paths.
         count: u64,
     },

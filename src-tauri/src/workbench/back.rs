@@ -22,7 +22,7 @@ impl Session {
         self: &Arc<Self>,
         work: impl FnOnce(&Monitor) -> Result<T, ApiError>,
     ) -> Result<T, ApiError> {
-        let monitor = self.monitor(|_| true);
+        let monitor = self.monitor(Task::Job, |_| true);
         {
             let mut view = self.view();
             if view.is_busy() {

@@ -19,7 +19,10 @@ pub(super) fn inspect(path: &str) -> Result<FolderPreview, ApiError> {
     let name = root.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
     // A configuration that cannot be read is told when the repository is made.
     let found = config_file::read(&root).ok().flatten();
-    let mut rules = found.clone().unwrap_or_else(|| SharedConfig::new("project"));
+    let mut rules = found.clone().unwrap_or_else(|| {
+        let rules = SharedConfig::new("project");
+        config_file::with_patterns(&root, rules.clone()).unwrap_or(rules)
+    });
     rules.data_dirs = ["*".to_owned()].into();
     let mut top_level = Vec::new();
     let entries = std::fs::read_dir(&root).map_err(|e| Failure::io("read the folder", &root, e))?;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use dsg_core::monitor::{Event, Phase as EnginePhase, Sink};
 
-use crate::api::{Phase, Progress};
+use crate::api::{Phase, Progress, Task};
 
 /// Between two words about progress.
 const PACE: Duration = Duration::from_millis(100);
@@ -26,6 +26,7 @@ pub(super) enum Told {
 /// Gathers events of one operation.
 pub(super) struct Gauge<F> {
     id: String,
+    task: Task,
     tell: F,
     state: Mutex<State>,
 }
@@ -41,7 +42,7 @@ struct State {
 
 impl<F: Fn(Told) + Send + Sync> Gauge<F> {
     /// For the operation `id`.
-    pub(super) fn new(id: &str, tell: F) -> Self {
+    pub(super) fn new(id: &str, task: Task, tell: F) -> Self {
         let state = State {
             phase: None,
             files: (0, None),
@@ -50,7 +51,7 @@ impl<F: Fn(Told) + Send + Sync> Gauge<F> {
             told: None,
             samples: VecDeque::new(),
         };
-        Self { id: id.to_owned(), tell, state: Mutex::new(state) }
+        Self { id: id.to_owned(), task, tell, state: Mutex::new(state) }
     }
 
     /// Takes in an event at a time; gives progress if it is time to tell it.
@@ -75,6 +76,7 @@ impl<F: Fn(Told) + Send + Sync> Gauge<F> {
         let rate = state.rate(now);
         Some(Told::Progress(Progress {
             id: self.id.clone(),
+            task: self.task,
             phase,
             files_done: state.files.0,
             files_total: state.files.1,
@@ -161,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_phase_is_told_at_once_and_its_course_ten_times_a_second() {
-        let gauge = Gauge::new("p1", |_| ());
+        let gauge = Gauge::new("p1", Task::Job, |_| ());
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
         let phase =
@@ -178,14 +180,14 @@ mod tests {
 
     #[test]
     fn from_publishing_on_nothing_can_be_cancelled() {
-        let gauge = Gauge::new("p1", |_| ());
+        let gauge = Gauge::new("p1", Task::Job, |_| ());
         let phase = Event::Phase { phase: EnginePhase::Publishing, files: None, bytes: None };
         assert!(progress(gauge.take(phase, Instant::now())).is_some_and(|p| !p.cancellable));
     }
 
     #[test]
     fn a_notice_is_never_held_back() {
-        let gauge = Gauge::new("p1", |_| ());
+        let gauge = Gauge::new("p1", Task::Job, |_| ());
         let now = Instant::now();
         for _ in 0..3 {
             assert!(matches!(gauge.take(Event::Notice("x".into()), now), Some(Told::Notice(_))));

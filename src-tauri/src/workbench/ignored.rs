@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dsg_core::config::{SharedConfig, Tracking};
+use dsg_core::config::{Rule, SharedConfig, Tracking};
 use dsg_engine::config_file;
 
 use super::rows::IgnoredPath;
@@ -27,7 +27,7 @@ pub(super) fn find(root: &Path) -> Vec<IgnoredPath> {
                 Tracking::Ignored if is_data(&rules, &path) => {
                     let bytes =
                         if kind.is_dir() { 0 } else { entry.metadata().map_or(0, |m| m.len()) };
-                    let reason = reason(&rules, &below);
+                    let reason = reason(&rules, &below, kind.is_dir());
                     found.push(IgnoredPath { path: below, bytes, reason });
                 }
                 Tracking::Tracked | Tracking::OutsideData if kind.is_dir() => {
@@ -51,16 +51,14 @@ fn is_data(rules: &SharedConfig, folder: &str) -> bool {
 }
 
 /// Which rule it is, in one sentence.
-fn reason(rules: &SharedConfig, path: &str) -> String {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    if rules.ignore.paths.contains(path) {
-        return "The configuration ignores this path.".to_owned();
-    }
-    if rules.ignore.names.contains(name) {
-        return format!("The configuration ignores everything named {name}.");
-    }
-    match rules.ignore.suffixes.iter().find(|suffix| name.ends_with(suffix.as_str())) {
-        Some(suffix) => format!("The configuration ignores files that end in {suffix}."),
-        None => "It is a dated backup of another file.".to_owned(),
+fn reason(rules: &SharedConfig, path: &str, is_dir: bool) -> String {
+    match rules.rule(path, is_dir) {
+        Some(Rule::Path(_)) => "The configuration ignores this path.".to_owned(),
+        Some(Rule::Name(name)) => format!("The configuration ignores everything named {name}."),
+        Some(Rule::Suffix(suffix)) => {
+            format!("The configuration ignores files that end in {suffix}.")
+        }
+        Some(Rule::Line(line)) => format!("Line {line} of .dsgignore says so."),
+        Some(Rule::Backup) | None => "It is a dated backup of another file.".to_owned(),
     }
 }

@@ -141,7 +141,7 @@ pub(super) fn keep(session: &Arc<Session>, words: &Receiver<Word>) {
         let syncing = session.view().is_busy();
         work.everything |= std::mem::take(&mut unlooked);
         if !syncing && !work.is_empty() {
-            let rules_changed = work.paths.contains(config_file::NAME);
+            let rules_changed = work.paths.iter().any(|path| config_file::is_one(path));
             let Work { ignored, ask, .. } = work;
             let first = std::mem::take(&mut first);
             let work = std::mem::replace(&mut work, Work { ask, ignored, ..Work::default() });

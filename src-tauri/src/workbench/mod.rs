@@ -227,12 +227,13 @@ impl Workbench {
     ) -> Result<(T, Vec<String>), ApiError> {
         let notices: Arc<Mutex<Vec<String>>> = Arc::default();
         let (events, gathered) = (self.events.clone(), notices.clone());
-        let monitor = Monitor::new(Arc::new(Gauge::new(ticket, move |told| match told {
-            Told::Progress(progress) => events(Event::Progress(progress)),
-            Told::Notice(text) => {
-                gathered.lock().unwrap_or_else(PoisonError::into_inner).push(text);
-            }
-        })));
+        let monitor =
+            Monitor::new(Arc::new(Gauge::new(ticket, Task::Job, move |told| match told {
+                Told::Progress(progress) => events(Event::Progress(progress)),
+                Told::Notice(text) => {
+                    gathered.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+                }
+            })));
         self.jobs().insert(ticket.to_owned(), monitor.clone());
         let tried = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             self.desk.attended(ticket, about, &monitor, || work(&monitor))

@@ -175,10 +175,15 @@ impl Session {
         let (snapshots, head) = self.with_job(|monitor| {
             let total = endpoint.head()?.map(|head| head.id.number());
             monitor.phase(dsg_core::monitor::Phase::Comparing, total, None);
-            Ok(endpoint.verify_history(deep, monitor)?)
+            let proved = endpoint.verify_history(deep, monitor)?;
+            // Whoever cites this folder cites what is in it now.
+            let found =
+                self.with_engine(monitor, |p| p.status_into(self.found(), true, monitor))?;
+            self.show(Ok(found));
+            Ok(proved)
         })?;
         let view = self.view();
-        let settled = view.rows.pending() == 0 && view.trouble().is_none();
+        let settled = matches!(view.status(), ProjectStatus::InSync);
         let is_head = view.last_sync == Some(head.id) && view.head == Some(head.id);
         let folder = (settled && is_head).then(|| head.id.to_string());
         drop(view);

@@ -25,7 +25,7 @@ use super::keeper::Word;
 use super::past::{self, Past};
 use super::questions::Desk;
 use super::registry::{Entry, Registry};
-use super::rows::Found;
+use super::rows::{Conflicts, Found};
 use super::sample;
 use super::view::{Begun, View, has_maker};
 use super::words;
@@ -170,10 +170,11 @@ impl Session {
     /// A monitor whose progress is told as this project's. `each` hears of it first.
     pub(super) fn monitor(
         self: &Arc<Self>,
+        task: Task,
         each: impl Fn(&Progress) -> bool + Send + Sync + 'static,
     ) -> Monitor {
         let session = Arc::downgrade(self);
-        Monitor::new(Arc::new(Gauge::new(&self.id, move |told| {
+        Monitor::new(Arc::new(Gauge::new(&self.id, task, move |told| {
             let Some(session) = session.upgrade() else { return };
             match told {
                 Told::Progress(progress) if each(&progress) => {
@@ -190,7 +191,7 @@ impl Session {
     pub(super) fn look(self: &Arc<Self>, look: &Look<'_>) -> bool {
         let shown = matches!(look, Look::Everything { shown: true, .. });
         // Recovery is no sync of this window: only looking is told.
-        let monitor = self.monitor(move |progress| {
+        let monitor = self.monitor(Task::Look, move |progress| {
             shown && matches!(progress.phase, Phase::Scanning | Phase::Comparing)
         });
         {
@@ -400,6 +401,7 @@ impl Session {
             root: self.root.display().to_string(),
             repository: view.address.clone(),
             guarantee: view.guarantee.clone(),
+            place: view.place.clone(),
             word: words::status(&status),
             status,
             watch: view.watch.clone(),
@@ -410,6 +412,10 @@ impl Session {
 
     /// Decides conflicts as they were shown; nothing moves before the sync.
     pub(super) fn resolve(&self, request: &ResolveConflicts) -> Result<(), ApiError> {
+        let which = match request.resolution {
+            Some(_) => Conflicts::Undecided,
+            None => Conflicts::Decided,
+        };
         let seen: BTreeMap<String, Hash> = {
             let view = self.view();
             if view.is_busy() {
@@ -421,9 +427,9 @@ impl Session {
                     Some(seen) => [(path.clone(), seen)].into(),
                     None => return Err(ApiError::new(Code::Usage.as_str(), "No such conflict.")),
                 },
-                ResolveWhat::Folder { path } => view.rows.decidable_below(path).collect(),
+                ResolveWhat::Folder { path } => view.rows.conflicts_below(path, which).collect(),
                 ResolveWhat::Matching { filter } => {
-                    view.rows.undecided_matching(filter).into_iter().collect()
+                    view.rows.conflicts_matching(filter, which).into_iter().collect()
                 }
             }
         };

@@ -47,8 +47,8 @@ impl Outcome {
 }
 
 /// What a sync does before it syncs.
-enum Task {
-    Sync,
+enum First {
+    Nothing,
     Undo(SnapshotId),
 }
 
@@ -76,7 +76,7 @@ pub(super) fn start(session: &Arc<Session>, request: &StartSync) -> Result<(), A
         view.at_work.clear();
         view.sync = Some((monitor.clone(), None));
     }
-    spawn(session, move |session| run(session, &Task::Sync, options, &monitor, (before, taken)))
+    spawn(session, move |session| run(session, &First::Nothing, options, &monitor, (before, taken)))
 }
 
 /// Brings the former snapshot back as a new one; its course and end are told as events.
@@ -103,7 +103,7 @@ pub(super) fn undo(session: &Arc<Session>, request: &UndoSync) -> Result<(), Api
         ..SyncOptions::default()
     };
     let before = (Arc::default(), Vec::new());
-    spawn(session, move |session| run(session, &Task::Undo(snapshot), options, &monitor, before))
+    spawn(session, move |session| run(session, &First::Undo(snapshot), options, &monitor, before))
 }
 
 /// Begins, on a thread of its own, what was announced in the view.
@@ -140,7 +140,7 @@ fn options(request: &StartSync) -> Result<SyncOptions, ApiError> {
 fn monitor(session: &Arc<Session>) -> Monitor {
     let weak = Arc::downgrade(session);
     let told = std::sync::Mutex::new(Instant::now());
-    session.monitor(move |progress| {
+    session.monitor(Task::Sync, move |progress| {
         let Some(session) = weak.upgrade() else { return false };
         let mut view = session.view();
         let Some((_, now)) = &mut view.sync else { return false };
@@ -162,21 +162,23 @@ fn monitor(session: &Arc<Session>) -> Monitor {
 
 fn run(
     session: &Arc<Session>,
-    task: &Task,
+    first: &First,
     mut options: SyncOptions,
     monitor: &Monitor,
     (before, taken): (Arc<Rows>, Vec<u32>),
 ) {
     let mut touched = session.view().rows.folders_of_decided();
     let mut kept = Vec::new();
+    let mut half_way = None;
     let name = session.view().name.clone();
     let sync = || {
         session.with_engine(monitor, |project| {
-            if let Task::Undo(snapshot) = task {
+            if let First::Undo(snapshot) = first {
                 let undone = project.undo(*snapshot, monitor)?;
                 options.only = undone.paths;
                 touched.clone_from(&options.only);
                 kept = undone.kept;
+                half_way = Some(*snapshot);
             }
             let mut report = project.sync(&options, monitor)?;
             let stays = |path| (path, "A later snapshot changed it: that stays.".to_owned());
@@ -216,10 +218,23 @@ fn run(
             if is_out_of_reach(&error.code) {
                 session.cut_off(error.clone());
             }
+            let error = match half_way {
+                Some(snapshot) => undone_here_only(snapshot, &error),
+                None => error,
+            };
             session.tell();
             (session.events)(Event::SyncFailed { id, error });
         }
     }
+}
+
+/// An undo that the folder has and the repository has not: not published is not nothing.
+fn undone_here_only(snapshot: SnapshotId, cause: &ApiError) -> ApiError {
+    let said = format!("{snapshot} is undone in the folder, but that is not published.");
+    let detail = [Some(cause.message.as_str()), cause.detail.as_deref()];
+    ApiError::new("undo-pending", said)
+        .with_hint("It is pending now: sync it, or restore the last synced version.")
+        .with_detail(detail.into_iter().flatten().collect::<Vec<_>>().join("\n"))
 }
 
 /// Keeps what became of each row.

@@ -8,6 +8,9 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use dsg_core::monitor::Monitor;
+use dsg_core::repository::Settled;
+
 use super::registry::Registry;
 use super::session::{Look, Session};
 use super::view::Begun;
@@ -446,5 +449,38 @@ fn a_place_is_tried_step_by_step_and_stays_as_it_was() -> Outcome {
     assert_eq!(fs::read_dir(desk.at("data"))?.count(), 0);
     let nowhere = examine(desk.at("nowhere/repository"))?;
     assert!(nowhere.len() == 1 && nowhere[0].error.is_some(), "{nowhere:?}");
+    Ok(())
+}
+
+#[test]
+fn what_was_changed_on_the_host_is_a_state_of_its_own_with_one_action() -> Outcome {
+    let desk = Desk::new()?;
+    let id = desk.project()?.id;
+    desk.until(&id, |page| page.total == 0)?;
+    desk.bench.close();
+    let session = unkept(&desk, &id)?;
+    session.look(&Look::Everything { shown: true, asks: true });
+    assert_eq!(session.view().status(), ProjectStatus::InSync);
+    let place = session.summary().place.ok_or("the repository was asked")?;
+    assert!(place.available > 0 && place.dataset.is_none(), "{place:?}");
+
+    let silent = Monitor::silent();
+    let mut status = session
+        .with_engine(&silent, |project| project.status_into(session.found(), false, &silent))
+        .map_err(said)?;
+    status.drift = vec!["input/a.csv".into(), "input/b.csv".into()];
+    let standing = status.standing.as_mut().ok_or("not asked")?;
+    standing.settled = Some(Settled::Undone);
+    session.show(Ok(status));
+    let page = session.page(&list(&id)).map_err(said)?;
+    let trouble = page.trouble.ok_or("nothing is told")?;
+    assert_eq!((trouble.code.as_str(), trouble.allow.as_deref()), ("drift", Some("drift")));
+    assert_eq!(trouble.detail.as_deref(), Some("input/a.csv\ninput/b.csv"));
+    assert!(page.notices.iter().any(|told| told.contains("is undone")), "{:?}", page.notices);
+    assert_eq!(session.view().status(), ProjectStatus::Attention { error: trouble });
+
+    // The next look finds it taken in.
+    session.look(&Look::Everything { shown: false, asks: true });
+    assert_eq!(session.view().status(), ProjectStatus::InSync);
     Ok(())
 }

@@ -11,7 +11,7 @@ use dsg_engine::report::Status;
 
 use super::offline::Cut;
 use super::registry::Entry;
-use super::rows::{Folders, Found, IgnoredPath, Rows, Shown, Ticks, conflicts_blocker};
+use super::rows::{Conflicts, Folders, Found, IgnoredPath, Rows, Shown, Ticks, conflicts_blocker};
 use super::syncing::Outcome;
 use super::words;
 #[allow(clippy::wildcard_imports, reason = "the contract names nearly all of it")]
@@ -44,6 +44,8 @@ pub(super) struct View {
     pub(super) name: String,
     pub(super) address: String,
     pub(super) guarantee: String,
+    /// Where the repository stands, as it said last.
+    pub(super) place: Option<Place>,
     pub(super) rows: Arc<Rows>,
     /// What the next sync takes.
     pub(super) ticks: Ticks,
@@ -71,6 +73,8 @@ pub(super) struct View {
     /// Who else is at work in the repository.
     pub(super) at_work: Vec<AtWork>,
     pub(super) unsettled: Option<ApiError>,
+    /// Something was changed on the repository's host, outside DSG.
+    pub(super) drift: Option<ApiError>,
     pub(super) failure: Option<ApiError>,
     pub(super) watch: WatchState,
     pub(super) notices: Vec<String>,
@@ -94,6 +98,7 @@ impl View {
             name: entry.name.clone(),
             address: entry.address.clone(),
             guarantee: String::new(),
+            place: None,
             rows: Arc::default(),
             ticks: Ticks::default(),
             folders: Folders::default(),
@@ -112,6 +117,7 @@ impl View {
             offline: None,
             at_work: Vec::new(),
             unsettled: None,
+            drift: None,
             failure: None,
             watch: WatchState::Off { reason: "not yet begun".into() },
             notices: begun.notices,
@@ -152,7 +158,23 @@ impl View {
             )
             .with_hint(why)
         });
-        let same = self.known
+        // Only a repository that was asked says something about its host.
+        let mut same = true;
+        if let Some(standing) = &status.standing {
+            let drift = words::drift(&status.drift);
+            // Room comes and goes all the time: that alone is no news.
+            same = self.drift == drift && self.place.is_some();
+            (self.drift, self.place) = (drift, Some(words::place(standing)));
+            if let Some(settled) = standing.settled {
+                same = false;
+                let told = settled.to_string();
+                if !self.notices.contains(&told) {
+                    self.notices.push(told);
+                }
+            }
+        }
+        let same = same
+            && self.known
             && self.failure.is_none()
             && same_rows
             && self.head == status.head
@@ -223,7 +245,10 @@ impl View {
             total: self.shown.total() as u64,
             matching: self.shown.matching().len() as u64,
             ticked: self.rows.ticked(&self.shown, &self.ticks),
-            undecided_matching: self.rows.undecided_matching(&request.view.filter).len() as u64,
+            undecided_matching: self
+                .rows
+                .conflicts_matching(&request.view.filter, Conflicts::Undecided)
+                .len() as u64,
             blocker: self.blocker(),
             undo: self.undo_offer(),
         }
@@ -299,7 +324,7 @@ impl View {
     }
 
     pub(super) fn trouble(&self) -> Option<&ApiError> {
-        self.failure.as_ref().or(self.unsettled.as_ref())
+        self.failure.as_ref().or(self.unsettled.as_ref()).or(self.drift.as_ref())
     }
 
     /// Why no sync can be started now.
@@ -319,14 +344,17 @@ impl View {
         if self.scanning {
             return ProjectStatus::Scanning;
         }
-        if let Some(error) = self.failure.as_ref().or(self.unsettled.as_ref()) {
+        if let Some(error) = self.trouble() {
             return ProjectStatus::Attention { error: error.clone() };
         }
         if let Some(cut) = &self.offline {
             return ProjectStatus::Offline { offline: cut.told.clone() };
         }
         match (self.rows.undecided(), self.rows.pending()) {
-            (0, 0) => ProjectStatus::InSync,
+            (0, 0) => match self.rows.blocked() {
+                0 => ProjectStatus::InSync,
+                count => ProjectStatus::Blocked { count },
+            },
             (0, count) => ProjectStatus::Pending { count },
             (count, _) => ProjectStatus::Conflicts { count },
         }

@@ -2,10 +2,10 @@
 
 use dsg_core::failure::{Code, Failure};
 use dsg_core::plan::Resolution as Decision;
-use dsg_core::repository::{Access, RepositoryInfo, StoreKind};
+use dsg_core::repository::{Access, RepositoryInfo, Standing, StoreKind};
 use dsg_core::safety::Allow;
 
-use crate::api::{ApiError, OfflineReason, ProjectStatus, Resolution};
+use crate::api::{ApiError, OfflineReason, Place, ProjectStatus, Resolution};
 
 impl From<&Failure> for ApiError {
     fn from(failure: &Failure) -> Self {
@@ -93,6 +93,7 @@ pub(super) fn status(status: &ProjectStatus) -> String {
         ProjectStatus::Pending { count } => format!("{} pending", grouped(*count)),
         ProjectStatus::Conflicts { count: 1 } => "1 conflict".to_owned(),
         ProjectStatus::Conflicts { count } => format!("{} conflicts", grouped(*count)),
+        ProjectStatus::Blocked { count } => format!("{} blocked", grouped(*count)),
         ProjectStatus::Syncing { percent: None } => "Syncing".to_owned(),
         ProjectStatus::Syncing { percent: Some(percent) } => {
             format!("Syncing {:.0} %", percent.floor())
@@ -133,6 +134,31 @@ pub(super) fn guarantee(info: &RepositoryInfo) -> String {
     };
     let atomic = if info.capabilities.atomic_publish { "atomic" } else { "not atomic" };
     format!("{store} · {access} · {atomic}")
+}
+
+/// Where a repository stands.
+pub(super) fn place(standing: &Standing) -> Place {
+    Place {
+        filesystem: standing.filesystem.clone(),
+        dataset: standing.dataset.clone(),
+        available: standing.available,
+        used: standing.used,
+        quota: standing.quota,
+    }
+}
+
+/// That paths were changed on the repository's host, outside DSG; nothing if none were.
+pub(super) fn drift(paths: &[String]) -> Option<ApiError> {
+    let (first, more) = paths.split_first()?;
+    let said = match more.len() {
+        0 => format!("{first} was changed on the repository's host, not by DSG."),
+        n => format!("{first} and {n} more were changed on the repository's host, not by DSG."),
+    };
+    let mut told = ApiError::new(Code::Drift.as_str(), said)
+        .with_hint("Taken in, they become a snapshot of their own, with the host as its author. Nothing is lost, and nobody can sync before.")
+        .with_detail(paths.join("\n"));
+    told.allow = Some(Allow::Drift.as_str().to_owned());
+    Some(told)
 }
 
 /// A decision, for the engine.
@@ -186,6 +212,7 @@ mod tests {
         assert_eq!(word(ProjectStatus::Pending { count: 12 }), "12 pending");
         assert_eq!(word(ProjectStatus::Conflicts { count: 1 }), "1 conflict");
         assert_eq!(word(ProjectStatus::Conflicts { count: 1000 }), "1,000 conflicts");
+        assert_eq!(word(ProjectStatus::Blocked { count: 2 }), "2 blocked");
         assert_eq!(word(ProjectStatus::Syncing { percent: Some(41.9) }), "Syncing 41 %");
     }
 

@@ -54,6 +54,7 @@ export const titles: Record<string, string> = {
   verify: 'A receipt of the history',
   'no-history': 'No snapshots yet',
   settings: 'Settings',
+  'server-drift': 'Something was changed on the server, not by DSG',
   'place-refused': 'A place on ZFS that is tried, and what an administrator has to type',
   keys: 'Keys',
   'no-list': 'The list of projects is damaged',

@@ -177,6 +177,7 @@ const history = (then?: Scene['then']): Scene => ({
 const progress = {
   kind: 'progress',
   id: 'p1',
+  task: 'sync',
   phase: 'staging',
   filesDone: 51,
   filesTotal: 125,
@@ -314,7 +315,10 @@ export const scenes: Record<string, () => Scene> = {
   looking: () => {
     const { platform } = world({ projects: [project({ status: { kind: 'scanning' } })] });
     platform.answers.changes_list = () => new Promise(() => undefined);
-    return { platform, then: () => platform.emit({ ...progress, phase: 'scanning' }) };
+    return {
+      platform,
+      then: () => platform.emit({ ...progress, task: 'look', phase: 'scanning' }),
+    };
   },
   quiet: () => ({ platform: calm().platform }),
   notice: () => {

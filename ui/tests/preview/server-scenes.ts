@@ -1,5 +1,11 @@
 /** Scenes about servers: signing in, looking around, being cut off, others at work. */
-import type { OfflineReason, PlaceStep, Question, QuestionKind } from '../../src/lib/bindings/api';
+import type {
+  OfflineReason,
+  Place,
+  PlaceStep,
+  Question,
+  QuestionKind,
+} from '../../src/lib/bindings/api';
 import { world } from '../app';
 import { apiError } from '../fake';
 import { atWork, incoming, offline, project, row } from '../fixtures';
@@ -51,7 +57,7 @@ const refused: PlaceStep[] = [
   ['agent', '/home/ana/.cache/dsg/agent-0.1.0 runs'],
   [
     'place',
-    'a dataset of its own, tank/dsg/coast-survey; 793 GiB free of a quota of 1024 GiB; OpenZFS 2.3.1',
+    'a dataset of its own, tank/dsg/coast-survey; 851 GB free of a quota of 1100 GB; OpenZFS 2.3.1',
   ],
 ].map(([name = '', found = '']) => ({ name, found, error: null }));
 refused.push({
@@ -66,11 +72,20 @@ refused.push({
   ),
 });
 
+const onZfs: Place = {
+  filesystem: 'zfs',
+  dataset: 'tank/dsg/coast-survey',
+  available: 851_000_000_000,
+  used: 248_500_000_000,
+  quota: 1_099_500_000_000,
+};
+
 export const serverScenes: Record<string, () => Scene> = {
   'place-refused': () => {
     const repository = 'ssh://ana@data.example.org/tank/dsg/coast-survey';
-    const guarantee = 'ZFS · team · atomic';
-    const { platform } = world({ projects: [project({ repository, guarantee })], changes: rows });
+    const guarantee = 'ZFS · shared by a group · atomic';
+    const shown = project({ repository, guarantee, place: onZfs });
+    const { platform } = world({ projects: [shown], changes: rows });
     platform.answers.place_examine = ({ ticket }) => {
       refused.forEach((step) => platform.emit({ kind: 'examined', id: ticket, step }));
       return null;
@@ -82,6 +97,24 @@ export const serverScenes: Record<string, () => Scene> = {
         await press('Try this place');
       },
     };
+  },
+  'server-drift': () => {
+    const error = apiError(
+      'drift',
+      "output/model.csv and 2 more were changed on the repository's host, not by DSG.",
+      {
+        hint: 'Taken in, they become a snapshot of their own, with the host as its author. Nothing is lost, and nobody can sync before.',
+        detail: 'output/model.csv\noutput/run 12/log.txt\noutput/run 12/table.csv',
+        allow: 'drift',
+      },
+    );
+    const repository = 'ssh://ana@data.example.org/tank/dsg/coast-survey';
+    const guarantee = 'ZFS · shared by a group · atomic';
+    const status = { kind: 'attention', error } as const;
+    const shown = project({ repository, guarantee, place: onZfs, status });
+    const { platform, changes } = world({ projects: [shown], changes: rows });
+    changes.more = { trouble: error, blocker: error.message };
+    return { platform };
   },
   'server-connect': () => {
     const { platform } = world({ projects: [] });

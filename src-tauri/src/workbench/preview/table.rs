@@ -10,8 +10,9 @@ use crate::api::{LineChange, TableCell, TableColumn, TableHunk, TablePreview, Ta
 
 /// Rows of a side that are read.
 const ROWS: usize = 20_000;
-/// Rows that are shown.
+/// Rows that are shown, and cells: a page of more of them holds a window up.
 const SHOWN: usize = 2_000;
+const CELLS: usize = 16_000;
 const COLUMNS: usize = 200;
 /// Characters of a cell that are shown.
 const CELL: usize = 500;
@@ -43,22 +44,23 @@ pub(super) fn show(
         parse(side.bytes(), side.is_whole(), delimiter, notes).map(Some)
     };
     let (left, right) = (read(left)?, read(right)?);
-    let mut preview = match (&left, &right) {
+    let (mut preview, cut) = match (&left, &right) {
         (Some(left), Some(right)) => differences(left, right, deadline),
         (Some(table), None) => alone(table, false),
         (None, Some(table)) => alone(table, true),
         (None, None) => return None,
     };
-    let mut room = SHOWN;
-    for hunk in &mut preview.hunks {
-        hunk.rows.truncate(room);
-        room -= hunk.rows.len();
-    }
-    if room == 0 {
-        notes.push(format!("The first {SHOWN} rows are shown."));
+    if cut {
+        let shown: usize = preview.hunks.iter().map(|hunk| hunk.rows.len()).sum();
+        notes.push(format!("The first {shown} rows are shown."));
         preview.hunks.retain(|hunk| !hunk.rows.is_empty());
     }
     Some(preview)
+}
+
+/// How many rows of so many cells are shown.
+fn room(columns: usize) -> usize {
+    (CELLS / columns.max(1)).min(SHOWN)
 }
 
 fn parse(bytes: &[u8], whole: bool, delimiter: u8, notes: &mut Vec<String>) -> Option<Table> {
@@ -114,9 +116,11 @@ fn parse(bytes: &[u8], whole: bool, delimiter: u8, notes: &mut Vec<String>) -> O
     (names.len() > 1 || rows.iter().all(|row| row.len() <= 1)).then_some(Table { names, rows })
 }
 
-fn alone(table: &Table, later: bool) -> TablePreview {
+/// The rows of one table, and whether there are more of them.
+fn alone(table: &Table, later: bool) -> (TablePreview, bool) {
     let columns = table.names.iter().map(|name| column(name, LineChange::Same)).collect();
-    let rows = table.rows.iter().enumerate().take(SHOWN + 1).map(|(number, row)| {
+    let widest = table.rows.iter().map(Vec::len).max().unwrap_or(0).max(table.names.len());
+    let rows = table.rows.iter().enumerate().take(room(widest)).map(|(number, row)| {
         let number = Some(number as u64 + 1);
         TableRow {
             change: LineChange::Same,
@@ -125,14 +129,10 @@ fn alone(table: &Table, later: bool) -> TablePreview {
             cells: (0..table.names.len().max(row.len())).map(|n| plain(row, Some(n))).collect(),
         }
     });
-    let rows = rows.collect();
-    TablePreview {
-        columns,
-        hunks: vec![TableHunk { skipped: 0, rows }],
-        added: 0,
-        removed: 0,
-        changed: 0,
-    }
+    let rows: Vec<TableRow> = rows.collect();
+    let cut = rows.len() < table.rows.len();
+    let hunks = vec![TableHunk { skipped: 0, rows }];
+    (TablePreview { columns, hunks, added: 0, removed: 0, changed: 0 }, cut)
 }
 
 /// Where each column of the preview stands in the earlier and in the later table.
@@ -163,7 +163,8 @@ fn columns(left: &Table, right: &Table) -> (Vec<TableColumn>, Places) {
     (columns.collect(), places)
 }
 
-fn differences(left: &Table, right: &Table, deadline: Instant) -> TablePreview {
+/// What differs between two tables, and whether more does than is shown.
+fn differences(left: &Table, right: &Table, deadline: Instant) -> (TablePreview, bool) {
     let (columns, places) = columns(left, right);
     // Rows are the same if the columns that both have are.
     let shared: Vec<(usize, usize)> =
@@ -174,50 +175,56 @@ fn differences(left: &Table, right: &Table, deadline: Instant) -> TablePreview {
     let of_right: Vec<Record> =
         right.rows.iter().map(|row| shared.iter().map(|(_, r)| cell(row, *r)).collect()).collect();
     let ops = capture_diff_slices_deadline(Algorithm::Myers, &of_left, &of_right, Some(deadline));
-    let rows = Rows { left, right, places: &places };
+    let mut room = room(places.len());
     let mut preview = TablePreview { columns, hunks: Vec::new(), added: 0, removed: 0, changed: 0 };
+    let mut cut = false;
     let mut end = 0;
     for group in group_diff_ops(ops, CONTEXT) {
         let Some(first) = group.first() else { continue };
         let skipped = first.old_range().start.saturating_sub(end) as u64;
         end = group.last().map_or(end, |op| op.old_range().end);
-        let mut hunk = TableHunk { skipped, rows: Vec::new() };
+        let mut rows = Rows { left, right, places: &places, room, shown: Vec::new(), cut: false };
+        let mut count = |change: LineChange| match change {
+            LineChange::Added => preview.added += 1,
+            LineChange::Removed => preview.removed += 1,
+            LineChange::Changed => preview.changed += 1,
+            LineChange::Same => {}
+        };
         for op in &group {
-            rows.take(op, &mut hunk.rows);
+            rows.take(op, &mut count);
         }
-        for row in &hunk.rows {
-            match row.change {
-                LineChange::Added => preview.added += 1,
-                LineChange::Removed => preview.removed += 1,
-                LineChange::Changed => preview.changed += 1,
-                LineChange::Same => {}
-            }
-        }
-        preview.hunks.push(hunk);
+        cut |= rows.cut;
+        room -= rows.shown.len();
+        preview.hunks.push(TableHunk { skipped, rows: rows.shown });
     }
-    preview
+    (preview, cut)
 }
 
+/// The rows of one hunk: all are counted, as many are made as there is room for.
 struct Rows<'a> {
     left: &'a Table,
     right: &'a Table,
     places: &'a Places,
+    room: usize,
+    shown: Vec<TableRow>,
+    cut: bool,
 }
 
 impl Rows<'_> {
-    fn take(&self, op: &DiffOp, rows: &mut Vec<TableRow>) {
+    fn take(&mut self, op: &DiffOp, count: &mut impl FnMut(LineChange)) {
         match *op {
             DiffOp::Equal { old_index, new_index, len } => {
-                rows.extend((0..len).map(|n| self.both(old_index + n, new_index + n)));
+                (0..len).for_each(|n| count(self.both(old_index + n, new_index + n)));
             }
             DiffOp::Delete { old_index, old_len, .. } => {
-                rows.extend((old_index..old_index + old_len).map(|n| self.removed(n)));
+                (old_index..old_index + old_len).for_each(|n| count(self.removed(n)));
             }
             DiffOp::Insert { new_index, new_len, .. } => {
-                rows.extend((new_index..new_index + new_len).map(|n| self.added(n)));
+                (new_index..new_index + new_len).for_each(|n| count(self.added(n)));
             }
             DiffOp::Replace { old_index, old_len, new_index, new_len } => {
-                self.replaced(old_index..old_index + old_len, new_index..new_index + new_len, rows);
+                let (old, new) = (old_index..old_index + old_len, new_index..new_index + new_len);
+                self.replaced(old, new, count);
             }
         }
     }
@@ -225,10 +232,10 @@ impl Rows<'_> {
     /// Rows of one key (their first cell) are one row that changed; without keys in common, rows in
     /// the same place are.
     fn replaced(
-        &self,
+        &mut self,
         old: std::ops::Range<usize>,
         new: std::ops::Range<usize>,
-        rows: &mut Vec<TableRow>,
+        count: &mut impl FnMut(LineChange),
     ) {
         let key = |row: &Record| row.first().cloned().unwrap_or_default();
         let mut by_key: HashMap<String, Vec<usize>> = HashMap::new();
@@ -245,47 +252,65 @@ impl Rows<'_> {
             pairs.push((n, partner));
         }
         if pairs.iter().all(|(_, partner)| partner.is_none()) && old.len() == new.len() {
-            rows.extend(old.zip(new).map(|(l, r)| self.both(l, r)));
+            old.zip(new).for_each(|(l, r)| count(self.both(l, r)));
             return;
         }
         let mut at = old.start;
         for (n, partner) in pairs {
             if let Some(partner) = partner {
-                rows.extend((at..partner).map(|n| self.removed(n)));
-                rows.push(self.both(partner, n));
+                (at..partner).for_each(|n| count(self.removed(n)));
+                count(self.both(partner, n));
                 at = partner + 1;
             } else {
-                rows.push(self.added(n));
+                count(self.added(n));
             }
         }
-        rows.extend((at..old.end).map(|n| self.removed(n)));
+        (at..old.end).for_each(|n| count(self.removed(n)));
     }
 
-    fn both(&self, l: usize, r: usize) -> TableRow {
+    fn both(&mut self, l: usize, r: usize) -> LineChange {
         let (left, right) = (&self.left.rows[l], &self.right.rows[r]);
-        let mut differs = false;
-        let cells = self.places.iter().map(|(at_left, at_right)| match (at_left, at_right) {
-            (Some(a), Some(b)) if left.get(*a) != right.get(*b) => {
-                differs = true;
-                let former = left.get(*a).map(|text| short(text)).unwrap_or_default();
-                TableCell { former: Some(former), changed: true, ..plain(right, Some(*b)) }
+        let differ = |a: usize, b: usize| left.get(a) != right.get(b);
+        let changed =
+            |at: &(Option<usize>, Option<usize>)| matches!(*at, (Some(a), Some(b)) if differ(a, b));
+        let same = !self.places.iter().any(changed);
+        let change = if same { LineChange::Same } else { LineChange::Changed };
+        self.show(change, Some(l), Some(r), |(at_left, at_right)| match (at_left, at_right) {
+            (Some(a), Some(b)) if differ(a, b) => {
+                let former = left.get(a).map(|text| short(text)).unwrap_or_default();
+                TableCell { former: Some(former), changed: true, ..plain(right, Some(b)) }
             }
-            (_, Some(b)) => plain(right, Some(*b)),
-            (a, None) => plain(left, *a),
-        });
-        let cells = cells.collect();
-        let change = if differs { LineChange::Changed } else { LineChange::Same };
-        TableRow { change, left: Some(l as u64 + 1), right: Some(r as u64 + 1), cells }
+            (_, Some(b)) => plain(right, Some(b)),
+            (a, None) => plain(left, a),
+        })
     }
 
-    fn removed(&self, l: usize) -> TableRow {
-        let cells = self.places.iter().map(|(at, _)| plain(&self.left.rows[l], *at)).collect();
-        TableRow { change: LineChange::Removed, left: Some(l as u64 + 1), right: None, cells }
+    fn removed(&mut self, l: usize) -> LineChange {
+        let row = &self.left.rows[l];
+        self.show(LineChange::Removed, Some(l), None, |(at, _)| plain(row, at))
     }
 
-    fn added(&self, r: usize) -> TableRow {
-        let cells = self.places.iter().map(|(_, at)| plain(&self.right.rows[r], *at)).collect();
-        TableRow { change: LineChange::Added, left: None, right: Some(r as u64 + 1), cells }
+    fn added(&mut self, r: usize) -> LineChange {
+        let row = &self.right.rows[r];
+        self.show(LineChange::Added, None, Some(r), |(_, at)| plain(row, at))
+    }
+
+    /// Makes a row if there is room for it.
+    fn show(
+        &mut self,
+        change: LineChange,
+        left: Option<usize>,
+        right: Option<usize>,
+        cell: impl Fn((Option<usize>, Option<usize>)) -> TableCell,
+    ) -> LineChange {
+        if self.shown.len() < self.room {
+            let number = |at: Option<usize>| at.map(|n| n as u64 + 1);
+            let cells = self.places.iter().map(|at| cell(*at)).collect();
+            self.shown.push(TableRow { change, left: number(left), right: number(right), cells });
+        } else {
+            self.cut = true;
+        }
+        change
     }
 }
 

@@ -193,3 +193,21 @@ fn an_image_bomb_is_not_handed_out() {
         assert!(image.reason.unwrap().contains(why));
     }
 }
+
+#[test]
+fn a_wide_table_is_shown_as_far_as_a_page_can_hold_it_and_counted_whole() {
+    let row = |n: usize, what: &str| format!("{n}{}\n", format!(",{what}").repeat(199));
+    let header = (0..200).map(|n| format!("c{n}")).collect::<Vec<_>>().join(",") + "\n";
+    let of = |what: &str| header.clone() + &(0..1500).map(|n| row(n, what)).collect::<String>();
+    let cells = |table: &TablePreview| -> usize {
+        table.hunks.iter().flat_map(|hunk| &hunk.rows).map(|row| row.cells.len()).sum()
+    };
+    let alone = show(None, Some(&side("wide.csv", of("1").as_bytes())), &Gallery::default());
+    let both = compare("wide.csv", &of("1"), &of("2"));
+    for preview in [&alone, &both] {
+        assert_eq!(cells(table(preview)), 16_000);
+        let said = preview.notes.iter().any(|note| note == "The first 80 rows are shown.");
+        assert!(said, "{:?}", preview.notes);
+    }
+    assert_eq!(table(&both).changed, 1500, "not only those that are shown");
+}

@@ -46,6 +46,24 @@ pub(super) struct IgnoredPath {
     pub reason: String,
 }
 
+/// Which conflicts a decision on many is about: nothing else is decided with them, and what was
+/// decided before stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Conflicts {
+    /// Those without a decision.
+    Undecided,
+    /// Those with one, for taking it back.
+    Decided,
+}
+
+impl Conflicts {
+    fn has(self, packed: &Packed) -> bool {
+        packed.group == Group::Conflicts
+            && !packed.untracked
+            && packed.resolution.is_some() == (self == Self::Decided)
+    }
+}
+
 /// All rows of one revision, by path.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Rows {
@@ -243,9 +261,14 @@ impl Rows {
         self.packed.iter().filter(waits).count() as u64
     }
 
+    /// How many cannot be synced as they are: illegal names, what cannot be read, what waits.
+    pub(super) fn blocked(&self) -> u64 {
+        self.packed.iter().filter(|p| p.group == Group::Blocked).count() as u64
+    }
+
     /// Conflicts without a decision.
     pub(super) fn undecided(&self) -> u64 {
-        self.packed.iter().filter(|p| is_undecided(p)).count() as u64
+        self.packed.iter().filter(|p| Conflicts::Undecided.has(p)).count() as u64
     }
 
     /// Paths that the rules no longer track and that wait for a decision.
@@ -254,22 +277,26 @@ impl Rows {
         self.packed.iter().filter(waits).count() as u64
     }
 
-    /// Undecided conflicts whose path contains a text, and the versions that were seen there.
-    pub(super) fn undecided_matching(&self, filter: &str) -> Vec<(String, Hash)> {
+    /// Conflicts whose path contains a text, and the versions that were seen there.
+    pub(super) fn conflicts_matching(&self, filter: &str, which: Conflicts) -> Vec<(String, Hash)> {
         let filter = shown::Filter::new(filter);
         let mut paths = self.paths.reader();
-        let undecided = (0..self.len()).filter(|row| is_undecided(&self.packed[*row]));
         let fitting = |row: usize| {
             let path = paths.path(row);
             let fits = filter.fits(path, self.old_path(row));
             self.seen(row).filter(|_| fits).map(|seen| (path.to_owned(), seen))
         };
-        undecided.filter_map(fitting).collect()
+        (0..self.len()).filter(|row| which.has(&self.packed[*row])).filter_map(fitting).collect()
     }
 
-    /// What can be decided below a folder, and the versions that were seen there.
-    pub(super) fn decidable_below(&self, folder: &str) -> impl Iterator<Item = (String, Hash)> {
-        self.below(folder).filter_map(|row| Some((self.path(row), self.seen(row)?)))
+    /// Conflicts below a folder, and the versions that were seen there.
+    pub(super) fn conflicts_below(
+        &self,
+        folder: &str,
+        which: Conflicts,
+    ) -> impl Iterator<Item = (String, Hash)> {
+        let rows = self.below(folder).filter(move |row| which.has(&self.packed[*row]));
+        rows.filter_map(|row| Some((self.path(row), self.seen(row)?)))
     }
 
     /// Stands for the versions that were seen, where a person may decide.
@@ -396,10 +423,6 @@ pub(super) fn conflicts_blocker(undecided: u64) -> Option<String> {
         1 => Some("1 conflict waits for a decision.".to_owned()),
         n => Some(format!("{n} conflicts wait for a decision.")),
     }
-}
-
-fn is_undecided(packed: &Packed) -> bool {
-    packed.group == Group::Conflicts && packed.resolution.is_none()
 }
 
 fn tickable(packed: &Packed) -> bool {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::{Group, Packed, Reader, Rows, is_undecided};
+use super::{Conflicts, Group, Packed, Reader, Rows};
 use crate::api::{ChangesView, Layout, SortKey};
 
 /// Which folders of the tree are open: all or none, and those that are the other way.
@@ -320,5 +320,5 @@ fn sort(order: &mut [u32], rows: &Rows, view: &ChangesView) {
 
 /// Undecided conflicts first.
 fn state(packed: &Packed) -> (bool, u8, super::Deed, dsg_core::state::State) {
-    (!is_undecided(packed), packed.group as u8, packed.action, packed.state)
+    (!Conflicts::Undecided.has(packed), packed.group as u8, packed.action, packed.state)
 }

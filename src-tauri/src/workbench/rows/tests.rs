@@ -270,14 +270,42 @@ fn what_is_no_longer_tracked_says_what_becomes_of_it() {
 }
 
 #[test]
+fn a_decision_on_many_is_about_conflicts_alone_and_leaves_those_that_were_decided() {
+    let open = change("c/open", State::LrNe, "conflict");
+    let mut decided = change("c/decided", State::LrNe, "conflict");
+    decided.resolution = Some(Decision::Local);
+    let mut untracked = change("c/untracked", State::CrNe, "blocked");
+    (untracked.decidable, untracked.untracked) = (true, true);
+    let mut removed = change("c/removed", State::CrEq, "delete_remote");
+    (removed.decidable, removed.untracked, removed.resolution) =
+        (true, true, Some(Decision::Local));
+    let mut changes = [open, decided, untracked, removed];
+    for change in &mut changes {
+        change.seen = Some(Hash::of(change.path.as_bytes()));
+    }
+    changes.sort_by(|a, b| a.path.cmp(&b.path));
+    let rows = rows_of(&changes, &[]);
+    let names = |found: Vec<(String, Hash)>| found.into_iter().map(|(path, _)| path).collect();
+    let below = |which| -> Vec<String> { names(rows.conflicts_below("c", which).collect()) };
+    let matching = |which| -> Vec<String> { names(rows.conflicts_matching("c/", which)) };
+    for found in [below(Conflicts::Undecided), matching(Conflicts::Undecided)] {
+        assert_eq!(found, ["c/open"]);
+    }
+    for found in [below(Conflicts::Decided), matching(Conflicts::Decided)] {
+        assert_eq!(found, ["c/decided"]);
+    }
+}
+
+#[test]
 fn blockers_are_counted_in_words() {
     assert_eq!(conflicts_blocker(0), None);
     assert_eq!(conflicts_blocker(1).as_deref(), Some("1 conflict waits for a decision."));
     assert_eq!(conflicts_blocker(2).as_deref(), Some("2 conflicts wait for a decision."));
     let seen = Hash::of(b"c/conflict");
-    assert_eq!(some().undecided_matching("C/"), [("c/conflict".to_owned(), seen)]);
-    assert_eq!(some().decidable_below("c").collect::<Vec<_>>(), [("c/conflict".to_owned(), seen)]);
-    assert_eq!(some().decidable_below("a").count(), 0, "nothing to decide there");
+    let conflict = [("c/conflict".to_owned(), seen)];
+    assert_eq!(some().conflicts_matching("C/", Conflicts::Undecided), conflict);
+    assert_eq!(some().conflicts_below("c", Conflicts::Undecided).collect::<Vec<_>>(), conflict);
+    assert_eq!(some().conflicts_below("a", Conflicts::Undecided).count(), 0, "none is there");
 }
 
 /// To be run by hand, in a release build: how long one key in the filter takes.

@@ -2,7 +2,7 @@
 
 use dsg_core::plan::Resolution as Decision;
 
-use super::{Deed, Line, NEVER, Packed, Rows, Shown, Side, Size, Ticks, is_undecided, tickable};
+use super::{Conflicts, Deed, Line, NEVER, Packed, Rows, Shown, Side, Size, Ticks, tickable};
 #[allow(clippy::wildcard_imports, reason = "the contract names nearly all of it")]
 use crate::api::*;
 use crate::workbench::words;
@@ -28,7 +28,9 @@ impl Rows {
                     tickable,
                     count: within.len() as u64,
                     bytes: rows().filter_map(|row| self.size(row)).sum(),
-                    conflicts: rows().filter(|row| is_undecided(&self.packed[*row])).count() as u64,
+                    conflicts: rows()
+                        .filter(|row| Conflicts::Undecided.has(&self.packed[*row]))
+                        .count() as u64,
                 })
             }
         }

@@ -340,3 +340,68 @@ fn the_sample_is_made_tried_and_removed() -> Outcome {
     assert!(desk.at("coast/input/a.csv").exists());
     Ok(())
 }
+
+#[test]
+fn bringing_a_file_back_is_no_sync() -> Outcome {
+    let desk = Desk::new()?;
+    let id = desk.history()?;
+    write(&desk.at("coast/input/a.csv"), "a mistake")?;
+    desk.until(&id, |page| page.matching == 1)?;
+    while desk.events.try_recv().is_ok() {}
+    let revert = RevertChanges { id: id.clone(), paths: vec!["input/a.csv".into()] };
+    assert_eq!(desk.bench.changes_revert(revert).map_err(said)?.replaced, 1);
+    assert_eq!(desk.read("coast/input/a.csv").as_deref(), Some("station,level\nharbour,2\n"));
+    let told: Vec<Task> = desk
+        .events
+        .try_iter()
+        .filter_map(|event| match event {
+            Event::Progress(progress) => Some(progress.task),
+            _ => None,
+        })
+        .collect();
+    assert!(told.contains(&Task::Job) && !told.contains(&Task::Sync), "{told:?}");
+    Ok(())
+}
+
+#[test]
+fn a_folder_with_a_name_that_cannot_be_synced_is_neither_in_sync_nor_exactly_a_snapshot() -> Outcome
+{
+    let desk = Desk::new()?;
+    let id = desk.history()?;
+    let verify = VerifyHistory { id: id.clone(), deep: false };
+    let receipt = desk.bench.history_verify(verify.clone()).map_err(said)?;
+    assert_eq!(receipt.folder.as_deref(), Some("s3"));
+    write(&desk.at("coast/input/two\nlines.csv"), "3")?;
+    desk.until(&id, |page| page.matching == 1)?;
+    let listed = desk.bench.projects_list(()).map_err(said)?;
+    assert_eq!(listed[0].status, ProjectStatus::Blocked { count: 1 });
+    let receipt = desk.bench.history_verify(verify).map_err(said)?;
+    assert_eq!(receipt.folder, None);
+    Ok(())
+}
+
+#[test]
+fn a_proof_looks_at_the_folder_itself() -> Outcome {
+    let desk = Desk::new()?;
+    let id = desk.history()?;
+    // Whatever the watch has told by now.
+    write(&desk.at("coast/input/a.csv"), "changed just before")?;
+    let receipt = desk.bench.history_verify(VerifyHistory { id, deep: false }).map_err(said)?;
+    assert_eq!(receipt.folder, None);
+    Ok(())
+}
+
+#[test]
+fn an_undo_that_is_not_published_says_that_the_folder_has_it() -> Outcome {
+    let desk = Desk::new()?;
+    let id = desk.history()?;
+    write(&desk.at("repository/input/by-hand.csv"), "somebody's")?;
+    desk.bench.sync_undo(UndoSync { id: id.clone(), snapshot: "s3".into() }).map_err(said)?;
+    let Event::SyncFailed { error, .. } = desk.ended()? else { return Err("it was undone".into()) };
+    assert_eq!(error.code, "undo-pending");
+    assert!(error.detail.is_some_and(|cause| cause.contains("changed on the host")));
+    assert_eq!(desk.read("coast/input/b.csv").as_deref(), Some("2"));
+    let page = desk.until(&id, |page| page.matching == 1)?;
+    assert_eq!(first(&page)?.path, "input/b.csv");
+    Ok(())
+}

@@ -1078,6 +1078,31 @@ export type PickFolder = {
 title: string, };
 
 /**
+ * Where a repository stands on its host.
+ */
+export type Place = { 
+/**
+ * The kind of file system (`ext4`, `zfs`); empty if the host says none.
+ */
+filesystem: string, 
+/**
+ * The dataset that the repository is, on ZFS.
+ */
+dataset: string | null, 
+/**
+ * Bytes that can still be written there.
+ */
+available: number, 
+/**
+ * Bytes that it takes with its history, where that is known without counting.
+ */
+used: number | null, 
+/**
+ * What those may be at most; nothing if it has no limit of its own.
+ */
+quota: number | null, };
+
+/**
  * One thing that was tried at a place.
  */
 export type PlaceStep = { 
@@ -1163,6 +1188,10 @@ export type Progress = {
  */
 id: string, 
 /**
+ * What moves on.
+ */
+task: Task, 
+/**
  * What is being done.
  */
 phase: Phase, 
@@ -1215,6 +1244,10 @@ count: number, } | { "kind": "conflicts",
 /**
  * How many paths.
  */
+count: number, } | { "kind": "blocked", 
+/**
+ * How many paths.
+ */
 count: number, } | { "kind": "syncing", 
 /**
  * How far, 0 to 100, when that is known.
@@ -1253,6 +1286,10 @@ repository: string,
  * What the repository promises, in a few words ("Folder · personal · atomic").
  */
 guarantee: string, 
+/**
+ * Where the repository stands, as it said last; nothing if it was not asked yet.
+ */
+place: Place | null, 
 /**
  * How the project stands.
  */
@@ -1999,6 +2036,11 @@ right: number | null,
  * One for each column.
  */
 cells: Array<TableCell>, };
+
+/**
+ * What a long operation is.
+ */
+export type Task = "look" | "sync" | "job";
 
 /**
  * One line of text.

@@ -226,6 +226,8 @@ export const m = {
     looking: 'Looking at the folder…',
     lookingAt: (files: number) => counted(files, 'file'),
     trouble: 'Nothing can be synced now',
+    drift: 'Changed on the server',
+    takeIn: 'Take it in as a snapshot',
     decideAll: (n: number) => `${counted(n, 'conflict')} to decide`,
     decideAllHint: (way: string) => `${way}: all undecided conflicts that are shown`,
     notices: 'What you should know',
@@ -282,6 +284,7 @@ export const m = {
     cancelled: 'Cancelled: nothing has changed on any side',
     failed: 'The sync did not happen',
     undoFailed: 'That sync was not undone',
+    undoPending: 'The undo waits to be synced',
     showResults: 'Show file by file…',
     results: 'What the last sync did',
     resultsText: (n: number) => `${counted(n, 'file')}; what was left out comes first.`,
@@ -303,6 +306,17 @@ export const m = {
     repository: 'Repository',
     address: 'Address',
     guarantee: 'Guarantee',
+    filesystem: 'File system',
+    dataset: 'Dataset (ZFS)',
+    room: 'Room',
+    roomText: (available: number, used: number | null, quota: number | null) =>
+      [
+        `${bytes(available)} free`,
+        used === null ? null : `${bytes(used)} taken with its history`,
+        quota === null ? null : `${bytes(quota)} at most`,
+      ]
+        .filter(Boolean)
+        .join(' · '),
     newest: 'Newest snapshot',
     lastSync: 'Last sync of this folder',
     configuration: 'Configuration',

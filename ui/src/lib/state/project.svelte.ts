@@ -99,9 +99,9 @@ export class Project {
         this.sync.handle(event);
         break;
       case 'progress':
-        this.looking = event;
-        if (this.work.running) this.work.progress = event;
-        else this.sync.handle(event);
+        if (event.task === 'look') this.looking = event;
+        else if (event.task === 'sync') this.sync.handle(event);
+        else this.work.progress = event;
         break;
       default:
         this.sync.handle(event);

@@ -7,6 +7,7 @@ import type {
   SyncReport,
 } from '../bindings/api';
 import { toApiError } from '../errors';
+import { m } from '../messages';
 import type { Platform } from '../platform';
 import { Pages } from './pages.svelte';
 
@@ -19,8 +20,6 @@ type Course =
 /** What was started last, so that it can be started again. */
 type Attempt =
   { kind: 'sync'; exceptConflicts: boolean; allow: string[] } | { kind: 'undo'; snapshot: string };
-
-const LOOKING = ['scanning', 'comparing'];
 
 /** The course of one project's syncs: nothing, running, or how the last one ended. */
 export class Sync {
@@ -62,14 +61,16 @@ export class Sync {
     else await this.start(last.exceptConflicts, [...last.allow, ...(allow ? [allow] : [])]);
   }
 
-  /** Whether the last one was to undo another. */
-  get undoes(): boolean {
-    return this.#last?.kind === 'undo';
+  /** What did not happen, as a title. */
+  failure({ code }: ApiError): string {
+    if (code === 'undo-pending') return m.sync.undoPending;
+    return this.#last?.kind === 'undo' ? m.sync.undoFailed : m.sync.failed;
   }
 
-  /** Whether there is something to start again. */
+  /** Whether there is something to start again. What an undo left pending is synced, not undone. */
   get repeatable(): boolean {
-    return this.#last !== null;
+    const pending = this.course.kind === 'failed' && this.course.error.code === 'undo-pending';
+    return this.#last !== null && !pending;
   }
 
   async cancel(): Promise<void> {
@@ -92,10 +93,12 @@ export class Sync {
   handle(event: Event): void {
     switch (event.kind) {
       case 'progress':
-        // A look at the folder alone is no sync; what goes further is, whoever started it.
-        if (this.course.kind === 'running') this.course = { ...this.course, progress: event };
-        else if (!LOOKING.includes(event.phase))
-          this.course = { kind: 'running', progress: event, cancelling: false };
+        // Whoever started it.
+        this.course = {
+          kind: 'running',
+          progress: event,
+          cancelling: this.course.kind === 'running' && this.course.cancelling,
+        };
         break;
       case 'sync_finished':
         this.course = { kind: 'finished', report: event.report };
