@@ -30,6 +30,8 @@ points! {
     BUILT = "host.built",
     /// The live tree was compared with what was recorded.
     CHECKED = "host.checked",
+    /// The new list of all files is written.
+    LISTED = "host.listed",
     /// The snapshot's record is written, and durable.
     RECORD_WRITTEN = "host.record-written",
     /// Copies and moves wait, their places are not taken yet.
@@ -70,6 +72,10 @@ points! {
     CHECKPOINTED = "host.checkpointed",
     /// Drift is hashed, the former tree is kept.
     ADOPT_PREPARED = "host.adopt.prepared",
+    /// One record of the earlier DSG stands among those of a repository that is none yet.
+    LEGACY_RECORDED = "host.legacy.recorded",
+    /// All that the adoption of the earlier DSG's repository takes is durable.
+    LEGACY_PREPARED = "host.legacy.prepared",
     /// A tree is being prepared in advance.
     PRESTAGE_BUILT = "host.prestage.built",
     /// Its stats are recorded, it is not marked as ready yet.

@@ -27,6 +27,7 @@
 //! | [`adopt`] | drift as a snapshot |
 //! | [`reader`] | a snapshot's files |
 //! | [`create`] | making and opening a repository |
+//! | [`legacy`] | repositories of the earlier DSG: recognised, looked at, adopted |
 //! | [`net`] | what is new since a snapshot |
 //! | [`trace`] | what the history holds of some paths |
 //! | [`verify`], [`contents`] | proofs of the history and of files |
@@ -51,6 +52,7 @@ mod lacking;
 mod late;
 mod layout;
 mod lease;
+mod legacy;
 mod net;
 mod patch;
 mod prepared;
@@ -70,6 +72,7 @@ mod verify;
 
 pub use browse::{folders, repositories};
 pub use contents::Contents;
+pub use legacy::{Wish, adopt};
 pub use reader::{Glimpse, SnapshotReader};
 pub use staging::{OlderFile, Refusal, Staging, Supply};
 pub use store::TreeStore;

@@ -73,13 +73,36 @@ impl Lab {
     /// The same, where checkouts log in as a user who may do nothing but run the helper for that dataset.
     pub fn on_zfs_as_user(binary: impl Into<PathBuf>, host: &'static ZfsHost) -> Self {
         let lab = Self { zfs_user: USER, ..Self::on_zfs(binary, host) };
+        lab.allow_helper();
+        lab
+    }
+
+    /// Whether checkouts log in as that user.
+    pub fn has_helper(&self) -> bool {
+        self.zfs_user == USER
+    }
+
+    /// An administrator installs the helper, for the dataset above the repository's. (A machine that lost its
+    /// power forgets that.)
+    pub fn allow_helper(&self) {
+        let (host, dataset) = self.zfs();
         let agent = host.agent();
-        let (_, dataset) = lab.zfs();
         let above = dataset.rsplit_once('/').expect("a dataset above").0;
         let rules = format!("/etc/sudoers.d/{}", above.replace('/', "-"));
         let rule = format!("%{USER} ALL=(root) NOPASSWD: {agent} zfs-helper {above}");
         host.run(&format!("echo '{rule}' > {rules}; chmod 440 {rules}"));
-        lab
+    }
+
+    /// From now on, whoever asks for the helper gets one with these variables (`A=b C=d`): of all the machine,
+    /// until it loses its power.
+    pub fn helper_runs_with(&self, variables: &str) {
+        let (host, _) = self.zfs();
+        let agent = host.agent();
+        host.run(&format!(
+            "mv {agent} {agent}.own && \
+             printf '#!/bin/sh\\nexport {variables}\\nexec {agent}.own \"$@\"\\n' > {agent} && \
+             chmod 755 {agent}"
+        ));
     }
 
     /// Whether the repository is a dataset.
@@ -94,6 +117,19 @@ impl Lab {
     pub fn zfs(&self) -> (&'static ZfsHost, String) {
         let (host, room) = self.zfs.as_ref().expect("a lab on ZFS");
         (host, format!("{}/repo", room.name))
+    }
+
+    /// Whether checkouts reach the repository over ssh.
+    pub fn is_remote(&self) -> bool {
+        self.sshd.is_some() || self.is_on_zfs()
+    }
+
+    /// Where its server listens.
+    ///
+    /// # Panics
+    /// There is none.
+    pub fn port(&self) -> u16 {
+        self.zfs.as_ref().map_or_else(|| self.host().port, |(host, _)| host.port)
     }
 
     /// From now on, checkouts reach the server at another port.
@@ -115,7 +151,8 @@ impl Lab {
             (None, None) => self.repo.clone().into(),
             (None, Some((host, _))) => {
                 let user = self.zfs_user;
-                format!("ssh://{user}@127.0.0.1:{}{}", host.port, self.repo.display()).into()
+                let port = self.port.unwrap_or(host.port);
+                format!("ssh://{user}@127.0.0.1:{port}{}", self.repo.display()).into()
             }
             (Some(sshd), _) => sshd.address(self.port.unwrap_or(sshd.port), &self.repo).into(),
         }
@@ -205,7 +242,7 @@ impl Lab {
         let mut env = Vec::new();
         let agent = match &self.zfs {
             Some((host, _)) => {
-                host.introduce(&home);
+                host.introduce(&home, self.port.unwrap_or(host.port));
                 Some(crate::agent::static_program())
             }
             None => self.sshd.as_ref().map(|_| crate::agent::program()),

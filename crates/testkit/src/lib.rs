@@ -5,10 +5,12 @@
 //! |---|---|
 //! | [`lab`] | a place with a repository and checkouts, gone when dropped |
 //! | [`run`] | running `dsg`: in a cleared environment, to its end, to a crash or to a halt |
+//! | `fate` | what happens to a repository on its host |
 //! | [`tree`] | what a folder holds, as a value |
 //! | [`world`] | what all sides hold, and whether that is all before or all after |
 //! | [`keeping`] | what a repository and a project must never be found without |
 //! | [`disk`] | small file systems of their own, for full disks and power cuts |
+//! | [`legacy`] | repositories as the earlier DSG wrote them |
 //! | [`sshd`] | a private ssh server |
 //! | [`zfs_host`] | a host with a real OpenZFS |
 //! | [`proxy`] | a network that can be slow, narrow, silent or cut |
@@ -22,8 +24,10 @@
 pub mod agent;
 pub mod dice;
 pub mod disk;
+mod fate;
 pub mod keeping;
 pub mod lab;
+pub mod legacy;
 pub mod proxy;
 pub mod run;
 pub mod sshd;

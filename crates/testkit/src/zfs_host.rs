@@ -232,17 +232,19 @@ impl ZfsHost {
         AGENT
     }
 
-    /// A client's home knows this machine from now on, and is let in as root and as [`USER`].
-    pub fn introduce(&self, home: &Path) {
+    /// A client's home knows this machine, at that port, from now on, and is let in as root and as
+    /// [`USER`].
+    pub fn introduce(&self, home: &Path, port: u16) {
         let ssh = home.join(".ssh");
         std::fs::create_dir_all(&ssh).unwrap();
         for (from, to) in [("key", "id_ed25519"), ("key.pub", "id_ed25519.pub")] {
             std::fs::copy(self.folder.join(from), ssh.join(to)).unwrap();
         }
-        let known = std::fs::read(self.folder.join("known_hosts")).unwrap();
+        let known = std::fs::read_to_string(self.folder.join("known_hosts")).unwrap();
+        let known = known.replace(&format!(":{} ", self.port), &format!(":{port} "));
         let file =
             std::fs::OpenOptions::new().append(true).create(true).open(ssh.join("known_hosts"));
-        file.unwrap().write_all(&known).unwrap();
+        file.unwrap().write_all(known.as_bytes()).unwrap();
     }
 
     /// A dataset for a test.

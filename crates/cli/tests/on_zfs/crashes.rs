@@ -49,6 +49,8 @@ fn a_sync_whose_turn_it_is_asks_the_programs_eight_times_at_most() {
         p1.write("input/a", "1");
         let all = trace(&lab, &p1, || drop(p1.sync()));
         let place = |name: &str| all.iter().position(|p| p == name).unwrap();
+        // What takes the longer the more files there are is done before.
+        assert!(place("host.listed") < place("host.locked"), "{all:?}");
         let publish = &all[place("host.locked")..=place("zfs.destroyed")];
         assert!(publish.contains(&"zfs.decided".to_owned()), "{all:?}");
         let calls = publish.iter().filter(|p| *p == "zfs.ran").count();

@@ -87,18 +87,43 @@ fn a_snapshot_costs_what_changed_in_a_large_file_not_what_it_holds() {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             seed.to_be_bytes()[0]
         };
-        let mut content: Vec<u8> = (0..6_000_000).map(|_| noise()).collect();
+        let mut content: Vec<u8> = (0..64 << 20).map(|_| noise()).collect();
         p1.write("input/large", &content);
         p1.init();
-        content[3_000_000..3_500_000].fill_with(&mut noise);
+        content[30 << 20..31 << 20].fill_with(&mut noise);
         p1.write("input/large", &content);
         p1.sync();
         let written = host.run(&format!("zfs get -Hp -o value written {dataset}@s2"));
         let written: u64 = written.trim().parse().unwrap();
-        assert!((500_000..1_500_000).contains(&written), "{written} bytes for half a million");
-        let p2 = lab.cloned("p2");
-        assert!(std::fs::read(p2.at("input/large")).unwrap() == content);
-        p1.dsg(&["validate-snapshot", "s2"]).ok();
+        eprintln!("{written} bytes for 1 MiB of 64");
+        assert!((1 << 20..=2 << 20).contains(&written), "{written} bytes for 1 MiB");
+        p1.dsg(&["validate-snapshot", "s2", "--deep"]).ok();
+    });
+}
+
+#[test]
+fn a_snapshot_costs_what_changed_in_the_list_of_many_files_not_what_it_holds() {
+    if !at_length("a_snapshot_costs_what_changed_in_the_list_of_many_files_not_what_it_holds") {
+        return;
+    }
+    on_new(|lab| {
+        let (host, dataset) = lab.zfs();
+        host.run(&format!("zfs set compression=off {}", dataset.rsplit_once('/').unwrap().0));
+        let p1 = lab.checkout("p1");
+        let long = "x".repeat(230);
+        let path = |n| format!("input/{}/{n}-{long}", n / 500);
+        for n in 1000..5000 {
+            p1.write(&path(n), "");
+        }
+        p1.init();
+        p1.write(&path(3000), "another");
+        p1.sync();
+        let number = |script: &str| host.run(script).trim().parse::<u64>().unwrap();
+        let list = number(&format!("stat -c %s {}/.dsg/manifest", lab.repo.display()));
+        let written = number(&format!("zfs get -Hp -o value written {dataset}@s2"));
+        eprintln!("{written} bytes written, of a list of {list}");
+        assert!(list > 1 << 20 && written < list / 2, "{written} bytes, of a list of {list}");
+        assert_repository(&lab, &p1);
     });
 }
 
@@ -289,7 +314,7 @@ fn what_cannot_be_published_is_refused_with_a_sentence_and_nothing_changes() {
     if !at_length("what_cannot_be_published_is_refused_with_a_sentence_and_nothing_changes") {
         return;
     }
-    on_new(|lab| {
+    on_both(|lab| {
         let (host, dataset) = lab.zfs();
         let above = dataset.rsplit_once('/').unwrap().0;
         let p0 = lab.checkout("p0");
@@ -298,7 +323,12 @@ fn what_cannot_be_published_is_refused_with_a_sentence_and_nothing_changes() {
         host.run(&format!("zfs create {dataset}; echo mine > {}/file", lab.repo.display()));
         p0.try_init().failed("exists");
         assert_eq!(lab.there("file").as_deref(), Some("mine\n"));
-        host.run(&format!("zfs destroy {dataset}; zfs set readonly=on {above}"));
+        // A folder that stands where it would be.
+        let at = lab.repo.display();
+        host.run(&format!("zfs destroy {dataset}; mkdir -p {at}; echo mine > {at}/file"));
+        p0.try_init().failed("exists");
+        assert_eq!(lab.there("file").as_deref(), Some("mine\n"));
+        host.run(&format!("rm -r {at}; zfs set readonly=on {above}"));
         p0.try_init().failed("permission");
         host.run(&format!("zfs inherit readonly {above}"));
         p0.init();
@@ -309,7 +339,15 @@ fn what_cannot_be_published_is_refused_with_a_sentence_and_nothing_changes() {
         assert!(refused.json().to_string().contains("below"), "{refused:?}");
         host.run(&format!("zfs destroy {dataset}/below; zfs set readonly=on {dataset}"));
         p0.try_sync(&[]).failed("permission");
-        host.run(&format!("zfs inherit readonly {dataset}"));
+        // Less room than what is to come.
+        host.run(&format!("zfs inherit readonly {dataset}; zfs set quota=40M {dataset}"));
+        p0.write("input/large", vec![1; 60_000_000]);
+        p0.try_sync(&[]).failed("space");
+        p0.remove("input/large");
+        host.run(&format!("zfs set snapshot_limit=1 {dataset}"));
+        let refused = p0.try_sync(&[]).failed("space");
+        assert!(refused.json().to_string().contains("limit"), "{refused:?}");
+        host.run(&format!("zfs set snapshot_limit=none quota=none {dataset}"));
         assert_eq!(lab.there("input/a").as_deref(), Some("one"));
         p0.sync();
         assert_datasets(&lab);

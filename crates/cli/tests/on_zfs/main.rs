@@ -8,6 +8,7 @@ mod doctor;
 mod host;
 mod measure;
 mod power;
+mod seen;
 #[path = "../scenarios/states.rs"]
 mod states;
 

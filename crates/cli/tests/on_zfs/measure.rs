@@ -15,7 +15,7 @@ fn times(lab: &Lab, checkout: &Checkout, deed: impl FnOnce()) -> Vec<(f64, Strin
     let at = format!("/tmp/times-{}", dataset.replace('/', "-"));
     let stamps = "while read -r p; do echo \"$EPOCHREALTIME $p\"; done";
     host.run(&format!(
-        "rm -f {at} {at}.in; mkfifo {at}.in; bash -c '{stamps}' < {at}.in > {at} 2> /dev/null & "
+        "rm -f {at} {at}.in; mkfifo {at}.in; {{ bash -c '{stamps}' <> {at}.in > {at}; }} > /dev/null 2>&1 & "
     ));
     lab.agent_runs_with(checkout, &format!("DSG_TRACE_POINTS={at}.in"));
     deed();
@@ -30,8 +30,8 @@ fn median(mut all: Vec<f64>) -> f64 {
     all[all.len() / 2]
 }
 
-/// Medians: from the lock to the end, and from the decision to the end.
-fn publish_times(lab: &Lab, files: usize) -> (f64, f64) {
+/// Medians: from the last byte staged to the end, from the lock, and from the decision.
+fn publish_times(lab: &Lab, files: usize) -> [f64; 3] {
     let p1 = lab.checkout("p1");
     for file in 0..files {
         let at = p1.at(&format!("input/{}/file {file}.csv", file / 250));
@@ -39,17 +39,18 @@ fn publish_times(lab: &Lab, files: usize) -> (f64, f64) {
         std::fs::write(at, format!("{file}\n").repeat(20)).unwrap();
     }
     p1.init();
-    let (mut whole, mut decided) = (Vec::new(), Vec::new());
+    let begins = ["host.staged", "host.locked", "zfs.decided"];
+    let mut took = begins.map(|_| Vec::new());
     for sync in 0..SYNCS {
         p1.write("input/0/file 0.csv", format!("sync {sync}"));
         let all = times(lab, &p1, || drop(p1.sync()));
-        let at = |name: &str| all.iter().find(|(_, p)| p == name).unwrap().0;
-        let end = at("zfs.destroyed");
-        whole.push(end - at("host.locked"));
-        decided.push(end - at("zfs.decided"));
+        let at = |name: &str| all.iter().rfind(|(_, p)| p == name).unwrap().0;
+        for (took, begin) in took.iter_mut().zip(begins) {
+            took.push(at("zfs.destroyed") - at(begin));
+        }
     }
-    eprintln!("{files} files: from the lock {whole:.2?} s, from the decision {decided:.2?} s");
-    (median(whole), median(decided))
+    eprintln!("{files} files, from {begins:?}: {took:.2?} s");
+    took.map(median)
 }
 
 #[test]
@@ -58,9 +59,6 @@ fn publish_time_by_the_number_of_files() {
     let Some(few) = lab_on(Version::New) else { return };
     let Some(many) = lab_on(Version::New) else { return };
     let (few, many) = (publish_times(&few, 1_000), publish_times(&many, 100_000));
-    eprintln!(
-        "1,000 files {few:.2?}, 100,000 {many:.2?}: {:.2}, {:.2}",
-        many.0 / few.0,
-        many.1 / few.1
-    );
+    let ratios = [0, 1, 2].map(|at| many[at] / few[at]);
+    eprintln!("1,000 files {few:.2?}, 100,000 {many:.2?}: {ratios:.2?}");
 }

@@ -11,16 +11,24 @@ use crate::DSG;
 use crate::crashes::{all_of_them, points};
 
 /// The agent stops at that place while something is done, and the power goes.
-fn power_goes_at(lab: &Lab, checkout: &Checkout, point: &str, deed: &[OsString]) {
+pub fn power_goes_at(lab: &Lab, checkout: &Checkout, point: &str, deed: &[OsString]) {
     let (host, _) = lab.zfs();
-    lab.agent_runs_with(checkout, &format!("DSG_STOP_AT={point}"));
+    if lab.has_helper() {
+        lab.helper_runs_with(&format!("DSG_STOP_AT={point}"));
+    } else {
+        lab.agent_runs_with(checkout, &format!("DSG_STOP_AT={point}"));
+    }
     let begun = checkout.start(deed);
     let stopped = "ps -eo stat,args | grep -q '^T.*dsg-agent'";
     host.run(&format!("for i in $(seq 900); do {stopped} && exit 0; sleep 0.1; done; exit 1"));
     host.crash();
     let ended = begun.end();
     assert!(ended.code().is_some_and(|code| code > 0), "{point}: {ended:?}");
-    lab.agent_runs_with(checkout, "DSG_NOTHING=");
+    if lab.has_helper() {
+        lab.allow_helper();
+    } else {
+        lab.agent_runs_with(checkout, "DSG_NOTHING=");
+    }
 }
 
 /// All of them where all are asked for, else some.
@@ -31,7 +39,7 @@ fn some(all: Vec<String>, some: &[&str]) -> Vec<String> {
     if all_of_them() { all } else { some.iter().map(|&p| p.to_owned()).collect() }
 }
 
-fn words(words: &[&str]) -> Vec<OsString> {
+pub fn words(words: &[&str]) -> Vec<OsString> {
     words.iter().map(OsString::from).collect()
 }
 

@@ -16,7 +16,7 @@ use super::copy::link_tree;
 use super::drift::Drift;
 use super::edits::Patch;
 use super::layout::{JOURNAL, Journal, STAGING, Swap};
-use super::prepared::{compare_live, write_record, write_stats};
+use super::prepared::{compare_live, write_list, write_record, write_stats};
 use super::publish::live_or_drift;
 use super::repo::Repo;
 use super::staging::{TREE, check_transaction};
@@ -86,7 +86,8 @@ impl Repo {
             changes: changes.into_iter().collect(),
             copies: Vec::new(),
         };
-        let header = write_record(self, dir, &publication, Some(head))?;
+        let listed = write_list(self, dir, &publication, Some(head))?;
+        let header = write_record(self, dir, &publication, Some(head), &listed)?;
         self.keep_former(dir, live, head, &publication, monitor)?;
         self.tick()?;
         let mut patch = Patch::default();

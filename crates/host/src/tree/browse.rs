@@ -11,6 +11,7 @@ use dsg_fs::dir::Dir;
 use dsg_fs::stat::Kind;
 
 use super::layout::{FACTS, OURS, side_name};
+use super::legacy;
 use super::store::TreeStore;
 
 /// No more folders of one folder are shown.
@@ -143,10 +144,12 @@ impl Names {
     }
 }
 
-/// Whether a sidecar, or what is ours within a dataset, says so.
+/// Whether a sidecar, or what is ours within a dataset, says so, or what the earlier DSG kept.
 fn is_repository(above: &Dir, name: &str) -> bool {
     let has_facts = |side: &Path| matches!(above.stat(side.join(FACTS)), Ok(Some(_)));
-    has_facts(Path::new(&side_name(name))) || has_facts(&Path::new(name).join(OURS))
+    has_facts(Path::new(&side_name(name)))
+        || has_facts(&Path::new(name).join(OURS))
+        || legacy::is_there(above, name)
 }
 
 /// Whether folders lie in it.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::repository::{Access, Settled};
-use dsg_core::snapshot::FORMAT;
+use dsg_core::snapshot::SYNC_FORMAT;
 use dsg_fs::dir::Dir;
 use dsg_fs::error::FsError;
 use dsg_fs::lock::{Lock, Tried};
@@ -19,6 +19,7 @@ use rustix::fs::{self as sys, Mode, OFlags, ResolveFlags};
 
 use super::dataset::Site;
 use super::layout::{FACTS, Facts, INIT_LOCK, Layout, Modes, NEW_FACTS, locate, side_name};
+use super::legacy;
 use super::repo::{Repo, holder, locked};
 use super::store::{Ground, TreeStore};
 use crate::crash;
@@ -40,6 +41,9 @@ impl TreeStore {
 
     pub(super) fn create_at(parent: Dir, name: String, access: Option<Access>) -> Outcome<Self> {
         if Site::belongs_at(&parent, &name)? {
+            if let Some(legacy) = legacy::recognised(&parent, &name) {
+                return Err(legacy);
+            }
             let site = Site::create(parent, name, access)?;
             return Ok(Self { ground: Ground::Dataset(site), settled: None });
         }
@@ -65,6 +69,18 @@ impl TreeStore {
             }
         }
         let place = inspect_place(&parent, &name)?;
+        Ok(Self::on_folder(Self::unborn(parent, name, &place, access, SYNC_FORMAT)?))
+    }
+
+    /// The sidecar of a repository that is to be, and the lock of whoever makes it. What an earlier try
+    /// left of it goes.
+    pub(super) fn unborn(
+        parent: Dir,
+        name: String,
+        place: &Place,
+        access: Option<Access>,
+        format: u32,
+    ) -> Outcome<Repo> {
         let access = access.unwrap_or(if place.team { Access::Team } else { Access::Personal });
         let modes = Modes(access);
         let side_name = side_name(&name);
@@ -74,7 +90,7 @@ impl TreeStore {
                 parent.path().display()
             ))
         })?;
-        let side = parent.open_beneath(&side_name)?;
+        let side = parent.open_beneath(side_name)?;
         if let Some(group) = place.group {
             let _ = sys::fchown(&side, None, Some(sys::Gid::from_raw(group)));
         }
@@ -96,7 +112,7 @@ impl TreeStore {
         }
         layout.ensure_folders(modes)?;
         let facts = Facts {
-            format: FORMAT,
+            format,
             id: uuid::Uuid::now_v7().to_string(),
             access,
             created: jiff::Timestamp::now(),
@@ -105,14 +121,15 @@ impl TreeStore {
         layout.write_json(NEW_FACTS, &facts, modes)?;
         layout.parent.fsync()?;
         crash::INIT_FACTS.pass();
-        Ok(Self::on_folder(Repo { layout, facts, init: Mutex::new(Some(init)), site: None }))
+        Ok(Repo { layout, facts, init: Mutex::new(Some(init)), site: None })
     }
 
     /// Opens a repository, and finishes or undoes what an interrupted transaction left, unless
     /// somebody who lives is at it.
     ///
     /// # Errors
-    /// [`Code::NoRepository`]: there is none, and none is being made; [`Code::Locked`]: somebody makes one
+    /// [`Code::NoRepository`]: there is none, and none is being made; [`Code::Legacy`]: the earlier DSG
+    /// made one; [`Code::Locked`]: somebody makes one
     /// there now; [`Code::Unreachable`], [`Code::RepositoryDamaged`], [`Code::NewerFormat`].
     pub fn open(path: &Path) -> Outcome<Self> {
         let (parent, name) = locate(path)?;
@@ -121,21 +138,14 @@ impl TreeStore {
 
     /// As [`TreeStore::open`], at a name in a folder, of which `path` tells.
     pub(super) fn open_at(parent: Dir, name: String, path: &Path) -> Outcome<Self> {
-        let none = |why: &str| {
-            Failure::new(
-                Code::NoRepository,
-                format!("There is no repository at {}{why}.", path.display()),
-            )
-            .hint("Check the address, or make one there with init.")
-        };
         let side = match parent.open_beneath(side_name(&name)) {
             Ok(side) => side,
-            Err(e) if e.is_absent() => match Site::open(parent, name)? {
-                Some((site, settled)) => {
-                    return Ok(Self { ground: Ground::Dataset(site), settled });
-                }
-                None => return Err(none("").because(e)),
-            },
+            Err(e) if e.is_absent() => {
+                return match Site::open(parent.try_clone()?, name.clone())? {
+                    Some((site, settled)) => Ok(Self { ground: Ground::Dataset(site), settled }),
+                    None => Err(none(&parent, &name, path, "").because(e)),
+                };
+            }
             Err(e) => return Err(e.into()),
         };
         let layout = Layout::beside(parent, name, side);
@@ -150,7 +160,8 @@ impl TreeStore {
             }
             // It may have been published, and its maker be gone, since the facts were looked for.
             let Some(facts) = layout.facts(FACTS)? else {
-                return Err(none(": an init there was not finished"));
+                let why = ": an init there was not finished";
+                return Err(none(&layout.parent, &layout.name, path, why));
             };
             return Self::opened(layout, facts, settled);
         };
@@ -163,9 +174,18 @@ impl TreeStore {
         Ok(Self { settled: now.or(settled), ..Self::on_folder(repo) })
     }
 
-    fn on_folder(repo: Repo) -> Self {
+    pub(super) fn on_folder(repo: Repo) -> Self {
         Self { ground: Ground::Folder(Arc::new(repo)), settled: None }
     }
+}
+
+/// There is no repository of ours.
+fn none(parent: &Dir, name: &str, path: &Path, why: &str) -> Failure {
+    legacy::recognised(parent, name).unwrap_or_else(|| {
+        let message = format!("There is no repository at {}{why}.", path.display());
+        Failure::new(Code::NoRepository, message)
+            .hint("Check the address, or make one there with init.")
+    })
 }
 
 /// Where a repository may be made that is meant to stay.
@@ -189,7 +209,21 @@ pub(super) fn exists(at: &Path) -> Failure {
         .hint("Clone it, or choose another place.")
 }
 
+/// What stands there: nothing, or an empty folder.
 pub(super) fn inspect_place(parent: &Dir, name: &str) -> Outcome<Place> {
+    let place = inspect_folder(parent, name)?;
+    let at = parent.at(name);
+    if parent.stat(name)?.is_some() && !parent.open_beneath(name)?.list()?.is_empty() {
+        return Err(legacy::recognised(parent, name).unwrap_or_else(|| {
+            Failure::new(Code::Exists, format!("{} is not empty.", at.display()))
+                .hint("Choose another place for the repository, or move away what is there.")
+        }));
+    }
+    Ok(place)
+}
+
+/// As [`inspect_place`], whatever the folder holds.
+pub(super) fn inspect_folder(parent: &Dir, name: &str) -> Outcome<Place> {
     let at = parent.at(name);
     let is_team = |mode: u32| mode & 0o2020 == 0o2020;
     let above = parent.own_stat()?.mode;
@@ -219,15 +253,11 @@ pub(super) fn inspect_place(parent: &Dir, name: &str) -> Outcome<Place> {
         Err(e) => return Err(FsError::new("open the folder", &at, e).into()),
     };
     let group = sys::fstat(fd.as_fd()).map_err(|e| FsError::new("look at", &at, e))?.st_gid;
-    if !parent.open_beneath(name)?.list()?.is_empty() {
-        return Err(Failure::new(Code::Exists, format!("{} is not empty.", at.display()))
-            .hint("Choose another place for the repository, or move away what is there."));
-    }
     Ok(Place { team: is_team(above) || is_team(stat.mode), group: Some(group) })
 }
 
 /// If the first publish was decided, its repository is there once it is rolled forward.
-fn finish_interrupted_init(layout: &Layout) -> Outcome<Option<Settled>> {
+pub(super) fn finish_interrupted_init(layout: &Layout) -> Outcome<Option<Settled>> {
     let Some(facts) = layout.facts(NEW_FACTS)? else { return Ok(None) };
     let reopened =
         Layout::beside(layout.parent.try_clone()?, layout.name.clone(), layout.side.try_clone()?);

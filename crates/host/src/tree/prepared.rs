@@ -7,12 +7,12 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write as _};
 
 use dsg_core::entry::{Entry, Hash};
-use dsg_core::failure::{Failure, Outcome};
+use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::manifest::{Totals, line};
 use dsg_core::monitor::Monitor;
 use dsg_core::path::RepoPath;
 use dsg_core::repository::Publication;
-use dsg_core::snapshot::{FORMAT, SnapshotHeader, SnapshotId};
+use dsg_core::snapshot::{SYNC_FORMAT, SnapshotHeader, SnapshotId};
 use dsg_fs::dir::Dir;
 use rustix::fs::{self as sys};
 use sha2::{Digest as _, Sha256};
@@ -129,7 +129,7 @@ fn write_manifest(
     publication: &Publication,
     mut totals: Totals,
     base: impl BufRead,
-) -> Outcome<(Patched, Totals)> {
+) -> Outcome<Listed> {
     for entry in publication.changes.iter().filter_map(|c| c.entry) {
         totals.entries += 1;
         totals.bytes = totals.bytes.saturating_add(entry.size());
@@ -142,38 +142,57 @@ fn write_manifest(
     let changes = publication.changes.iter().map(Ok);
     let patched = patch::apply(base, changes, output, Strictness::Exact, former)
         .map_err(|e| e.into_failure(&repo.layout.side.at(MANIFEST)))?;
-    Ok((patched, totals))
+    Ok(Listed { patched, totals })
 }
 
-/// Writes the new manifest and the record of a publication.
+/// The list of all files as a publication makes it: written, not in force.
+pub(super) struct Listed {
+    patched: Patched,
+    totals: Totals,
+}
+
+/// Writes the new manifest of a publication.
+pub(super) fn write_list(
+    repo: &Repo,
+    dir: &Dir,
+    publication: &Publication,
+    base: Option<&SnapshotHeader>,
+) -> Outcome<Listed> {
+    let Some(head) = base else {
+        return write_manifest(repo, dir, publication, Totals::default(), std::io::empty());
+    };
+    let read = |file| BufReader::with_capacity(BUFFER, file);
+    // The cache is proved by the very pass that uses it; if it is not what it should be,
+    // that pass was in vain.
+    let cached =
+        repo.layout.side.open_file(MANIFEST).ok().and_then(|cache| {
+            write_manifest(repo, dir, publication, head.totals, read(cache)).ok()
+        });
+    if let Some(listed) = cached.filter(|listed| listed.patched.base == head.manifest) {
+        return Ok(listed);
+    }
+    let proved = repo.history().manifest(head)?;
+    write_manifest(repo, dir, publication, head.totals, read(proved))
+}
+
+/// Writes the record of a publication whose list was written.
 pub(super) fn write_record(
     repo: &Repo,
     dir: &Dir,
     publication: &Publication,
     base: Option<&SnapshotHeader>,
+    listed: &Listed,
 ) -> Outcome<SnapshotHeader> {
-    let (patched, totals) = match base {
-        None => write_manifest(repo, dir, publication, Totals::default(), std::io::empty())?,
-        Some(head) => {
-            let read = |file| BufReader::with_capacity(BUFFER, file);
-            // The cache is proved by the very pass that uses it; if it is not what it should be,
-            // that pass was in vain.
-            let cached = repo.layout.side.open_file(MANIFEST).ok().and_then(|cache| {
-                write_manifest(repo, dir, publication, head.totals, read(cache)).ok()
-            });
-            if let Some(written) = cached.filter(|(p, _)| p.base == head.manifest) {
-                written
-            } else {
-                let proved = repo.history().manifest(head)?;
-                write_manifest(repo, dir, publication, head.totals, read(proved))?
-            }
-        }
-    };
+    let Listed { patched, totals } = *listed;
+    if base.is_some_and(|base| base.manifest != patched.base) {
+        return Err(Failure::new(Code::HeadMoved, "The repository is another one by now.")
+            .hint("Nothing was published. Look at the new status, then sync again."));
+    }
     let lines = || publication.changes.iter().map(|c| line(&c.path, c.entry.as_ref()));
     let mut body = Sha256::new();
     lines().for_each(|line| body.update(line));
     let header = SnapshotHeader {
-        format: FORMAT,
+        format: SYNC_FORMAT,
         repository: repo.facts.id.clone(),
         id: base.map_or(SnapshotId::FIRST, |b| b.id.next()),
         parent: base.map(|b| b.id),
@@ -183,6 +202,7 @@ pub(super) fn write_record(
         delta: patched.counts,
         manifest: patched.result,
         delta_sha256: Hash(body.finalize().into()),
+        legacy: None,
         chain: Hash([0; 32]),
     }
     .chained(base.map(|b| b.chain));

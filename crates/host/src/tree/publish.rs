@@ -27,7 +27,7 @@ use super::copy::{like, link_or_copy, link_tree};
 use super::layout::{JOURNAL, Journal, MANIFEST, STAGING, Swap};
 use super::lease;
 use super::patch;
-use super::prepared::{compare_live, write_record, write_stats};
+use super::prepared::{Listed, compare_live, write_list, write_record, write_stats};
 use super::repo::Repo;
 use super::staging::{ASIDE, Staging, TREE};
 use super::stats;
@@ -160,7 +160,8 @@ impl Staging {
             Some(head) => self.next_tree(head, monitor)?,
         };
         lock.doing(&lease::publishes(next, "writes the record"));
-        let header = self.write_record(publication, base)?;
+        let listed = self.list(publication, base)?;
+        let header = self.record(publication, base, &listed)?;
         monitor.check()?;
         let mut applied = apply::apply(self, &tree, publication, monitor)?;
         crash::APPLIED.pass();
@@ -231,12 +232,12 @@ impl Staging {
         Ok((tree, relinked, many))
     }
 
-    /// The new manifest, and the record with the new header.
-    pub(super) fn write_record(
+    /// Writes the new manifest of a publication that makes sense. It changes nothing that was staged.
+    pub(super) fn list(
         &self,
         publication: &Publication,
         base: Option<&SnapshotHeader>,
-    ) -> Outcome<SnapshotHeader> {
+    ) -> Outcome<Listed> {
         let repo = &*self.repo;
         let wanted: BTreeSet<&[u8]> =
             publication.copies.iter().map(|(_, from)| from.as_bytes()).collect();
@@ -249,7 +250,19 @@ impl Staging {
             .map_err(|e| e.into_failure(&repo.layout.side.at(MANIFEST)))?;
         }
         apply::check(publication, |path| sources.get(path.as_bytes()).cloned())?;
-        let header = write_record(repo, &self.dir, publication, base)?;
+        let listed = write_list(repo, &self.dir, publication, base)?;
+        crash::LISTED.pass();
+        Ok(listed)
+    }
+
+    /// The record with the new header. From here on what was staged is this publication's.
+    pub(super) fn record(
+        &self,
+        publication: &Publication,
+        base: Option<&SnapshotHeader>,
+        listed: &Listed,
+    ) -> Outcome<SnapshotHeader> {
+        let header = write_record(&self.repo, &self.dir, publication, base, listed)?;
         crash::RECORD_WRITTEN.pass();
         Ok(header)
     }

@@ -10,7 +10,7 @@ use std::io::Read as _;
 use dsg_core::entry::Mtime;
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::path::RepoPath;
-use dsg_core::snapshot::SnapshotId;
+use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
 use dsg_fs::dir::{Dir, file_stat};
 use dsg_fs::error::FsResult;
 use dsg_fs::stat::{Kind, Stat};
@@ -145,11 +145,31 @@ impl SnapshotReader {
 pub(super) fn not_kept(repo: &Repo, id: SnapshotId) -> Failure {
     match repo.history().header(id) {
         Err(e) => e,
+        Ok(header) if header.legacy.is_some() => {
+            let message = format!(
+                "{id} was made by the earlier DSG, which kept its list of files and not their contents."
+            );
+            let failure = Failure::new(Code::NotFound, message);
+            match first_of_ours(repo, header) {
+                Some(first) => failure.hint(format!(
+                    "What has not changed since can be had from {first} on, which adopted it; log, blame and diff read the list."
+                )),
+                None => failure,
+            }
+        }
         Ok(_) => Failure::new(Code::NotFound, format!("The files of {id} are not kept any more."))
             .hint(
                 "Its record is; older files can be had only from snapshots whose trees are kept.",
             ),
     }
+}
+
+/// The snapshot that adopted those of the earlier DSG.
+fn first_of_ours(repo: &Repo, mut header: SnapshotHeader) -> Option<SnapshotId> {
+    while header.legacy.is_some() {
+        header = repo.history().header(header.id.next()).ok()?;
+    }
+    Some(header.id)
 }
 
 /// The tree of `id`, if it can be proved to be that.

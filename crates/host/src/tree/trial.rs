@@ -93,9 +93,9 @@ fn look(path: &Path) -> Outcome<(Dir, String, Option<Dataset>)> {
 }
 
 fn size(bytes: u64) -> String {
-    match bytes >> 30 {
-        0..10 => format!("{} MiB", bytes >> 20),
-        large => format!("{large} GiB"),
+    match bytes / 1_000_000_000 {
+        0..10 => format!("{} MB", bytes / 1_000_000),
+        large => format!("{large} GB"),
     }
 }
 

@@ -51,6 +51,7 @@ fn victim() {
             let store = TreeStore::open(path).unwrap();
             store.adopt_drift(authorship(TRANSACTION), &Monitor::silent()).unwrap();
         }
+        "legacy" => drop(crate::legacy::adopted(path, TRANSACTION).unwrap()),
         "prestage" => TreeStore::open(path).unwrap().prestage(&Monitor::silent()).unwrap(),
         "prune" => drop(TreeStore::open(path).unwrap().prune(&[id(1)], true).unwrap()),
         "open" => drop(TreeStore::open(path).unwrap()),
@@ -94,7 +95,7 @@ pub(crate) fn passes(scenario: &str, prepare: impl Fn() -> Fixture) -> Vec<&'sta
 }
 
 /// What opening changes may be asked for again and again.
-fn opens_four_times(f: &Fixture) {
+pub(crate) fn opens_four_times(f: &Fixture) {
     let state = || {
         let mut names: Vec<String> = walkdir(f.temp.path());
         names.sort();
@@ -108,7 +109,7 @@ fn opens_four_times(f: &Fixture) {
     }
 }
 
-fn walkdir(at: &Path) -> Vec<String> {
+pub(crate) fn walkdir(at: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(at).unwrap() {
         let entry = entry.unwrap();
@@ -122,7 +123,7 @@ fn walkdir(at: &Path) -> Vec<String> {
 }
 
 pub(crate) fn decided(point: &str) -> bool {
-    const UNDECIDED: [&str; 14] = [
+    const UNDECIDED: [&str; 17] = [
         "host.init.sidecar",
         "host.init.facts",
         "host.begun",
@@ -131,12 +132,15 @@ pub(crate) fn decided(point: &str) -> bool {
         "host.prestage-taken",
         "host.built",
         "host.checked",
+        "host.listed",
         "host.record-written",
         "host.copied",
         "host.applied",
         "host.tree-durable",
         "host.journaled",
         "host.adopt.prepared",
+        "host.legacy.recorded",
+        "host.legacy.prepared",
     ];
     !UNDECIDED.contains(&point)
 }

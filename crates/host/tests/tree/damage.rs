@@ -139,7 +139,7 @@ fn a_newer_format_is_told_apart_from_damage() {
     for file in ["repository.json", "snapshots/s3.jsonl"] {
         let f = three_snapshots();
         let text = fs::read_to_string(f.side(file)).unwrap();
-        fs::write(f.side(file), text.replacen("\"format\":1", "\"format\":2,\"novel\":[]", 1))
+        fs::write(f.side(file), text.replacen("\"format\":1", "\"format\":3,\"novel\":[]", 1))
             .unwrap();
         assert_eq!(everything(&f).unwrap_err().code, Code::NewerFormat, "{file}");
     }

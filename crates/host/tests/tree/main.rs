@@ -8,6 +8,7 @@ mod drift;
 mod fixture;
 mod history;
 mod init;
+mod legacy;
 mod look;
 mod power;
 mod publish;

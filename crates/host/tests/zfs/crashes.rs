@@ -29,7 +29,7 @@ fn init_until_it_dies(site: &Site, hands: &dyn Hands, t: Uuid) {
     let _ = hands.perform(&site.finish(t));
 }
 
-fn publish_until_it_dies(site: &Site, hands: &dyn Hands, t: Uuid, number: u64) {
+pub fn publish_until_it_dies(site: &Site, hands: &dyn Hands, t: Uuid, number: u64) {
     let cloned = hands.perform(&site.clone_of(t, number - 1));
     let Ok(Answer::Mounted(at)) = cloned else { return eprintln!("{t}: {cloned:?}") };
     site.host.run(&format!("echo content-{number} > {0}/file; sync -f {0}/file", at.display()));

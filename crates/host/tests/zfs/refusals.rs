@@ -4,7 +4,8 @@ use dsg_core::failure::Code;
 use dsg_host::zfs::verb::{Answer, Hands as _, Place, Stop, Verb};
 use uuid::Uuid;
 
-use crate::fixture::{Site, on_both, refused};
+use crate::crashes::publish_until_it_dies;
+use crate::fixture::{Site, on_both, refused, stopped};
 
 fn place(site: &Site, path: &str) -> Option<Place> {
     match site.hands().perform(&Verb::Find { path: path.into() }).unwrap() {
@@ -153,6 +154,64 @@ fn an_encrypted_repository_goes_on_with_its_key_and_waits_without_it() {
         site.host.run(&format!("zfs load-key -r {room}/e && zfs mount {room}/e"));
         inner.recover(&hands);
         assert_eq!(inner.run("cat $P/file"), "two\n");
+        // With a key of its own, that stays its own.
+        inner.run(
+            "echo 'another passphrase' > /tmp/key-2; \
+             zfs change-key -o keyformat=passphrase -o keylocation=file:///tmp/key-2 $D",
+        );
+        // Which leaves a trace of a write: it is looked at, and nothing.
+        for number in [3, 4] {
+            publish_until_it_dies(&inner, &hands, Uuid::now_v7(), number);
+            inner.recover(&hands);
+        }
+        let root = "zfs get -H -o value encryptionroot,keylocation $D";
+        assert_eq!(inner.run(root), format!("{}\nfile:///tmp/key-2\n", inner.dataset));
+        inner.run("zfs unmount $D; zfs unload-key $D; zfs load-key $D; zfs mount $D");
+        assert_eq!(inner.run("cat $P/file $P/.zfs/snapshot/s2/file"), "content-4\ntwo\n");
+    });
+}
+
+#[test]
+fn a_pool_that_lost_a_disk_and_goes_on_is_no_hindrance() {
+    on_both(|site| {
+        let pool = site.host.pool(96);
+        let name = pool.name.clone();
+        let site = Site::new(site.host, pool);
+        let hands = site.hands();
+        site.init(&hands);
+        site.host.run(&format!(
+            "truncate -s 96M /vdevs/{name}-2; zpool attach -w {name} /vdevs/{name} /vdevs/{name}-2; \
+             zpool offline {name} /vdevs/{name}-2; rm /vdevs/{name}-2"
+        ));
+        assert_eq!(place(&site, &format!("/{name}/p")).unwrap().health, "DEGRADED");
+        site.publish(&hands, 2, "two");
+        assert_eq!(site.run("cat $P/file"), "two\n");
+    });
+}
+
+#[test]
+fn a_snapshot_that_is_just_being_sent_stops_it_until_it_is_sent() {
+    on_both(|site| {
+        let hands = site.hands();
+        site.init(&hands);
+        site.publish(&hands, 2, "$(head -c 2000000 /dev/urandom | base64 -w 0)");
+        let t = site.stage(&hands, 2, "three");
+        let live = site.look(&hands).live.unwrap().guid;
+        // Whoever receives it is in no hurry.
+        site.run(
+            "mkdir -p /tmp/$D; (zfs send $D@s2 | { until [ -e /tmp/$D/go ]; do sleep 0.1; done; \
+             zfs recv ${D%/p}/copy; }; touch /tmp/$D/sent) > /dev/null 2>&1 & sleep 2",
+        );
+        let before = site.listing();
+        assert_eq!(stopped(hands.perform(&site.decide(t, Some(live), 3))), Stop::Busy);
+        assert_eq!(site.listing(), before);
+        site.run("touch /tmp/$D/go; until [ -e /tmp/$D/sent ]; do sleep 0.1; done");
+        assert_eq!(hands.perform(&site.decide(t, Some(live), 3)).unwrap(), Answer::Decided);
+        site.recover(&hands);
+        assert_eq!(
+            site.run("cat $P/file; cmp $P/.zfs/snapshot/s2/file ${P%/p}/copy/file"),
+            "three\n"
+        );
     });
 }
 

@@ -12,7 +12,7 @@ use dsg_core::packed::Packed;
 use dsg_core::path::RepoPath;
 use dsg_core::repository::{Pruned, Publication};
 use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
-use dsg_host::tree::{Glimpse, SnapshotReader, Staging, Traced, TreeStore};
+use dsg_host::tree::{Glimpse, SnapshotReader, Staging, Traced, TreeStore, Wish};
 use dsg_wire::chunks::Chunks;
 use dsg_wire::content;
 use dsg_wire::delta::{Against, Content};
@@ -31,6 +31,16 @@ const SHORT: usize = 64 * 1024;
 /// About what a file weighs that nobody has looked at.
 const UNSEEN: u64 = 16 * 1024;
 
+/// A path of this host.
+pub(crate) fn absolute(path: &str) -> Outcome<&Path> {
+    let path = Path::new(path);
+    if path.is_absolute() {
+        return Ok(path);
+    }
+    let message = format!("{} is not an absolute path on the host.", path.display());
+    Err(Failure::new(Code::Usage, message))
+}
+
 fn header(header: SnapshotHeader) -> Answer {
     Answer::Header { header: Box::new(header) }
 }
@@ -42,6 +52,9 @@ impl Agent {
             Request::ListFolders { path } => self.folders(path.as_deref(), monitor),
             Request::ListRepositories { path } => self.repositories(path.as_deref(), monitor),
             Request::Examine { path } => self.examine(&path, monitor),
+            Request::AdoptLegacy { path, authorship, dry_run, drift } => {
+                Self::adopt(&path, &Wish { authorship, dry_run, drift }, monitor)
+            }
             Request::Leases => self.leases(),
             Request::Head => Ok(Answer::Head { header: self.store()?.newest()?.map(Box::new) }),
             Request::Header { id } => self.store()?.header(id).map(header),
@@ -114,13 +127,7 @@ impl Agent {
     }
 
     fn open(&mut self, path: &str, create: bool, plain: bool) -> Outcome<Answer> {
-        let path = Path::new(path);
-        if !path.is_absolute() {
-            return Err(Failure::new(
-                Code::Usage,
-                format!("{} is not an absolute path on the host.", path.display()),
-            ));
-        }
+        let path = absolute(path)?;
         let store = match (create, plain) {
             (false, _) => TreeStore::open(path)?,
             (true, false) => TreeStore::create(path, None)?,

@@ -5,11 +5,12 @@ use std::path::Path;
 use dsg_core::failure::Outcome;
 use dsg_core::monitor::Monitor;
 use dsg_core::places::Around;
-use dsg_host::tree;
+use dsg_host::tree::{self, Wish};
 use dsg_wire::frame::Kind;
 use dsg_wire::list::{Line, Lines};
 use dsg_wire::message::Answer;
 
+use crate::answer::absolute;
 use crate::serve::Agent;
 
 /// Takes an item, to be sent.
@@ -28,6 +29,12 @@ impl Agent {
     pub(crate) fn examine(&self, path: &str, monitor: &Monitor) -> Outcome<Answer> {
         tree::examine(Path::new(path), monitor, &mut |step| self.out.list(Kind::Lines, &[step]))?;
         Ok(Answer::Done)
+    }
+
+    /// Adopts a repository of the earlier DSG.
+    pub(crate) fn adopt(path: &str, wish: &Wish, monitor: &Monitor) -> Outcome<Answer> {
+        let adoption = Box::new(tree::adopt(absolute(path)?, wish, monitor)?);
+        Ok(Answer::Adopted { adoption })
     }
 
     pub(crate) fn leases(&self) -> Outcome<Answer> {

@@ -28,7 +28,7 @@ use crate::tree::copy::copy_file;
 use crate::tree::drift::{Drift, judge};
 use crate::tree::history::entries;
 use crate::tree::layout::{MANIFEST, OURS, STAGING, damaged};
-use crate::tree::prepared::write_record;
+use crate::tree::prepared::{write_list, write_record};
 use crate::tree::repo::Repo;
 use crate::tree::stats::join;
 use crate::zfs::name::{Part, Tag};
@@ -173,7 +173,8 @@ impl Site {
             copies: Vec::new(),
         };
         let area = fresh(&repo.layout.folder(STAGING)?, &transaction.to_string(), repo.modes())?;
-        let header = write_record(&repo, &area, &publication, Some(head))?;
+        let listed = write_list(&repo, &area, &publication, Some(head))?;
+        let header = write_record(&repo, &area, &publication, Some(head), &listed)?;
         enter(&repo, &area, &header)?;
         // It is removed: what is still open of it would be written to once it is closed.
         drop(area);

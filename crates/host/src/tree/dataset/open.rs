@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::repository::{Access, Settled, Standing};
-use dsg_core::snapshot::FORMAT;
+use dsg_core::snapshot::SYNC_FORMAT;
 use dsg_fs::dir::Dir;
 use dsg_fs::error::FsResult;
 use dsg_fs::lock::{Holder, Lock, Tried};
@@ -202,7 +202,7 @@ impl Site {
             Tried::Busy(by) => return Err(in_use(&path, by)),
         };
         let facts = Facts {
-            format: FORMAT,
+            format: SYNC_FORMAT,
             id: Uuid::now_v7().to_string(),
             access,
             created: jiff::Timestamp::now(),
@@ -269,7 +269,7 @@ impl Site {
         let lock = spot.lock_file()?;
         // Not known before it is recovered: of a first publish it stands in a dataset that is not here.
         let unknown = Facts {
-            format: FORMAT,
+            format: SYNC_FORMAT,
             id: String::new(),
             access: Access::Personal,
             created: jiff::Timestamp::UNIX_EPOCH,

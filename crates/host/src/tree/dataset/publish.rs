@@ -1,6 +1,6 @@
 //! The publish of a repository on ZFS: the clone becomes the repository.
 //!
-//! Runs under the lock. Everything, our own files too, stands in the clone as it is to be before the
+//! Runs under the lock, but for the list of all files, which takes the longer the more there are. Everything, our own files too, stands in the clone as it is to be before the
 //! deciding program takes its snapshot: after it nothing is written, only datasets change their names
 //! and places. What that takes is the same list that recovery takes, and may be cut off anywhere.
 
@@ -17,11 +17,12 @@ use uuid::Uuid;
 
 use super::open::check_below;
 use super::verdict::{finishing, staged};
-use super::{Site, parsed, strange};
+use super::{Site, parsed, rewrite, strange};
 use crate::crash;
 use crate::tree::apply;
 use crate::tree::layout::{MANIFEST, STAGING};
 use crate::tree::lease;
+use crate::tree::prepared::Listed;
 use crate::tree::recover::replace_cache;
 use crate::tree::repo::Repo;
 use crate::tree::staging::{NEW_MANIFEST, Staging};
@@ -51,23 +52,44 @@ impl Site {
         monitor: &Monitor,
     ) -> Outcome<SnapshotHeader> {
         let next = publication.base.map_or(SnapshotId::FIRST, SnapshotId::next);
+        let listed = self.list(&staging, publication)?;
+        monitor.check()?;
         if publication.base.is_none() {
             let mut unborn = self.unborn();
             if let Some(born) = unborn.as_mut() {
-                let header = self.publish_locked(staging, publication, &mut born.lock, monitor)?;
+                let header =
+                    self.publish_locked(staging, publication, &listed, &mut born.lock, monitor)?;
                 *unborn = None;
                 return Ok(header);
             }
         }
         let author = &publication.authorship.author;
         let mut lock = staging.repo.lock(author, &lease::publishes(next, ""))?;
-        self.publish_locked(staging, publication, &mut lock, monitor)
+        self.publish_locked(staging, publication, &listed, &mut lock, monitor)
+    }
+
+    /// The list, in the clone: before the lock, so that nobody waits for it.
+    fn list(self: &Arc<Self>, staging: &Staging, publication: &Publication) -> Outcome<Listed> {
+        let Some(_) = publication.base else { return staging.list(publication, None) };
+        // Who lost the race need not write it. What is interrupted there is put right under the lock.
+        if let Ok(head) = self.now().and_then(|repo| repo.head()) {
+            staging.may_publish(publication, head.as_ref())?;
+        }
+        let listed = staging.list(publication, staging.repo.head()?.as_ref())?;
+        // In the clone's own list only the blocks that differ are written: a snapshot costs what changed.
+        let (area, side) = (&staging.dir, &staging.repo.layout.side);
+        let size = area.stat(NEW_MANIFEST)?.map_or(0, |list| list.size);
+        if rewrite(area, NEW_MANIFEST, side, MANIFEST, size)? {
+            area.remove_file(NEW_MANIFEST)?;
+        }
+        Ok(listed)
     }
 
     fn publish_locked(
         self: &Arc<Self>,
         staging: Staging,
         publication: &Publication,
+        listed: &Listed,
         lock: &mut Lock,
         monitor: &Monitor,
     ) -> Outcome<SnapshotHeader> {
@@ -94,7 +116,7 @@ impl Site {
         lock.doing(&lease::publishes(next, "prepares the tree"));
         let repo = Arc::clone(&staging.repo);
         let far = staging.voice.taking_over(next, files, monitor);
-        let prepared = prepare(&staging, publication, base.as_ref(), &far);
+        let prepared = prepare(&staging, publication, base.as_ref(), listed, &far);
         drop(far);
         // Whatever is open of what was removed would be written to once it is closed. And the dataset is
         // switched beneath, and an old one destroyed: nothing of them stays open here.
@@ -241,10 +263,11 @@ fn prepare(
     staging: &Staging,
     publication: &Publication,
     base: Option<&SnapshotHeader>,
+    listed: &Listed,
     monitor: &Monitor,
 ) -> Outcome<SnapshotHeader> {
     let repo = &*staging.repo;
-    let header = staging.write_record(publication, base)?;
+    let header = staging.record(publication, base, listed)?;
     monitor.check()?;
     apply::apply(staging, &repo.layout.live()?, publication, monitor)?;
     crash::APPLIED.pass();
@@ -256,6 +279,7 @@ fn prepare(
 /// Enters what was prepared in a staging area, and removes that with all others of the clone.
 pub(super) fn enter(repo: &Repo, area: &Dir, header: &SnapshotHeader) -> Outcome<()> {
     repo.enter(area, header.id, &header.authorship.transaction)?;
+    // Where it is large, it stands there already.
     replace_cache(area, NEW_MANIFEST, &repo.layout.side, MANIFEST)?;
     if repo.history().checkpoint_if_due(header, repo.modes()).is_ok_and(|done| done) {
         crash::CHECKPOINTED.pass();
