@@ -66,6 +66,10 @@ zfs-vm: ## Build the hosts with OpenZFS that the tests boot (as root, 20 minutes
 test-zfs: setup-zfs zfs-vm ## Run all tests on ZFS, of which make test runs a part
 	DSG_ZFS_ALL=1 DSG_ZFS_VM="$${DSG_ZFS_VM:-$(CURDIR)/target/zfs-vm}" \
 		cargo test $(CARGO_FLAGS) --test zfs --test on_zfs -- --nocapture
+	for version in 2.1 2.3; do \
+		DSG_ZFS_VERSION=$$version DSG_ZFS_ALL=1 DSG_ZFS_VM="$${DSG_ZFS_VM:-$(CURDIR)/target/zfs-vm}" \
+			cargo test --package dsg-cli --locked --test scenarios_on_zfs; \
+	done
 
 # A sample of it is in test-zfs.
 .PHONY: crash-matrix

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use dsg_core::address::{Address, Place};
 use dsg_core::entry::Entry;
 use dsg_core::failure::Code;
+use dsg_core::legacy::Adoption;
 use dsg_core::path::RepoPath;
 use dsg_core::places::{Around, Listed, Step};
 use dsg_core::plan::Resolution;
@@ -124,6 +125,13 @@ pub(crate) enum Answer {
         /// What was found.
         found: Vec<Listed>,
     },
+    /// `adopt`.
+    Adopted {
+        /// This repository.
+        address: Address,
+        /// What was done, or would be.
+        adoption: Box<Adoption>,
+    },
     /// Text that was asked for as such.
     Text(String),
 }
@@ -173,6 +181,12 @@ impl Answer {
                 .iter()
                 .find_map(|finding| finding.found.as_ref().err())
                 .map_or(Ended::Done, |trouble| Ended::As(trouble.kind())),
+            // What the adoption itself would say.
+            Self::Adopted { adoption, .. }
+                if adoption.adopted.is_none() && adoption.deviating > 0 =>
+            {
+                Ended::As(Code::Drift)
+            }
             _ => Ended::Done,
         }
     }

@@ -4,24 +4,37 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args as Group, Parser, Subcommand, ValueHint};
 
+use dsg_core::config::keys::STORES;
+
 use crate::request::Manners;
 
 /// How addresses are written.
 const ADDRESS: &str = "The repository: a folder, e.g. /data/repo1, or one of a host, \
-    HOST:/data/repo1 or ssh://[USER@]HOST[:PORT]/data/repo1";
+    HOST:/data/repo1 or ssh://[USER@]HOST[:PORT]/data/repo1; or a name alone, in the default place that \
+    dsg.yml says. If not given, the one that .dsgconfig.yml here says";
+const NEW_ADDRESS: &str = "Where: a folder, e.g. /data/repo1, or one of a host, \
+    HOST:/data/repo1 or ssh://[USER@]HOST[:PORT]/data/repo1; or a name alone, in the default place that \
+    dsg.yml says. If not given, where .dsgconfig.yml here says, else in the default place under the project's name";
 
 /// How places to look in are written.
-const PLACE: &str = "The folder, e.g. /data, or one of a host, HOST:/data (HOST: means your home there); \
-    the current folder if not given";
+const PLACE: &str = "The folder, e.g. /data, or one of a host, HOST:/data (HOST: means your home there), \
+    or the word default, for the default place that dsg.yml says; the current folder if not given";
+
+const STATUS: &str = "Exit status: 0 done · 1 failed, nothing changed · 2 usage or configuration · \
+    3 conflicts pending · 4 halted by a safety check · 5 repository in use · 6 host not reachable, not confirmed, or refused us · \
+    7 published, but unfinished here · 130 cancelled, nothing changed.";
+
+/// What this version can do, from the table of it.
+fn after_help() -> String {
+    let kinds = STORES.iter().filter(|kind| kind.works);
+    let kinds: Vec<_> = kinds.map(|kind| format!("{}, {}", kind.name, kind.says)).collect();
+    format!("Kinds of repositories: {}.\n\n{STATUS}", kinds.join(" · "))
+}
 
 /// Keeps a folder in sync with a repository: every sync is one snapshot, all or nothing.
 #[derive(Debug, Parser)]
 #[command(name = "dsg", version, propagate_version = false, arg_required_else_help = true)]
-#[command(
-    after_help = "Exit status: 0 done · 1 failed, nothing changed · 2 usage or configuration · \
-    3 conflicts pending · 4 halted by a safety check · 5 repository in use · 6 host not reachable, not confirmed, or refused us · \
-    7 published, but unfinished here · 130 cancelled, nothing changed."
-)]
+#[command(after_help = after_help())]
 pub(crate) struct Args {
     /// Act as if started in this folder
     #[arg(short = 'C', value_name = "DIR", global = true, value_hint = ValueHint::DirPath)]
@@ -154,8 +167,9 @@ pub(crate) enum Command {
     /// Show which former snapshots' files could be removed from the repository, and what that frees
     Prune {
         /// Which to keep: how many of the newest, or of so many days, weeks, months and years the newest
-        /// of each, e.g. last=10,daily=7,weekly=4,monthly=12,yearly=5
-        #[arg(long, value_name = "RULE", required = true, action = ArgAction::Append)]
+        /// of each, e.g. last=10,daily=7,weekly=4,monthly=12,yearly=5. If not given, as retention in
+        /// .dsgconfig.yml says
+        #[arg(long, value_name = "RULE", action = ArgAction::Append)]
         keep: Vec<String>,
         /// Remove them; this cannot be undone. What snapshots were, by whom and why, stays
         #[arg(long)]
@@ -182,6 +196,8 @@ pub(crate) enum Command {
         #[arg(value_name = "ADDRESS", value_hint = ValueHint::DirPath, help = PLACE)]
         address: Option<String>,
     },
+    /// Take over a repository of the earlier DSG with its history: its files stay where they are
+    Adopt(Adopt),
     /// Prepare the repository's next publish, while nobody waits for it
     #[command(hide = true)]
     Prepare,
@@ -192,9 +208,8 @@ pub(crate) enum Command {
         #[arg(value_parser = ["project", "user"])]
         of: String,
     },
-    /// Print the completions for a shell
-    #[command(hide = true)]
-    Completions {
+    /// Print what completes commands in a shell: dsg completion bash > FILE that your shell reads
+    Completion {
         /// Which shell
         shell: clap_complete::Shell,
     },
@@ -211,8 +226,8 @@ pub(crate) enum Command {
 #[derive(Debug, Group)]
 pub(crate) struct Init {
     /// Where the repository shall be.
-    #[arg(value_name = "ADDRESS", value_hint = ValueHint::DirPath, help = ADDRESS)]
-    pub(crate) address: String,
+    #[arg(value_name = "ADDRESS", value_hint = ValueHint::DirPath, help = NEW_ADDRESS)]
+    pub(crate) address: Option<String>,
     /// The project's name; the folder's name if not given
     #[arg(long)]
     pub(crate) name: Option<String>,
@@ -232,7 +247,7 @@ pub(crate) struct Init {
 pub(crate) struct Clone {
     /// The repository.
     #[arg(value_name = "ADDRESS", value_hint = ValueHint::DirPath, help = ADDRESS)]
-    pub(crate) address: String,
+    pub(crate) address: Option<String>,
     /// The new folder; named as the repository if not given
     #[arg(value_hint = ValueHint::DirPath)]
     pub(crate) dir: Option<PathBuf>,
@@ -240,6 +255,23 @@ pub(crate) struct Clone {
     /// differs is a conflict; nothing is overwritten
     #[arg(long)]
     pub(crate) attach: bool,
+}
+
+/// `adopt`.
+#[derive(Debug, Group)]
+pub(crate) struct Adopt {
+    /// The repository of the earlier DSG.
+    #[arg(value_name = "ADDRESS", value_hint = ValueHint::DirPath, help = ADDRESS)]
+    pub(crate) address: String,
+    /// Why
+    #[arg(short, long, value_name = "MSG", default_value = "", hide_default_value = true)]
+    pub(crate) message: String,
+    /// Only show its history, and what is not as the earlier DSG left it
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// drift: go on although something is not as the earlier DSG left it; it counts as changed on the host
+    #[arg(long, value_name = "NAME", action = ArgAction::Append, value_parser = ["drift"])]
+    pub(crate) allow: Vec<String>,
 }
 
 /// `sync`.
@@ -297,4 +329,49 @@ pub(crate) struct How {
     /// Keep both: yours under a free name beside it
     #[arg(long)]
     pub(crate) both: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, CommandFactory as _};
+    use dsg_core::config::keys::TRANSPORTS;
+
+    use super::*;
+
+    /// Everything that the help of a command and of those below it says.
+    fn all_help(command: &mut Command) -> String {
+        let below = command.get_subcommands_mut().map(all_help).collect::<String>();
+        command.render_long_help().to_string() + &below
+    }
+
+    #[test]
+    fn help_offers_what_works_and_nothing_else() {
+        let mut command = Args::command();
+        command.build();
+        let help = all_help(&mut command);
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        for one in STORES {
+            assert_eq!(help.contains(one.says), one.works, "{}", one.name);
+        }
+        let words: Vec<&str> = help.split(|c: char| !c.is_alphanumeric()).collect();
+        for one in STORES.iter().chain(TRANSPORTS).filter(|one| !one.works) {
+            assert!(!words.contains(&one.name), "{}", one.name);
+        }
+    }
+
+    #[test]
+    fn completions_know_every_command() {
+        for shell in
+            [clap_complete::Shell::Bash, clap_complete::Shell::Zsh, clap_complete::Shell::Fish]
+        {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "dsg", &mut text);
+            let text = String::from_utf8(text).unwrap();
+            for command in
+                Args::command().get_subcommands().filter(|command| !command.is_hide_set())
+            {
+                assert!(text.contains(command.get_name()), "{shell}: {}", command.get_name());
+            }
+        }
+    }
 }

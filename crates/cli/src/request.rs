@@ -11,8 +11,9 @@ use dsg_core::keep::{Keep, NotARule};
 use dsg_core::plan::Resolution;
 use dsg_core::safety::Allow;
 use dsg_core::snapshot::SnapshotId;
-use dsg_engine::project::InitOptions;
+use dsg_engine::adopt::AdoptOptions;
 use dsg_engine::report::SyncOptions;
+use dsg_engine::wanted::Wanted;
 
 use crate::args::{Args, Command, How};
 
@@ -44,17 +45,32 @@ pub(crate) struct Request {
     pub(crate) deed: Deed,
 }
 
+/// A repository that shall be made.
+#[derive(Debug)]
+pub(crate) struct NewRepository {
+    /// Where.
+    pub(crate) wanted: Wanted,
+    /// The project's name; the folder's if none.
+    pub(crate) name: Option<String>,
+    /// The data folders; if none, as the engine finds them.
+    pub(crate) data_dirs: Vec<String>,
+    /// In a plain folder.
+    pub(crate) plain: bool,
+    /// The first snapshot's message.
+    pub(crate) message: String,
+}
+
 /// What to do.
 #[derive(Debug)]
 pub(crate) enum Deed {
     /// Make a repository from the folder.
-    Init(InitOptions),
+    Init(NewRepository),
     /// Make a project from a repository.
     Clone {
         /// The repository.
-        address: Address,
-        /// The new folder, absolute.
-        dir: PathBuf,
+        wanted: Wanted,
+        /// The new folder, absolute; named as the repository if none.
+        dir: Option<PathBuf>,
         /// It may hold files already.
         attach: bool,
     },
@@ -148,8 +164,8 @@ pub(crate) enum Deed {
     },
     /// Remove former snapshots' files.
     Prune {
-        /// Which are kept.
-        keep: Keep,
+        /// Which are kept; as configured if none.
+        keep: Option<Keep>,
         /// Else only show it.
         really: bool,
     },
@@ -161,15 +177,22 @@ pub(crate) enum Deed {
         expected: Option<String>,
     },
     /// Try each step to a repository; the project's if none.
-    Doctor(Option<Address>),
-    /// List repositories.
-    ListRepos(Place),
+    Doctor(Option<Wanted>),
+    /// List repositories; those of the default place if none.
+    ListRepos(Option<Place>),
+    /// Adopt a repository of the earlier DSG.
+    Adopt {
+        /// Which.
+        address: Address,
+        /// How.
+        options: AdoptOptions,
+    },
     /// Prepare the next publish.
     Prepare,
     /// The schema of a configuration file.
     Schema(String),
     /// Completions of a shell.
-    Completions(clap_complete::Shell),
+    Completion(clap_complete::Shell),
     /// Manual pages: printed, or written into a folder.
     Man(Option<PathBuf>),
 }
@@ -189,19 +212,18 @@ impl Request {
 
 fn deed(command: Command, start: &Path) -> Outcome<Deed> {
     Ok(match command {
-        Command::Init(init) => Deed::Init(InitOptions {
-            address: address(&init.address, start)?,
+        Command::Init(init) => Deed::Init(NewRepository {
+            wanted: wanted(init.address.as_deref(), start)?,
             name: init.name,
             data_dirs: init.data_dirs,
             plain: init.plain_folder,
             message: init.message,
-            signature: None,
         }),
-        Command::Clone(clone) => {
-            let address = address(&clone.address, start)?;
-            let dir = tidy(&start.join(clone.dir.unwrap_or_else(|| address.name().into())));
-            Deed::Clone { address, dir, attach: clone.attach }
-        }
+        Command::Clone(clone) => Deed::Clone {
+            wanted: wanted(clone.address.as_deref(), start)?,
+            dir: clone.dir.map(|dir| tidy(&start.join(dir))),
+            attach: clone.attach,
+        },
         Command::Status { offline } => Deed::Status { offline },
         Command::Sync(sync) => {
             let allow = sync
@@ -244,8 +266,8 @@ fn deed(command: Command, start: &Path) -> Outcome<Deed> {
         Command::ValidateChain { deep } => Deed::ValidateChain { deep },
         Command::Clean { yes } => Deed::Clean { really: yes },
         Command::Prune { keep, yes } => {
-            let rule =
-                keep.join(",").parse().map_err(|e: NotARule| usage(format!("--keep: {e}.")))?;
+            let said = (!keep.is_empty()).then(|| keep.join(",").parse());
+            let rule = said.transpose().map_err(|e: NotARule| usage(format!("--keep: {e}.")))?;
             Deed::Prune { keep: rule, really: yes }
         }
         Command::Trust { host, yes } => Deed::Trust {
@@ -255,13 +277,32 @@ fn deed(command: Command, start: &Path) -> Outcome<Deed> {
             expected: yes,
         },
         Command::Doctor { address: at } => {
-            Deed::Doctor(at.map(|at| address(&at, start)).transpose()?)
+            Deed::Doctor(at.map(|at| wanted(Some(&at), start)).transpose()?)
         }
-        Command::ListRepos { address } => Deed::ListRepos(place(address.as_deref(), start)?),
+        Command::ListRepos { address } => Deed::ListRepos(match address.as_deref() {
+            Some(DEFAULT) => None,
+            address => Some(place(address, start)?),
+        }),
+        Command::Adopt(adopt) => {
+            let allow = adopt.allow.iter().filter_map(|name| name.parse().ok()).collect();
+            let options = AdoptOptions { message: adopt.message, dry_run: adopt.dry_run, allow };
+            Deed::Adopt { address: address(&adopt.address, start)?, options }
+        }
         Command::Prepare => Deed::Prepare,
-        Command::Completions { shell } => Deed::Completions(shell),
+        Command::Completion { shell } => Deed::Completion(shell),
         Command::Man { dir } => Deed::Man(dir.map(|dir| tidy(&start.join(dir)))),
     })
+}
+
+/// The word for the place that the configuration says; a folder of this name is `./default`.
+const DEFAULT: &str = "default";
+
+/// What may be a whole address, a name alone, or nothing.
+fn wanted(text: Option<&str>, start: &Path) -> Outcome<Wanted> {
+    let Some(text) = text else { return Ok(Wanted::LeftOut) };
+    let at = address(text, start)?;
+    let is_name = !text.contains(['/', ':']) && !matches!(text, "." | "..");
+    Ok(if is_name { Wanted::Named { name: text.to_owned(), here: at } } else { Wanted::At(at) })
 }
 
 /// An address; a path that is not absolute is one from `start`.
@@ -363,22 +404,36 @@ mod tests {
     fn relative_addresses_and_folders_are_from_the_chosen_folder() {
         let request = understand("dsg -C /a/b/../c clone ./repo").unwrap();
         assert_eq!(request.start, Path::new("/a/c"));
-        let Deed::Clone { address, dir, .. } = request.deed else { panic!() };
-        assert_eq!(
-            (address.to_string().as_str(), dir.as_path()),
-            ("/a/c/repo", Path::new("/a/c/repo"))
-        );
+        let at = |text: &str| Wanted::At(text.parse().unwrap());
+        let Deed::Clone { wanted, dir, .. } = request.deed else { panic!() };
+        assert_eq!((wanted, dir), (at("/a/c/repo"), None));
         let Deed::Init(init) = understand("dsg init ../r -C /a/p").unwrap().deed else { panic!() };
-        assert_eq!(init.address.to_string(), "/a/r");
-        let Deed::Clone { address, dir, .. } =
-            understand("dsg -C /a clone tank:/data/r").unwrap().deed
+        assert_eq!(init.wanted, at("/a/r"));
+        let Deed::Clone { wanted, dir, .. } =
+            understand("dsg -C /a clone tank:/data/r ../b").unwrap().deed
         else {
             panic!()
         };
-        assert_eq!(
-            (address.to_string().as_str(), dir.as_path()),
-            ("ssh://tank/data/r", Path::new("/a/r"))
-        );
+        assert_eq!((wanted, dir), (at("ssh://tank/data/r"), Some("/b".into())));
+    }
+
+    #[test]
+    fn a_name_alone_is_told_from_a_folder_and_from_nothing() {
+        let wanted = |line: &str| match understand(line).unwrap().deed {
+            Deed::Init(init) => init.wanted,
+            Deed::Clone { wanted, .. } | Deed::Doctor(Some(wanted)) => wanted,
+            _ => panic!(),
+        };
+        for command in ["init", "clone", "doctor"] {
+            let named = wanted(&format!("dsg -C /a {command} survey"));
+            let here = "/a/survey".parse().unwrap();
+            assert_eq!(named, Wanted::Named { name: "survey".into(), here }, "{command}");
+            let folder = wanted(&format!("dsg -C /a {command} ./survey"));
+            assert_eq!(folder, Wanted::At("/a/survey".parse().unwrap()), "{command}");
+        }
+        assert_eq!(wanted("dsg init"), Wanted::LeftOut);
+        assert_eq!(wanted("dsg clone"), Wanted::LeftOut);
+        assert!(matches!(understand("dsg doctor").unwrap().deed, Deed::Doctor(None)));
     }
 
     #[test]
@@ -391,8 +446,12 @@ mod tests {
             ("dsg list-repos ssh://tank/srv", "ssh://tank/srv"),
         ] {
             let Deed::ListRepos(found) = understand(line).unwrap().deed else { panic!() };
-            assert_eq!(found, place.parse().unwrap(), "{line}");
+            assert_eq!(found, Some(place.parse().unwrap()), "{line}");
         }
+        let Deed::ListRepos(found) = understand("dsg list-repos default").unwrap().deed else {
+            panic!()
+        };
+        assert_eq!(found, None);
     }
 
     #[test]
@@ -419,7 +478,6 @@ mod tests {
             "dsg resolve --local",
             "dsg blame",
             "dsg snapfetch s1",
-            "dsg prune",
             "dsg -q -v status",
             "dsg",
         ] {

@@ -162,6 +162,21 @@ impl From<Address> for Place {
 }
 
 impl Place {
+    /// The repository of a name in this folder; `None` where the folder itself is not known before
+    /// somebody logs in.
+    ///
+    /// # Errors
+    /// The name makes no address.
+    pub fn holds(&self, name: &str) -> Option<Result<Address, AddressError>> {
+        let folder = match self {
+            Self::Home | Self::Ssh(_, None) => return None,
+            Self::Local(path) => path.to_str()?,
+            Self::Ssh(_, Some(path)) => path,
+        };
+        let path = format!("{}/{name}", folder.trim_end_matches('/'));
+        Some(self.address_of(&path).parse())
+    }
+
     /// Another folder on the same computer, as an address or the beginning of one.
     pub fn address_of(&self, path: &str) -> String {
         match self {

@@ -9,6 +9,7 @@
 //! | `yaml` | text as a tree that knows its places |
 //! | `check` | that tree compared with the table |
 //! | `mistake` | all that is wrong, shown with its lines |
+//! | `patterns` | `.dsgignore` |
 //! | `project` | `.dsgconfig.yml` in each of its formats |
 //! | `user` | `dsg.yml` in each of its places |
 //! | `migrate`, `lines` | changing a file and nothing else in it |
@@ -19,6 +20,7 @@ pub mod keys;
 mod lines;
 mod migrate;
 mod mistake;
+mod patterns;
 mod project;
 mod schema;
 #[cfg(test)]
@@ -27,16 +29,19 @@ mod user;
 mod yaml;
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::keep::Keep;
 use crate::path::RepoPath;
 
 pub use migrate::{migrated, migrated_oldest};
 pub use mistake::{Broken, Mistake, Place, shown};
-pub use project::{Format, ProjectConfig};
+pub use patterns::Patterns;
+pub use project::{Demand, Format, ProjectConfig};
 pub use schema::{pages, schema};
-pub use user::{HostConfig, Layer, SshProgram, UserConfig};
+pub use user::{DefaultHost, HostConfig, Layer, SshProgram, UserConfig};
 pub use yaml::LONGEST;
 
 /// The data directories of a new project, unless others are chosen.
@@ -56,6 +61,9 @@ pub struct SharedConfig {
     /// What is left alone although it is data.
     #[serde(default)]
     pub ignore: Ignore,
+    /// Which snapshots `dsg prune` keeps the files of, if it is not told otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<Keep>,
 }
 
 /// What is left alone. A key that is missing has its default.
@@ -71,11 +79,19 @@ pub struct Ignore {
     /// Endings of file names.
     #[serde(default = "default_suffixes")]
     pub suffixes: BTreeSet<String>,
+    /// The lines of `.dsgignore`; no part of the YAML view.
+    #[serde(default, skip_serializing_if = "Patterns::is_empty")]
+    pub patterns: Patterns,
 }
 
 impl Default for Ignore {
     fn default() -> Self {
-        Self { paths: BTreeSet::new(), names: default_names(), suffixes: default_suffixes() }
+        Self {
+            paths: BTreeSet::new(),
+            names: default_names(),
+            suffixes: default_suffixes(),
+            patterns: Patterns::default(),
+        }
     }
 }
 
@@ -151,7 +167,12 @@ pub enum ConfigError {
 impl SharedConfig {
     /// A new project's configuration.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), data_dirs: default_data_dirs(), ignore: Ignore::default() }
+        Self {
+            name: name.into(),
+            data_dirs: default_data_dirs(),
+            ignore: Ignore::default(),
+            retention: None,
+        }
     }
 
     /// Reads the YAML view, in whichever format.
@@ -167,7 +188,7 @@ impl SharedConfig {
     /// # Errors
     /// A value that YAML cannot hold.
     pub fn to_yaml(&self) -> Result<String, ConfigError> {
-        serde_norway::to_string(self).map_err(|e| ConfigError::Syntax(e.to_string()))
+        serde_norway::to_string(&self.viewed()).map_err(|e| ConfigError::Syntax(e.to_string()))
     }
 
     /// As [`SharedConfig::to_yaml`], in the place of `old`: only the lines change that must, and if
@@ -179,17 +200,34 @@ impl SharedConfig {
     pub fn to_yaml_over(&self, old: &str) -> Result<String, ConfigError> {
         let unwrapped = migrated(old).ok().flatten();
         let old = unwrapped.as_deref().unwrap_or(old);
-        if let Some(text) = lines::edited(old, self) {
+        let viewed = self.viewed();
+        if let Some(text) = lines::edited(old, &viewed) {
             return Ok(text);
         }
         let syntax = |e: serde_norway::Error| ConfigError::Syntax(e.to_string());
         let old: Option<serde_norway::Mapping> = serde_norway::from_str(old).map_err(syntax)?;
-        let own = serde_norway::to_value(self).map_err(syntax)?;
+        let own = serde_norway::to_value(&viewed).map_err(syntax)?;
         let mut merged = old.unwrap_or_default();
+        if self.retention.is_none() {
+            merged.remove("retention");
+        }
         if let serde_norway::Value::Mapping(own) = own {
             merged.extend(own);
         }
         serde_norway::to_string(&merged).map_err(syntax)
+    }
+
+    /// Whether the YAML view says the same of both.
+    #[must_use]
+    pub fn is_viewed_as(&self, other: &Self) -> bool {
+        self.viewed() == other.viewed()
+    }
+
+    /// What the YAML view says of it: all but what `.dsgignore` says.
+    fn viewed(&self) -> Self {
+        let mut viewed = self.clone();
+        viewed.ignore.patterns = Patterns::default();
+        viewed
     }
 
     /// Proves the values, with slashes at the end of ignored paths taken off.
@@ -204,7 +242,7 @@ impl SharedConfig {
             return Err(bad("data_dirs")(why.to_owned()));
         }
         self.data_dirs.iter().try_for_each(|dir| is_data_dir(dir)).map_err(bad("data_dirs"))?;
-        let Ignore { paths, names, suffixes } = &mut self.ignore;
+        let Ignore { paths, names, suffixes, .. } = &mut self.ignore;
         paths.iter().try_for_each(|path| is_ignored_path(path)).map_err(bad("ignore.paths"))?;
         *paths = paths.iter().map(|path| path.trim_end_matches('/').to_owned()).collect();
         names.iter().try_for_each(|name| is_pattern(name)).map_err(bad("ignore.names"))?;
@@ -212,8 +250,8 @@ impl SharedConfig {
         Ok(self)
     }
 
-    /// Three-way merge: each side's additions and removals count; where both set the name
-    /// differently, ours stands.
+    /// Three-way merge: each side's additions and removals count; where both set the name or the
+    /// retention differently, ours stands.
     #[must_use]
     pub fn merge(base: &Self, ours: &Self, theirs: &Self) -> Self {
         let set = |pick: fn(&Self) -> &BTreeSet<String>| -> BTreeSet<String> {
@@ -234,12 +272,22 @@ impl SharedConfig {
                 paths: set(|c| &c.ignore.paths),
                 names: set(|c| &c.ignore.names),
                 suffixes: set(|c| &c.ignore.suffixes),
+                patterns: Patterns::merge(
+                    &base.ignore.patterns,
+                    &ours.ignore.patterns,
+                    &theirs.ignore.patterns,
+                ),
+            },
+            retention: if ours.retention == base.retention {
+                theirs.retention
+            } else {
+                ours.retention
             },
         }
     }
 
     /// What both have: the base for two that have none. Merged with it, neither side seems to have
-    /// removed what only the other has; the name is theirs.
+    /// removed what only the other has; name and retention are theirs.
     #[must_use]
     pub fn common(ours: &Self, theirs: &Self) -> Self {
         let both = |pick: fn(&Self) -> &BTreeSet<String>| -> BTreeSet<String> {
@@ -252,43 +300,83 @@ impl SharedConfig {
                 paths: both(|c| &c.ignore.paths),
                 names: both(|c| &c.ignore.names),
                 suffixes: both(|c| &c.ignore.suffixes),
+                patterns: Patterns::common(&ours.ignore.patterns, &theirs.ignore.patterns),
             },
+            retention: ours.retention,
         }
     }
 
     /// What becomes of the directory at `path` (components joined by `/`, as on disk).
     pub fn directory(&self, path: &str) -> Tracking {
-        self.excluded(path).unwrap_or(if self.is_data(path) {
-            Tracking::Tracked
-        } else {
-            Tracking::OutsideData
-        })
+        self.tracking(path, true)
     }
 
     /// What becomes of the file or link at `path`.
     pub fn file(&self, path: &str) -> Tracking {
-        if let Some(excluded) = self.excluded(path) {
-            return excluded;
-        }
-        if self.ignore.suffixes.iter().any(|s| path.ends_with(s.as_str())) {
-            return Tracking::Ignored;
-        }
-        if self.is_data(path) { Tracking::Tracked } else { Tracking::OutsideData }
+        self.tracking(path, false)
     }
 
-    fn is_data(&self, path: &str) -> bool {
-        self.data_dirs.contains("*") || path.split('/').any(|c| self.data_dirs.contains(c))
-    }
-
-    fn excluded(&self, path: &str) -> Option<Tracking> {
+    fn tracking(&self, path: &str, is_dir: bool) -> Tracking {
         if path.split('/').any(|c| c.starts_with('.')) {
-            return Some(Tracking::Hidden);
+            Tracking::Hidden
+        } else if self.rule(path, is_dir).is_some() {
+            Tracking::Ignored
+        } else if self.data_dirs.contains("*")
+            || path.split('/').any(|c| self.data_dirs.contains(c))
+        {
+            Tracking::Tracked
+        } else {
+            Tracking::OutsideData
         }
-        let by_name = path.split('/').any(|c| self.ignore.names.contains(c));
-        let by_path = !self.ignore.paths.is_empty()
-            && (self.ignore.paths.contains(path)
-                || path.match_indices('/').any(|(at, _)| self.ignore.paths.contains(&path[..at])));
-        (by_name || by_path || is_dated_backup(path)).then_some(Tracking::Ignored)
+    }
+
+    /// By which rule `path` is left alone, if by any.
+    pub fn rule(&self, path: &str, is_dir: bool) -> Option<Rule> {
+        let Ignore { paths, names, suffixes, patterns } = &self.ignore;
+        if let Some(name) = path.split('/').find(|c| names.contains(*c)) {
+            return Some(Rule::Name(name.to_owned()));
+        }
+        if !paths.is_empty() {
+            let above = path.match_indices('/').map(|(at, _)| &path[..at]);
+            if let Some(path) = above.chain([path]).find(|path| paths.contains(*path)) {
+                return Some(Rule::Path(path.to_owned()));
+            }
+        }
+        if is_dated_backup(path) {
+            return Some(Rule::Backup);
+        }
+        let suffix = || suffixes.iter().find(|suffix| path.ends_with(suffix.as_str()));
+        if let Some(suffix) = if is_dir { None } else { suffix() } {
+            return Some(Rule::Suffix(suffix.clone()));
+        }
+        patterns.line_for(path, is_dir).map(Rule::Line)
+    }
+}
+
+/// Why a path is left alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// This path stands in `ignore.paths`.
+    Path(String),
+    /// This name stands in `ignore.names`.
+    Name(String),
+    /// This ending stands in `ignore.suffixes`.
+    Suffix(String),
+    /// This line of `.dsgignore`, counted from 1.
+    Line(usize),
+    /// It is a backup of an earlier tool.
+    Backup,
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => write!(f, "ignored by ignore.paths: {path}"),
+            Self::Name(name) => write!(f, "ignored by ignore.names: {name}"),
+            Self::Suffix(suffix) => write!(f, "ignored by ignore.suffixes: {suffix}"),
+            Self::Line(line) => write!(f, "ignored by .dsgignore line {line}"),
+            Self::Backup => f.write_str("a dated backup of another file"),
+        }
     }
 }
 

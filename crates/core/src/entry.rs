@@ -17,6 +17,20 @@ impl Hash {
         Self(sha2::Sha256::digest(bytes).into())
     }
 
+    /// Stands for the SHA-256 of a content of which only the xxh3-64 is known: 24 zero bytes, then that.
+    /// No content is found whose SHA-256 begins so, and nothing that is received or read is taken for it.
+    pub fn of_xxh3(sum: u64) -> Self {
+        let mut bytes = [0; 32];
+        bytes[24..].copy_from_slice(&sum.to_be_bytes());
+        Self(bytes)
+    }
+
+    /// The xxh3-64 that it stands for; `None` if it is a SHA-256.
+    pub fn xxh3(&self) -> Option<u64> {
+        let (zeros, sum) = self.0.split_last_chunk()?;
+        zeros.iter().all(|byte| *byte == 0).then(|| u64::from_be_bytes(*sum))
+    }
+
     /// Parses 64 lower-case hexadecimal digits.
     pub fn parse(hex: &str) -> Option<Self> {
         let digits = hex.as_bytes();

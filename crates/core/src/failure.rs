@@ -49,6 +49,8 @@ codes! {
     Exists = "exists" / 2,
     /// There is no repository at the address.
     NoRepository = "no-repository" / 2,
+    /// A repository or a working folder of the earlier DSG stands there.
+    Legacy = "legacy-repository" / 2,
     /// There is no such path or snapshot.
     NotFound = "not-found" / 2,
     /// `.dsg/state.db` cannot be used.

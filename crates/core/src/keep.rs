@@ -1,15 +1,18 @@
 //! Which former snapshots' files are kept: a rule, and what goes by it.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::str::FromStr;
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
+use serde::{Deserialize, Serialize};
 
 use crate::snapshot::SnapshotId;
 
 /// A rule: what any of its parts keeps is kept. The newest snapshot always is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Keep {
     /// So many newest ones.
     pub last: usize,
@@ -54,6 +57,37 @@ impl FromStr for Keep {
             *slot = number;
         }
         Ok(keep)
+    }
+}
+
+impl fmt::Display for Keep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { last, daily, weekly, monthly, yearly } = *self;
+        let parts = [
+            ("last", last),
+            ("daily", daily),
+            ("weekly", weekly),
+            ("monthly", monthly),
+            ("yearly", yearly),
+        ];
+        let parts = parts.into_iter().filter(|(_, number)| *number > 0);
+        for (n, (name, number)) in parts.enumerate() {
+            write!(f, "{}{name}={number}", if n == 0 { "" } else { "," })?;
+        }
+        Ok(())
+    }
+}
+
+impl TryFrom<String> for Keep {
+    type Error = NotARule;
+    fn try_from(text: String) -> Result<Self, NotARule> {
+        text.parse()
+    }
+}
+
+impl From<Keep> for String {
+    fn from(keep: Keep) -> String {
+        keep.to_string()
     }
 }
 
@@ -164,5 +198,7 @@ mod tests {
         }
         let all = "last=1, daily=2,weekly=3,monthly=4,yearly=5".parse();
         assert_eq!(all, Ok(Keep { last: 1, daily: 2, weekly: 3, monthly: 4, yearly: 5 }));
+        assert_eq!(all.unwrap().to_string(), "last=1,daily=2,weekly=3,monthly=4,yearly=5");
+        assert_eq!("10".parse::<Keep>().unwrap().to_string(), "last=10");
     }
 }

@@ -6,6 +6,7 @@
 //! | [`entry`] | what stands at a path |
 //! | [`manifest`] | the canonical text of a tree, and deltas of it |
 //! | [`snapshot`] | headers and the history chain |
+//! | [`legacy`] | repositories of the earlier DSG, and how they become ours |
 //! | [`repository`] | what engine and host say of a repository |
 //! | [`places`] | what is seen of a host: folders, repositories, who is at work |
 //! | [`failure`] | the one shape of an error |
@@ -22,6 +23,7 @@ pub mod config;
 pub mod entry;
 pub mod failure;
 pub mod keep;
+pub mod legacy;
 pub mod manifest;
 pub mod monitor;
 pub mod packed;

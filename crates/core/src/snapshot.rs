@@ -15,8 +15,12 @@ use crate::config::SharedConfig;
 use crate::entry::Hash;
 use crate::manifest::Totals;
 
-/// The format that this program writes, and the newest that it reads.
-pub const FORMAT: u32 = 1;
+/// The newest format that this program reads.
+pub const FORMAT: u32 = LEGACY_FORMAT;
+/// The format of what a sync publishes.
+pub const SYNC_FORMAT: u32 = 1;
+/// The format of what the earlier DSG published, and of a repository whose history begins with that.
+pub const LEGACY_FORMAT: u32 = 2;
 
 /// A snapshot's number, counted from 1; shown as `s1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -97,7 +101,7 @@ pub struct Authorship {
 /// The first line of a snapshot's record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SnapshotHeader {
-    /// [`FORMAT`] of the record.
+    /// The record's format: [`SYNC_FORMAT`] or [`LEGACY_FORMAT`].
     pub format: u32,
     /// The repository's id, so that no record passes for another repository's.
     pub repository: String,
@@ -118,6 +122,10 @@ pub struct SnapshotHeader {
     pub manifest: Hash,
     /// SHA-256 of the delta's lines.
     pub delta_sha256: Hash,
+    /// The earlier DSG made it, and this is known of its list of files. Of its contents none were kept
+    /// but those that are there today.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legacy: Option<Legacy>,
     /// SHA-256 over the parent's chain value and this header without `chain`.
     #[serde(default = "unchained", skip_serializing_if = "is_unchained")]
     pub chain: Hash,
@@ -132,6 +140,18 @@ pub struct DeltaCounts {
     pub changed: u64,
     /// Went.
     pub deleted: u64,
+}
+
+/// What is known of the list of a snapshot that the earlier DSG made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Legacy {
+    /// It was what its own sums (xxh3-64) said, when it was adopted.
+    Proven,
+    /// It was not what its own sums said, or they could not be followed.
+    Unproven,
+    /// It was not there: the snapshot seems to have changed nothing.
+    Missing,
 }
 
 fn unchained() -> Hash {
@@ -207,6 +227,10 @@ impl SnapshotHeader {
         }
         let header: Self = serde_json::from_str(line).map_err(damaged)?;
         let expected_parent = SnapshotId::new(header.id.0 - 1);
+        if header.legacy.is_some() != (header.format == LEGACY_FORMAT) {
+            let why = format!("format {} is not that of what it says", header.format);
+            return Err(SnapshotError::Damaged(why));
+        }
         if header.parent != expected_parent {
             return Err(SnapshotError::Damaged(format!(
                 "{} cannot follow {:?}",
@@ -223,7 +247,7 @@ mod tests {
 
     fn header(number: u64) -> SnapshotHeader {
         SnapshotHeader {
-            format: FORMAT,
+            format: SYNC_FORMAT,
             repository: "01890000-0000-7000-8000-000000000000".into(),
             id: SnapshotId(number),
             parent: SnapshotId::new(number - 1),
@@ -238,6 +262,7 @@ mod tests {
             delta: DeltaCounts { added: 1, ..DeltaCounts::default() },
             manifest: Hash::of(b"m"),
             delta_sha256: Hash::of(b"d"),
+            legacy: None,
             chain: unchained(),
         }
     }
@@ -258,8 +283,8 @@ mod tests {
 
     #[test]
     fn newer_and_broken_headers_are_told_apart() {
-        let newer = header(1).line().replace("\"format\":1", "\"format\":2");
-        assert_eq!(SnapshotHeader::parse(&newer), Err(SnapshotError::Newer(2)));
+        let newer = header(1).line().replace("\"format\":1", "\"format\":3");
+        assert_eq!(SnapshotHeader::parse(&newer), Err(SnapshotError::Newer(3)));
         assert!(matches!(SnapshotHeader::parse("{"), Err(SnapshotError::Damaged(_))));
         let skip = header(3).line().replace("\"parent\":\"s2\"", "\"parent\":\"s1\"");
         assert!(matches!(SnapshotHeader::parse(&skip), Err(SnapshotError::Damaged(_))));

@@ -17,9 +17,12 @@
 //! | [`watch`] | the kernel's word that something in the folder changed |
 //! | [`config_file`], [`user_config`] | `.dsgconfig.yml` and `dsg.yml` on disk |
 //! | [`validate`] | both looked at by themselves, and an older one made newer |
+//! | [`wanted`] | a repository that is named by less than an address |
+//! | [`adopt`] | a repository of the earlier DSG, made one of ours |
 //! | [`author`] | who makes a snapshot |
 //! | [`crash`] | named points at which tests end the process |
 
+pub mod adopt;
 mod areas;
 pub mod author;
 pub mod config_file;
@@ -39,4 +42,5 @@ mod transaction;
 pub mod transport;
 pub mod user_config;
 pub mod validate;
+pub mod wanted;
 pub mod watch;

@@ -392,6 +392,8 @@ pub struct ChainCheck {
     pub head: SnapshotId,
     /// Its chain value: citing it cites the whole history.
     pub chain: Hash,
+    /// The newest that the earlier DSG made; none: it made none.
+    pub legacy: Option<SnapshotId>,
     /// With every manifest rebuilt and proved, what was read of the files.
     pub contents: Option<ContentCheck>,
 }

@@ -4,7 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use dsg_core::address::Address;
-use dsg_core::config::{Format, Mistake, ProjectConfig, UserConfig, migrated, migrated_oldest};
+use dsg_core::config::{
+    Format, Mistake, Patterns, ProjectConfig, UserConfig, migrated, migrated_oldest,
+};
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_fs::dir::Dir;
 
@@ -61,6 +63,15 @@ pub fn examine(start: &Path) -> Outcome<Vec<Examined>> {
             Err(broken) => Examined { mistakes: broken.mistakes, ..none },
         });
     }
+    let folder = all.first().and_then(|file| config_file::folder_of(&file.path)).unwrap_or(start);
+    let path = folder.join(config_file::IGNORE);
+    if let Some(text) = text_of(&path)? {
+        let none = Examined::nothing(path, text);
+        all.push(match Patterns::read(&none.text) {
+            Ok(_) => none,
+            Err(broken) => Examined { mistakes: broken.mistakes, ..none },
+        });
+    }
     for (path, layer) in user_config::places() {
         let Some(text) = text_of(&path)? else { continue };
         let none = Examined::nothing(path, text);
@@ -95,8 +106,7 @@ impl Migration {
     pub fn of(start: &Path) -> Outcome<Option<Self>> {
         let from = config_file::find(start).ok_or_else(|| config_file::none(start))?;
         let oldest = from.ends_with(OLDEST);
-        let above = from.parent().and_then(|dir| if oldest { dir.parent() } else { Some(dir) });
-        let root = above.unwrap_or(start).to_owned();
+        let root = config_file::folder_of(&from).unwrap_or(start).to_owned();
         let old = text_of(&from)?.unwrap_or_default();
         let new = if oldest { migrated_oldest(&old).map(Some) } else { migrated(&old) };
         let new = new.map_err(|broken| user_config::unusable(&from, &broken))?;

@@ -26,11 +26,10 @@ use dsg_fs::stat::Kind;
 use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
 use notify::{ErrorKind, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
+use crate::config_file;
 use crate::index::is_remote;
 use crate::scan::enters;
 
-/// The configuration's view: hidden, but a change of it changes what is tracked.
-const CONFIG: &str = ".dsgconfig.yml";
 /// More paths than these are cheaper to find by a whole scan.
 const MANY: usize = 10_000;
 
@@ -38,7 +37,7 @@ const MANY: usize = 10_000;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Touched {
     /// Paths from the project's root, sorted: files, folders with all below, and what is gone.
-    /// `.dsgconfig.yml` may be among them.
+    /// `.dsgconfig.yml` and `.dsgignore` may be among them.
     pub paths: Vec<String>,
     /// It is not known what: look at everything.
     pub overflow: bool,
@@ -324,7 +323,7 @@ impl Watch {
             if gone || comes {
                 self.hear_of_dir(path, gone);
             }
-        } else if path == CONFIG || self.rules.file(path) == Tracking::Tracked {
+        } else if config_file::is_one(path) || self.rules.file(path) == Tracking::Tracked {
             if matches!(kind, EventKind::Modify(ModifyKind::Data(_))) {
                 if !self.batch.paths.contains(path) {
                     self.batch.writing.insert(path.to_owned(), Instant::now());

@@ -5,6 +5,7 @@ use std::fmt;
 use dsg_core::config::SharedConfig;
 use dsg_core::entry::Mtime;
 use dsg_core::failure::{Code, Failure};
+use dsg_core::legacy::Adoption;
 use dsg_core::monitor::{Event, Phase};
 use dsg_core::path::RepoPath;
 use dsg_core::places::Around;
@@ -52,6 +53,17 @@ pub enum Request {
     Examine {
         /// Where it would stand, or stands.
         path: String,
+    },
+    /// Adopts a repository of the earlier DSG; no repository has to be opened. → [`Answer::Adopted`]
+    AdoptLegacy {
+        /// Where it stands on the host.
+        path: String,
+        /// Who, why, when, in which transaction.
+        authorship: Authorship,
+        /// Only to be shown.
+        dry_run: bool,
+        /// Also if something is not as it was left.
+        drift: bool,
     },
     /// Who is at work. → leases, [`Answer::Done`]
     Leases,
@@ -212,6 +224,11 @@ pub enum Answer {
         /// It.
         around: Around,
     },
+    /// What an adoption did, or would do.
+    Adopted {
+        /// That.
+        adoption: Box<Adoption>,
+    },
     /// The newest snapshot, if there is one.
     Head {
         /// It.
@@ -284,7 +301,11 @@ impl Answer {
         if let Self::Around { around } = &self {
             around.check().map_err(WireError::Damaged)?;
         }
+        if let Self::Adopted { adoption } = &self {
+            adoption.check().map_err(WireError::Damaged)?;
+        }
         let header = match &self {
+            Self::Adopted { adoption } => adoption.adopted.as_deref(),
             Self::Head { header } => header.as_deref(),
             Self::Header { header } | Self::History { head: header, .. } => Some(&**header),
             _ => None,

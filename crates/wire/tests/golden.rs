@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use dsg_core::config::SharedConfig;
 use dsg_core::entry::{Entry, FileEntry, Hash, LinkTarget, Mtime};
 use dsg_core::failure::{self, Code, Failure};
+use dsg_core::legacy::{Adoption, Deviation, Oddity, Past};
 use dsg_core::manifest::{Change, Totals};
 use dsg_core::monitor::{Event, Phase};
 use dsg_core::path::RepoPath;
@@ -15,7 +16,9 @@ use dsg_core::places::{Around, Folder, Lease, Listed, Step, Trouble, Work};
 use dsg_core::repository::{
     Access, Capabilities, Outcome, RepositoryInfo, Settled, Space, Standing, StoreKind, Upload,
 };
-use dsg_core::snapshot::{Authorship, DeltaCounts, FORMAT, SnapshotHeader, SnapshotId};
+use dsg_core::snapshot::{
+    Authorship, DeltaCounts, Legacy, SYNC_FORMAT, SnapshotHeader, SnapshotId,
+};
 use dsg_wire::chunks::Chunks;
 use dsg_wire::content;
 use dsg_wire::delta::{Against, Content};
@@ -46,7 +49,7 @@ fn authorship() -> Authorship {
 
 fn header() -> SnapshotHeader {
     let bare = SnapshotHeader {
-        format: FORMAT,
+        format: SYNC_FORMAT,
         repository: "01890000-0000-7000-8000-000000000000".into(),
         id: SnapshotId::FIRST,
         parent: None,
@@ -56,6 +59,7 @@ fn header() -> SnapshotHeader {
         delta: DeltaCounts { added: 1, ..DeltaCounts::default() },
         manifest: Hash::of(b"m"),
         delta_sha256: Hash::of(b"d"),
+        legacy: None,
         chain: Hash([0; 32]),
     };
     bare.chained(None)
@@ -117,7 +121,44 @@ fn requests() -> Vec<Request> {
         Request::Release { transaction },
         Request::Close,
         Request::Examine { path: "/srv/p".into() },
+        Request::AdoptLegacy {
+            path: "/srv/p".into(),
+            authorship: authorship(),
+            dry_run: true,
+            drift: false,
+        },
     ]
+}
+
+fn adoption() -> Adoption {
+    let oddities = [
+        Oddity::Missing,
+        Oddity::Changed,
+        Oddity::Added,
+        Oddity::Untrackable("why".into()),
+        Oddity::NoList,
+        Oddity::Unproven,
+        Oddity::Unusable("why".into()),
+        Oddity::Unfinished("why".into()),
+    ];
+    let past = Past {
+        id: SnapshotId::FIRST,
+        author: "ana@example.org".into(),
+        message: "m".into(),
+        time: jiff::Timestamp::UNIX_EPOCH,
+        totals: Totals { entries: 1, bytes: 2 },
+        list: Legacy::Proven,
+    };
+    Adoption {
+        name: "p".into(),
+        snapshots: 1,
+        history: vec![past],
+        totals: Totals { entries: 3, bytes: 4 },
+        deviating: 8,
+        deviations: oddities.map(|what| Deviation { path: "a".into(), what }).into(),
+        left_out: 5,
+        adopted: None,
+    }
 }
 
 fn answers() -> Vec<Answer> {
@@ -165,6 +206,7 @@ fn answers() -> Vec<Answer> {
         Answer::Glimpse { at: Some(GlimpseText::Link("../x".into())) },
         Answer::History { snapshots: 1, head: Box::new(header()) },
         Answer::Contents { files: 6, bytes: 7 },
+        Answer::Adopted { adoption: Box::new(adoption()) },
     ]
 }
 

@@ -9,7 +9,7 @@ use crate::answer::Answer;
 use crate::args::Args;
 
 /// The completions for a shell.
-pub(crate) fn completions(shell: clap_complete::Shell) -> Answer {
+pub(crate) fn completion(shell: clap_complete::Shell) -> Answer {
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut Args::command(), "dsg", &mut text);
     Answer::Text(String::from_utf8_lossy(&text).into_owned())

@@ -3,6 +3,7 @@
 use dsg_core::address::{Address, Place, SshHost};
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::monitor::Monitor;
+use dsg_engine::adopt::{self, AdoptOptions};
 use dsg_engine::endpoint;
 use dsg_engine::transport::ssh;
 
@@ -47,6 +48,16 @@ pub(crate) fn trust(
 pub(crate) fn repositories(place: &Place, monitor: &Monitor) -> Outcome<Answer> {
     let (around, found) = endpoint::repositories(place, monitor)?;
     Ok(Answer::Repositories { place: place.clone(), around, found })
+}
+
+/// Adopts a repository of the earlier DSG, or shows what that would do.
+pub(crate) fn adopt(
+    address: &Address,
+    options: &AdoptOptions,
+    monitor: &Monitor,
+) -> Outcome<Answer> {
+    let adoption = adopt::adopt(address, options, monitor)?;
+    Ok(Answer::Adopted { address: address.clone(), adoption: Box::new(adoption) })
 }
 
 /// Tries each step to a repository.

@@ -9,8 +9,9 @@ mod work;
 
 use dsg_core::failure::Outcome;
 use dsg_core::monitor::Monitor;
-use dsg_engine::project::Project;
+use dsg_engine::project::{InitOptions, Project};
 use dsg_engine::transport::ssh::Ask;
+use dsg_engine::wanted::{self, Source};
 
 use crate::answer::{Answer, Setup};
 use crate::request::{Deed, Request};
@@ -22,20 +23,33 @@ use crate::request::{Deed, Request};
 pub(crate) fn run(request: &Request, person: &dyn Ask, monitor: &Monitor) -> Outcome<Answer> {
     let open = || Project::open(&Project::find(&request.start)?, monitor);
     match &request.deed {
-        Deed::Init(options) => {
-            let (project, report) = Project::init(&request.start, options, monitor)?;
+        Deed::Init(new) => {
+            let options = InitOptions {
+                address: new.wanted.for_new(&request.start, new.name.as_deref())?,
+                name: new.name.clone(),
+                data_dirs: new.data_dirs.clone(),
+                plain: new.plain,
+                message: new.message.clone(),
+                signature: None,
+            };
+            let (project, report) = Project::init(&request.start, &options, monitor)?;
             if project.is_worth_preparing()? {
                 work::prepare_in_background(project.root());
             }
             Ok(Answer::Made(setup(&project, report)))
         }
-        Deed::Clone { address, dir, attach: false } => {
-            let (project, report) = Project::clone_from(address, dir, monitor)?;
+        Deed::Clone { wanted, dir, attach } => {
+            let Source { address, folder } = wanted.for_copy(&request.start)?;
+            let named = || request.start.join(address.name());
+            // A folder with a configuration is no empty one.
+            let attach = *attach || (folder.is_some() && dir.is_none());
+            let dir = dir.clone().or(folder).unwrap_or_else(named);
+            if attach {
+                let (project, report) = Project::attach(&address, &dir, monitor)?;
+                return Ok(Answer::Attached(setup(&project, report)));
+            }
+            let (project, report) = Project::clone_from(&address, &dir, monitor)?;
             Ok(Answer::Cloned(setup(&project, report)))
-        }
-        Deed::Clone { address, dir, attach: true } => {
-            let (project, report) = Project::attach(address, dir, monitor)?;
-            Ok(Answer::Attached(setup(&project, report)))
         }
         Deed::Status { offline } => {
             Ok(Answer::Status(Box::new(open()?.status(*offline, monitor)?)))
@@ -70,16 +84,24 @@ pub(crate) fn run(request: &Request, person: &dyn Ask, monitor: &Monitor) -> Out
         }
         Deed::ValidateChain { deep } => Ok(Answer::Chain(open()?.validate_chain(*deep, monitor)?)),
         Deed::Clean { really } => Ok(Answer::Clean(open()?.clean(*really)?)),
-        Deed::Prune { keep, really } => Ok(Answer::Pruned(open()?.prune(*keep, *really)?)),
+        Deed::Prune { keep, really } => {
+            let mut project = open()?;
+            let keep = keep.map_or_else(|| project.retention(), Ok)?;
+            Ok(Answer::Pruned(project.prune(keep, *really)?))
+        }
         Deed::Trust { host, expected } => hosts::trust(host, expected.as_deref(), person),
-        Deed::Doctor(Some(address)) => hosts::doctor(address, monitor),
+        Deed::Doctor(Some(wanted)) => {
+            hosts::doctor(&wanted.for_copy(&request.start)?.address, monitor)
+        }
         Deed::Doctor(None) => hosts::doctor(open()?.address(), monitor),
-        Deed::ListRepos(place) => hosts::repositories(place, monitor),
+        Deed::ListRepos(Some(place)) => hosts::repositories(place, monitor),
+        Deed::ListRepos(None) => hosts::repositories(&wanted::place()?, monitor),
+        Deed::Adopt { address, options } => hosts::adopt(address, options, monitor),
         Deed::Prepare => {
             open()?.prepare_next(monitor)?;
             Ok(Answer::Prepared)
         }
-        Deed::Completions(shell) => Ok(generate::completions(*shell)),
+        Deed::Completion(shell) => Ok(generate::completion(*shell)),
         Deed::Man(dir) => generate::manual(dir.as_deref()),
     }
 }

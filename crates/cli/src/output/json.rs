@@ -1,10 +1,11 @@
 //! One JSON document for each answer. The keys are a contract with scripts: they are added to, never
 //! renamed.
 
-use dsg_core::address::Place;
+use dsg_core::address::{Address, Place};
 use dsg_core::config::{Format, Mistake};
 use dsg_core::entry::Entry;
 use dsg_core::failure::Failure;
+use dsg_core::legacy::{Adoption, Deviation, Oddity, Past};
 use dsg_core::places::{Listed, Step};
 use dsg_core::plan::Resolution;
 use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
@@ -88,6 +89,7 @@ pub(crate) fn document(answer: &Answer) -> String {
             "place": place.address_of(&around.path), "complete": around.complete,
             "repositories": found.iter().map(|one| repository(place, one)).collect::<Vec<_>>(),
         }),
+        Answer::Adopted { address, adoption } => adopted(address, adoption),
         Answer::Text(text) => json!({"text": text}),
     })
 }
@@ -104,6 +106,39 @@ pub(crate) fn failure(failure: &Failure) -> String {
         document = with(document, [("paths", json!(failure.paths))]);
     }
     line(&document)
+}
+
+fn adopted(address: &Address, adoption: &Adoption) -> Value {
+    let past = |one: &Past| {
+        json!({
+            "id": one.id.to_string(), "author": one.author, "message": one.message,
+            "time": one.time.to_string(), "entries": one.totals.entries, "bytes": one.totals.bytes,
+            "list": one.list,
+        })
+    };
+    let deviation = |one: &Deviation| {
+        let (what, why) = match &one.what {
+            Oddity::Untrackable(why) => ("untrackable", Some(why)),
+            Oddity::Unusable(why) => ("unusable", Some(why)),
+            Oddity::Unfinished(why) => ("unfinished", Some(why)),
+            Oddity::Missing => ("missing", None),
+            Oddity::Changed => ("changed", None),
+            Oddity::Added => ("added", None),
+            Oddity::NoList => ("no-list", None),
+            Oddity::Unproven => ("unproven", None),
+        };
+        json!({"path": one.path, "what": what, "why": why})
+    };
+    json!({
+        "repository": address.to_string(), "name": adoption.name,
+        "snapshot": adoption.adopted.as_ref().map(|header| header.id.to_string()),
+        "dry_run": adoption.adopted.is_none(), "snapshots": adoption.snapshots,
+        "history": adoption.history.iter().map(past).collect::<Vec<_>>(),
+        "entries": adoption.totals.entries, "bytes": adoption.totals.bytes,
+        "deviating": adoption.deviating,
+        "deviations": adoption.deviations.iter().map(deviation).collect::<Vec<_>>(),
+        "left_out": adoption.left_out,
+    })
 }
 
 fn examined(file: &Examined) -> Value {
@@ -290,13 +325,15 @@ fn how(resolution: Resolution) -> &'static str {
 }
 
 fn header(header: &SnapshotHeader) -> Value {
-    json!({
+    let legacy = header.legacy.map(|list| ("legacy", json!({"list": list})));
+    let bare = json!({
         "id": header.id.to_string(), "parent": id(header.parent), "author": header.authorship.author,
         "message": header.authorship.message, "time": header.authorship.time.to_string(),
         "transaction": header.authorship.transaction, "entries": header.totals.entries, "bytes": header.totals.bytes,
         "added": header.delta.added, "changed": header.delta.changed, "deleted": header.delta.deleted,
         "manifest": header.manifest.to_string(), "chain": header.chain.to_string(),
-    })
+    });
+    with(bare, legacy)
 }
 
 fn members(entry: &Entry) -> Vec<(&'static str, Value)> {
@@ -306,7 +343,11 @@ fn members(entry: &Entry) -> Vec<(&'static str, Value)> {
             ("size", json!(file.size)),
             ("mtime_ns", json!(file.mtime.0)),
             ("exec", json!(file.exec)),
-            ("hash", json!(file.hash.to_string())),
+            match file.hash.xxh3() {
+                None => ("hash", json!(file.hash.to_string())),
+                // Of the earlier DSG, and its content is gone.
+                Some(sum) => ("xxh3", json!(format!("{sum:016x}"))),
+            },
         ],
         Entry::Link(target) => vec![("type", json!("link")), ("target", json!(target.as_str()))],
     }
@@ -349,7 +390,8 @@ fn chain(check: &ChainCheck) -> Value {
         "snapshots": check.snapshots, "head": check.head.to_string(), "chain": check.chain.to_string(),
         "valid": true,
     });
-    with(document, contents(check.contents.as_ref()))
+    let legacy = check.legacy.map(|last| ("legacy", json!(last.to_string())));
+    with(with(document, legacy), contents(check.contents.as_ref()))
 }
 
 /// What was read of the files.

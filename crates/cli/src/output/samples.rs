@@ -5,7 +5,7 @@ use dsg_core::entry::{Entry, FileEntry, Hash, LinkTarget, Mtime};
 use dsg_core::manifest::Totals;
 use dsg_core::path::RepoPath;
 use dsg_core::repository::Space;
-use dsg_core::snapshot::{Authorship, DeltaCounts, FORMAT, SnapshotHeader, SnapshotId};
+use dsg_core::snapshot::{Authorship, DeltaCounts, SYNC_FORMAT, SnapshotHeader, SnapshotId};
 use dsg_core::state::State;
 use dsg_engine::report::{Counts, PruneReport, Reach, Sizes, Status, StatusChange, SyncReport};
 
@@ -85,7 +85,7 @@ pub(crate) fn report() -> SyncReport {
 
 pub(crate) fn header() -> SnapshotHeader {
     SnapshotHeader {
-        format: FORMAT,
+        format: SYNC_FORMAT,
         repository: "01890000-0000-7000-8000-000000000000".into(),
         id: sn(4),
         parent: Some(sn(3)),
@@ -100,6 +100,7 @@ pub(crate) fn header() -> SnapshotHeader {
         delta: DeltaCounts { added: 2, changed: 1, deleted: 0 },
         manifest: Hash::of(b"m"),
         delta_sha256: Hash::of(b"d"),
+        legacy: None,
         chain: Hash::of(b"c"),
     }
 }

@@ -15,6 +15,7 @@ use dsg_engine::report::{
 use super::{Style, Tone, count, quoted, shown, size};
 use crate::answer::{Answer, Setup};
 
+mod adopted;
 mod back;
 mod config;
 mod freed;
@@ -66,6 +67,7 @@ pub(crate) fn of(answer: &Answer, style: &Style) -> String {
         Answer::Repositories { place, around, found } => {
             hosts::repositories(place, around, found, style)
         }
+        Answer::Adopted { address, adoption } => adopted::of(address, adoption, style),
         Answer::Text(text) => text.clone(),
     }
 }
@@ -265,6 +267,12 @@ fn header(header: &SnapshotHeader, cost: Option<&Space>, style: &Style) -> Strin
         format!("+{} ~{} -{}", delta.added, delta.changed, delta.deleted),
         shown(by.message.lines().next().unwrap_or_default()),
     );
+    if let Some(list) = header.legacy {
+        let mark = format!("  ({})\n", adopted::mark(list));
+        text.truncate(text.trim_end().len());
+        text += &style.paint(Tone::Faint, mark.trim_end_matches('\n'));
+        text.push('\n');
+    }
     if style.verbose {
         for more in by.message.lines().skip(1).filter(|l| !l.trim().is_empty()) {
             let _ = writeln!(text, "      {}", shown(more));
@@ -376,10 +384,13 @@ fn file(check: &FileCheck, style: &Style) -> String {
 }
 
 fn chain(check: &ChainCheck, style: &Style) -> String {
+    let earlier = check.legacy.map_or_else(String::new, |last| {
+        format!("Up to {last} the earlier DSG made them: their lists were compared with its own sums (xxh3-64: they tell damage, not intent) when they were adopted.\n")
+    });
     let depth =
         if check.contents.is_some() { ", and every list of files is as recorded" } else { "" };
     format!(
-        "{} {} up to {}: each follows from the one before{depth}.\n{}",
+        "{} {} up to {}: each follows from the one before{depth}.\n{earlier}{}",
         style.paint(Tone::Good, "✓"),
         count(check.snapshots, "snapshot", "snapshots"),
         check.head,

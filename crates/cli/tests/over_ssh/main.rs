@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
+#[path = "../scenarios/adopt.rs"]
+mod adopt;
 #[path = "../scenarios/attach.rs"]
 mod attach;
 #[path = "../scenarios/back.rs"]

@@ -18,6 +18,16 @@ use dsg_testkit::sshd::Kind;
 /// The program under test.
 const DSG: &str = env!("CARGO_BIN_EXE_dsg");
 
+/// A large file.
+const LARGE: usize = 96 << 20;
+/// Three of these together.
+const BIG: usize = 36 << 20;
+
+/// A place whose repository is on a host.
+fn far() -> Lab {
+    lab(&Kind::default())
+}
+
 /// A place whose repository is on a host of this kind.
 fn lab(kind: &Kind) -> Lab {
     Lab::over_ssh(DSG, kind)

@@ -4,12 +4,9 @@ use std::time::Duration;
 
 use dsg_testkit::lab::{Checkout, Lab};
 use dsg_testkit::proxy::{Proxy, Weather};
-use dsg_testkit::sshd::Kind;
 use dsg_testkit::world::World;
 
-use crate::lab;
-
-const BIG: usize = 36 << 20;
+use crate::{BIG, far};
 
 /// Bytes that do not compress.
 pub(crate) fn noise(seed: u64, size: usize) -> Vec<u8> {
@@ -27,8 +24,8 @@ pub(crate) fn noise(seed: u64, size: usize) -> Vec<u8> {
 
 /// A checkout behind a relay, with three big files to send.
 fn behind_a_relay() -> (Lab, Proxy, Checkout) {
-    let mut lab = lab(&Kind::default());
-    let proxy = Proxy::to(lab.host().port, Weather::default());
+    let mut lab = far();
+    let proxy = Proxy::to(lab.port(), Weather::default());
     lab.through(proxy.port);
     let p1 = lab.checkout("p1");
     let patience = "Host *\n ServerAliveInterval 1\n ServerAliveCountMax 2\n ConnectTimeout 5\n";
@@ -81,8 +78,8 @@ fn a_sync_over_a_network_that_goes_silent_ends_and_the_next_one_finishes() {
 
 #[test]
 fn a_long_way_costs_time_for_each_question_and_not_for_each_file() {
-    let mut lab = lab(&Kind::default());
-    let proxy = Proxy::to(lab.host().port, Weather::default());
+    let mut lab = far();
+    let proxy = Proxy::to(lab.port(), Weather::default());
     lab.through(proxy.port);
     let p1 = lab.checkout("p1");
     for n in 0..300 {

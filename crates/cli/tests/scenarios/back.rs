@@ -122,7 +122,14 @@ fn former_files_are_removed_by_a_rule_and_what_they_were_stays_known() {
     p2.dsg(&["restore", "s3", "input/a"]).ok();
     assert_eq!(p2.read("input/a"), "333");
     assert_eq!(p1.dsg(&["log"]).ok().json()["snapshots"].as_array().unwrap().len(), 4);
-    let again = p1.dsg(&["prune", "--keep", "2", "--yes"]).ok().json();
+    // Without a rule, the one that is configured is meant.
+    p1.dsg(&["prune"]).expect(2).failed("usage");
+    let config = p1.read(".dsgconfig.yml");
+    p1.write(".dsgconfig.yml", config + "retention: last=1\n");
+    p1.sync();
+    let would = p1.dsg(&["prune"]).ok().json();
+    assert_eq!(would["snapshots"].to_string(), "[\"s3\",\"s4\"]");
+    let again = p1.dsg(&["prune", "--keep", "3", "--yes"]).ok().json();
     assert_eq!(again["snapshots"].to_string(), "[]");
     assert_repository(&lab, &p1);
 }

@@ -105,10 +105,10 @@ fn a_path_left_out_stays_a_conflict_and_is_never_overwritten() {
         let again = p2.try_sync(&[]).expect(3).failed("conflicts");
         assert_eq!(again.texts("paths"), [PATH]);
         assert_eq!(p2.read(PATH), "mine");
-        assert_eq!(std::fs::read_to_string(lab.repo.join(PATH)).unwrap(), "theirs");
+        assert_eq!(lab.there(PATH).unwrap(), "theirs");
         p2.write("input/b", "mine too");
         p2.try_sync(&["--except-conflicts"]).expect(3);
-        assert_eq!(std::fs::read_to_string(lab.repo.join(PATH)).unwrap(), "theirs");
+        assert_eq!(lab.there(PATH).unwrap(), "theirs");
         assert_eq!(p2.status().state(PATH), "LCR.all_ne");
     }
 }

@@ -39,7 +39,7 @@ fn a_save_at_any_moment_of_a_download_survives() {
             matches!(pending.state(PATH), "LCR.all_ne" | "LCR.C_eq_R"),
             "{point}: {pending:#?}"
         );
-        assert_eq!(std::fs::read_to_string(lab.repo.join(PATH)).unwrap(), "theirs", "{point}");
+        assert_eq!(lab.there(PATH).unwrap(), "theirs", "{point}");
         if pending.action(PATH) == "conflict" {
             p2.resolve(PATH, "--both");
         }
@@ -112,7 +112,7 @@ fn a_file_that_changes_while_it_goes_up_is_never_torn() {
             running.go_on();
         }
         let done = running.end();
-        let there = std::fs::read_to_string(lab.repo.join(PATH)).unwrap();
+        let there = lab.there(PATH).unwrap();
         assert!(
             ["base", "first version", "second version"].contains(&there.as_str()),
             "{point}: {there}"
@@ -142,7 +142,7 @@ fn a_file_that_vanishes_while_it_goes_up_is_left_out_or_deleted_never_half_there
         assert!(matches!(done.code(), Some(0 | 1 | 7)), "{point}: {done:?}");
         p1.sync();
         p1.assert_in_sync();
-        assert!(!lab.repo.join("input/c").exists(), "{point}");
+        assert_eq!(lab.there("input/c"), None, "{point}");
     }
 }
 
@@ -174,7 +174,7 @@ fn stopping_before_the_publish_changes_nothing() {
 #[test]
 fn two_people_syncing_at_once_wait_or_are_told_who_is_at_it() {
     let lab = lab();
-    if lab.sshd.is_some() {
+    if lab.is_remote() {
         return skipped("a host's program is not stopped at a named place");
     }
     let (p1, p2) = lab.pair(&[(PATH, "base")]);

@@ -167,13 +167,13 @@ fn offline_works_without_the_repository() {
     let lab = lab();
     let (p1, _) = lab.pair(&[("input/a", "one")]);
     p1.write("input/a", "two");
-    std::fs::rename(lab.path().join("srv"), lab.path().join("away")).unwrap();
+    lab.goes_away();
     let status = p1.dsg(&["status"]).ok().json();
     assert_eq!(status["reachable"], false);
     assert_eq!(status["changes"][0]["action"], "upload");
     p1.dsg(&["status", "--offline"]).ok();
     p1.try_sync(&[]).expect(6).failed("unreachable");
-    std::fs::rename(lab.path().join("away"), lab.path().join("srv")).unwrap();
+    lab.comes_back();
     p1.sync();
     p1.assert_in_sync();
 }

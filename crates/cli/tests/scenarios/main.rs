@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
+mod adopt;
 mod attach;
 mod back;
 mod config;
@@ -14,6 +15,7 @@ mod crash;
 mod damage;
 mod editor;
 mod first_use;
+mod ignoring;
 mod kill;
 mod mounts;
 mod names;
@@ -24,6 +26,7 @@ mod safety;
 mod scenes;
 mod states;
 mod teams;
+mod wanted;
 
 use dsg_testkit::lab::Lab;
 

@@ -59,7 +59,7 @@ fn an_unreadable_folder_deletes_nothing() {
     assert!(matches!(done.code(), Some(0 | 7)), "{done:?}");
     p1.chmod("input/shut", 0o755);
     assert_eq!(lab.repo_tree().paths(), ["input/a", "input/shut/b", "output/c"]);
-    assert_eq!(std::fs::read_to_string(lab.repo.join("output/c")).unwrap(), "changed");
+    assert_eq!(lab.there("output/c").unwrap(), "changed");
     p1.sync();
     p1.assert_in_sync();
 }
@@ -80,7 +80,7 @@ fn an_unreadable_file_is_blocked_with_its_reason() {
         assert!(change["reason"].as_str().is_some_and(|r| !r.is_empty()));
     }
     p1.try_sync(&[]);
-    assert_eq!(std::fs::read_to_string(lab.repo.join("input/a")).unwrap(), "one");
+    assert_eq!(lab.there("input/a").unwrap(), "one");
     p1.chmod("input/a", 0o644);
     p1.sync();
     p1.assert_in_sync();
@@ -242,41 +242,20 @@ fn deleting_most_files_halts_on_either_side() {
     assert_eq!(dsg_testkit::keeping::manifest(&p2, &["--snapshot", "s1"]).len(), 30);
 }
 
-/// Copies the repository with its sidecar, as an administrator's backup does.
-fn copy_repo(lab: &Lab, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    let done = Command::new("cp").arg("-a").arg(&lab.repo).arg(lab.sidecar()).arg(to).status();
-    assert!(done.unwrap().success());
-}
-
-fn restore_repo(lab: &Lab, from: &Path) {
-    std::fs::remove_dir_all(&lab.repo).unwrap();
-    std::fs::remove_dir_all(lab.sidecar()).unwrap();
-    let parent = lab.repo.parent().unwrap();
-    let done = Command::new("cp")
-        .arg("-a")
-        .arg(from.join("repo"))
-        .arg(from.join(".repo.dsg"))
-        .arg(parent)
-        .status();
-    assert!(done.unwrap().success());
-}
-
 #[test]
 fn a_repository_restored_from_an_old_backup_halts() {
     let lab = lab();
     let (p1, p2) = lab.pair(&[("input/a", "one"), ("input/b", "two")]);
-    let backup = lab.path().join("backup");
-    copy_repo(&lab, &backup);
+    lab.backs_up();
     p1.write("input/a", "one, later");
     p1.write("input/new", "new");
     p1.sync();
     p2.sync();
-    restore_repo(&lab, &backup);
+    lab.restores();
     let local = p2.tree();
     p2.try_sync(&[]).expect(4).failed("rollback");
     assert_eq!(p2.tree(), local, "the old backup's content came here");
-    assert!(!lab.repo.join("input/new").exists());
+    assert_eq!(lab.there("input/new"), None);
     // The same history written anew is another one, though it has the same number.
     let p3 = lab.cloned("p3");
     p3.write("input/b", "two, elsewhere");
@@ -295,10 +274,7 @@ fn a_repository_restored_from_an_old_backup_halts() {
 fn another_repository_at_the_address_halts() {
     let lab = lab();
     let (p1, _) = lab.pair(&[("input/a", "one")]);
-    let away = lab.path().join("away");
-    std::fs::create_dir(&away).unwrap();
-    std::fs::rename(&lab.repo, away.join("repo")).unwrap();
-    std::fs::rename(lab.sidecar(), away.join(".repo.dsg")).unwrap();
+    lab.moves_elsewhere();
     let other = lab.checkout("other");
     other.write("input/x", "of another project");
     other.init();
@@ -346,9 +322,7 @@ fn drift_halts_with_its_paths_and_can_be_adopted() {
 fn a_repository_folder_that_was_emptied_on_the_host_deletes_nothing_here() {
     let lab = lab();
     let (p1, _) = lab.pair(&[("input/a", "one"), ("input/b", "two")]);
-    for name in ["input/a", "input/b"] {
-        std::fs::remove_file(lab.repo.join(name)).unwrap();
-    }
+    lab.on_host("rm input/a input/b");
     let local = p1.tree();
     p1.try_sync(&[]);
     assert_eq!(p1.tree(), local);
@@ -356,7 +330,7 @@ fn a_repository_folder_that_was_emptied_on_the_host_deletes_nothing_here() {
     let local = p1.tree();
     p1.try_sync(&[]).expect(4).failed("drift");
     assert_eq!(p1.tree(), local);
-    std::fs::remove_dir_all(&lab.repo).unwrap();
+    lab.destroy();
     let done = p1.try_sync(&[]);
     assert!(done.code().is_some_and(|c| c != 0 && c != 101), "{done:?}");
     assert!(done.json()["error"]["message"].is_string());

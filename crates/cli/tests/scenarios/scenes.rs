@@ -168,13 +168,11 @@ fn before_adopt(lab: &Lab) -> Vec<Checkout> {
 /// Somebody works in the repository's folder on its host.
 pub(crate) fn drift(lab: &Lab) {
     let put = |path: &str, content: &str| {
-        let full = lab.repo.join(path);
-        std::fs::write(full.with_extension("new"), content).expect("write");
-        std::fs::rename(full.with_extension("new"), full).expect("rename");
+        lab.on_host(&format!("printf '{content}' > '{path}.new' && mv '{path}.new' '{path}'"));
     };
     put("input/a", "changed on the host");
     put("input/from the host", "new on the host");
-    std::fs::remove_file(lab.repo.join("input/gone there")).expect("remove");
+    lab.on_host("rm 'input/gone there'");
 }
 
 fn before_agree(lab: &Lab) -> Vec<Checkout> {

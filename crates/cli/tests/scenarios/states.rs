@@ -1,6 +1,7 @@
 //! Every three-way state, produced for real with two checkouts, and ended right.
 
 use dsg_testkit::keeping::assert_repository;
+use dsg_testkit::lab::{Checkout, Lab};
 
 use crate::lab;
 
@@ -25,7 +26,11 @@ const STATES: [(&str, &str, &str); 15] = [
 
 #[test]
 fn all_states_at_once_and_their_ends() {
-    let lab = lab();
+    all_states(&lab());
+}
+
+/// Makes a repository, clones it, and brings every state there is to its end.
+pub(crate) fn all_states(lab: &Lab) -> (Checkout, Checkout) {
     let everywhere =
         ["all_eq", "L_eq_C", "L_eq_R", "C_eq_R", "all_ne", "CR.eq", "CR.ne", "LC.eq", "LC.ne", "C"];
     let files: Vec<_> =
@@ -93,7 +98,8 @@ fn all_states_at_once_and_their_ends() {
     assert_eq!(p1.tree(), lab.repo_tree());
     assert_eq!(p1.read("input/clash/inside"), "in a folder");
     assert!(!p1.has("input/CR.ne"));
-    assert_repository(&lab, &p1);
+    assert_repository(lab, &p1);
+    (p1, p2)
 }
 
 #[test]

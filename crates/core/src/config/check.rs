@@ -164,7 +164,7 @@ fn unknown(place: Place, name: &str, keys: &'static [Key], called: &str, found: 
         Some(near) => format!("Did you mean {near}?"),
         None => format!("The keys here are {}", listed(known())),
     };
-    found.wrong(place, format!("there is no key {name:?} in {called}"), mend.trim_end_matches('?'));
+    found.wrong(place, format!("there is no key {name:?} in {called}"), mend);
 }
 
 fn number(node: &Node) -> Option<u16> {

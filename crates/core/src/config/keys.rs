@@ -144,7 +144,12 @@ const DID: Key = key("did", Kind::Text, "the key that names the tree in IPFS");
 const ENCRYPTED: Key = key("encrypted", Kind::Flag, "whether its content is encrypted");
 const NAME_THERE: Key = key("name", Kind::Text, "the repository's name, the last part of its path");
 const PATH: Key = key("path", Kind::Text, "the folder that holds repositories, absolute");
-const TYPE: Key = key_or("type", Kind::Store, "", "what kind of repository it is");
+const TYPE: Key = key_or(
+    "type",
+    Kind::Store,
+    "",
+    "what kind of repository it is; init makes none of another kind",
+);
 
 /// `ignore`.
 pub const IGNORE: &[Key] = &[
@@ -168,7 +173,11 @@ const REPOSITORY: &[Key] = &[
     HOST,
     USER_THERE,
     PORT,
-    key("pool", Kind::Text, "the ZFS pool of the repository's dataset"),
+    key(
+        "pool",
+        Kind::Text,
+        "the ZFS pool of the repository's dataset, which is the one that is mounted at its path; init makes none in another",
+    ),
     key(
         "mountpoint",
         Kind::Text,
@@ -192,6 +201,11 @@ pub const PROJECT: &[Key] = &[
     NAME,
     DATA_DIRS,
     IGNORED,
+    key(
+        "retention",
+        Kind::Text,
+        "which snapshots' files dsg prune keeps, if it is not told otherwise: e.g. last=10,daily=7,weekly=4,monthly=12,yearly=5",
+    ),
     key(
         "repository",
         Kind::Section(REPOSITORY),
@@ -237,17 +251,16 @@ pub const USER: &[Key] = &[
         "your e-mail address: the author of your snapshots",
     ),
     key("hosts", Kind::Sections(HOST_SETTINGS), "settings of hosts, by the name in the address"),
-    idle(
+    key_or(
         "default_host",
         Kind::Text,
-        "the host of new projects",
-        "no command takes a host from here yet",
+        "localhost",
+        "the host, [USER@]HOST[:PORT], of repositories that are meant by a name alone, or by nothing",
     ),
-    idle(
+    key(
         "default_project_path",
         Kind::Text,
-        "the folder of new projects there",
-        "no command takes a folder from here yet",
+        "the folder there that holds them, absolute: NAME means default_project_path/NAME",
     ),
     idle("local_log", Kind::Text, "a folder for logs", "this version writes no logs"),
     idle(

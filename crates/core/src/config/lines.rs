@@ -17,6 +17,15 @@ pub(super) fn edited(old: &str, config: &SharedConfig) -> Option<String> {
         let at = key_line(&lines, 0..lines.len(), "name")?;
         lines[at] = format!("name: {}", scalar(&config.name)?);
     }
+    if before.retention != config.retention {
+        let at = key_line(&lines, 0..lines.len(), "retention");
+        match (at, config.retention) {
+            (Some(at), Some(rule)) => lines[at] = format!("retention: {rule}"),
+            (Some(at), None) => drop(lines.remove(at)),
+            (None, Some(rule)) => lines.push(format!("retention: {rule}")),
+            (None, None) => {}
+        }
+    }
     for (keys, was, is) in [
         (&["data_dirs"][..], &before.data_dirs, &config.data_dirs),
         (&["ignore", "paths"], &before.ignore.paths, &config.ignore.paths),

@@ -25,7 +25,7 @@ pub struct Mistake {
     pub place: Place,
     /// What, as one sentence without a full stop.
     pub what: String,
-    /// How to mend it, likewise.
+    /// How to mend it, likewise; or a question with its mark.
     pub mend: String,
 }
 
@@ -100,7 +100,8 @@ pub fn shown(file: &str, text: &str, mistake: &Mistake) -> String {
         let under = "^".repeat(length);
         let _ = writeln!(told, "  {number} | {source}\n  {blank} | {margin}{under}");
     }
-    told + &format!("  {mend}.\n")
+    let stop = if mend.ends_with('?') { "" } else { "." };
+    told + &format!("  {mend}{stop}\n")
 }
 
 /// The word among these that was probably meant.

@@ -10,6 +10,8 @@
 use std::collections::BTreeSet;
 
 use crate::address::{Address, SshAddress, SshHost};
+use crate::keep::{Keep, NotARule};
+use crate::repository::StoreKind;
 
 use super::check::{Section, listed};
 use super::keys::{Capability, OLDEST, PROJECT, STORES, TRANSPORTS};
@@ -50,12 +52,62 @@ pub struct ProjectConfig {
     pub shared: SharedConfig,
     /// Where the repository is, if it says so.
     pub repository: Option<Address>,
+    /// What it shall be there.
+    pub demand: Demand,
     /// What has no effect.
     pub notes: Vec<Mistake>,
 }
 
+/// What a configuration says of a repository, beside its address.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Demand {
+    /// Its kind; any, if it is not said.
+    pub kind: Option<StoreKind>,
+    /// The pool of its dataset.
+    pub pool: Option<String>,
+}
+
+impl Demand {
+    fn of(section: Option<&Section<'_>>, key: &str) -> Self {
+        let kind = section.and_then(|section| section.text(key)).and_then(|(kind, _)| match kind {
+            "zfs" => Some(StoreKind::Zfs),
+            "xfs" => Some(StoreKind::Tree),
+            _ => None,
+        });
+        let pool = section.and_then(|section| section.text("pool"));
+        Self { kind, pool: pool.map(|(pool, _)| pool.to_owned()) }
+    }
+
+    /// Whether a repository is what is demanded: it is of this kind, in or below this dataset.
+    ///
+    /// # Errors
+    /// What differs, as a sentence without a full stop.
+    pub fn is_met_by(&self, kind: StoreKind, dataset: Option<&str>) -> Result<(), String> {
+        match (self.kind, kind) {
+            (Some(StoreKind::Zfs), StoreKind::Tree) => {
+                return Err(
+                    "type is zfs, but no dataset can be made there: no dataset is mounted at the \
+                            folder above it"
+                        .to_owned(),
+                );
+            }
+            (Some(StoreKind::Tree), StoreKind::Zfs) => {
+                return Err("type is xfs, but it is a ZFS dataset".to_owned());
+            }
+            _ => {}
+        }
+        let of = dataset.map(|dataset| dataset.split('/').next().unwrap_or(dataset));
+        match (&self.pool, of) {
+            (Some(said), Some(of)) if said != of => {
+                Err(format!("pool is {said}, but the folder is in the pool {of}"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Hosts that are this computer.
-const HERE: [&str; 4] = ["localhost", "127.0.0.1", "::1", "0.0.0.0"];
+pub(super) const HERE: [&str; 4] = ["localhost", "127.0.0.1", "::1", "0.0.0.0"];
 
 impl ProjectConfig {
     /// Reads `.dsgconfig.yml`.
@@ -78,7 +130,7 @@ impl ProjectConfig {
         text: &str,
         keys: &'static [super::keys::Key],
         called: &str,
-        take: fn(&Section<'_>, &mut Findings) -> (Format, SharedConfig, Option<Address>),
+        take: fn(&Section<'_>, &mut Findings) -> Taken,
     ) -> Result<Self, Broken> {
         let mut found = Findings::default();
         let read = match yaml::read(text)? {
@@ -95,15 +147,15 @@ impl ProjectConfig {
         };
         let found = found.sorted();
         match read.filter(|_| found.mistakes.is_empty()) {
-            Some((format, shared, repository)) => {
-                Ok(Self { format, shared, repository, notes: found.notes })
+            Some((format, shared, repository, demand)) => {
+                Ok(Self { format, shared, repository, demand, notes: found.notes })
             }
             None => Err(Broken::new(found.mistakes, text)),
         }
     }
 }
 
-type Taken = (Format, SharedConfig, Option<Address>);
+type Taken = (Format, SharedConfig, Option<Address>, Demand);
 
 fn dated(root: &Section<'_>, found: &mut Findings) -> Taken {
     let repository = root.section("repository", found);
@@ -124,7 +176,8 @@ fn dated(root: &Section<'_>, found: &mut Findings) -> Taken {
         (_, Some(_)) => (Format::Transport, transported(root, found)),
         (_, None) => {
             let name = root.text("name").map(|(name, _)| name);
-            (Format::Repository, repository.and_then(|section| stored(&section, name, found)))
+            let address = repository.as_ref().and_then(|section| stored(section, name, found));
+            (Format::Repository, address)
         }
     };
     let format = if root.at("project").is_some() { Format::Wrapped } else { format };
@@ -139,6 +192,7 @@ fn dated(root: &Section<'_>, found: &mut Findings) -> Taken {
     }
     let own = project.as_ref().unwrap_or(root);
     let section = TRANSPORTS.iter().find_map(|t| root.section(t.name, &mut Findings::default()));
+    let demand = Demand::of(repository.as_ref().or(section.as_ref()), "type");
     let name = root
         .text("name")
         .or_else(|| own.text("name"))
@@ -151,8 +205,9 @@ fn dated(root: &Section<'_>, found: &mut Findings) -> Taken {
         name: proved_name(name, found),
         data_dirs: data_dirs(own, found),
         ignore: own.section("ignore", found).map_or_else(Ignore::default, |s| ignored(&s, found)),
+        retention: root.text("retention").and_then(|rule| retention(rule, found)),
     };
-    (format, shared, address)
+    (format, shared, address, demand)
 }
 
 fn oldest(root: &Section<'_>, found: &mut Findings) -> Taken {
@@ -160,7 +215,11 @@ fn oldest(root: &Section<'_>, found: &mut Findings) -> Taken {
         let text = root.text(key);
         if text.is_none() && root.at(key).is_none() {
             let here = Place { length: 1, ..root.place };
-            found.wrong(here, format!("{key} is missing"), format!("Add a line {key}: …"));
+            found.wrong(
+                here,
+                format!("{key} is missing"),
+                format!("Add a line {key}: and its value"),
+            );
         }
         text
     };
@@ -182,10 +241,23 @@ fn oldest(root: &Section<'_>, found: &mut Findings) -> Taken {
             .unwrap_or_default(),
         names: list("ignored_names", defaults.names, found),
         suffixes: list("ignored_suffixes", defaults.suffixes, found),
+        patterns: defaults.patterns,
     };
-    let shared =
-        SharedConfig { name: proved_name(name, found), data_dirs: data_dirs(root, found), ignore };
-    (Format::Oldest, shared, address)
+    let shared = SharedConfig {
+        name: proved_name(name, found),
+        data_dirs: data_dirs(root, found),
+        ignore,
+        retention: None,
+    };
+    (Format::Oldest, shared, address, Demand::of(Some(root), "repo_type"))
+}
+
+fn retention((rule, place): (&str, Place), found: &mut Findings) -> Option<Keep> {
+    let wrong = |_: NotARule| {
+        let mend = "Write how many to keep, e.g. last=10,daily=7,weekly=4,monthly=12,yearly=5";
+        found.wrong(place, format!("retention cannot be {rule:?}"), mend);
+    };
+    rule.parse().map_err(wrong).ok()
 }
 
 fn proved_name(name: Option<(&str, Place)>, found: &mut Findings) -> String {
@@ -238,6 +310,7 @@ fn ignored(section: &Section<'_>, found: &mut Findings) -> Ignore {
             .unwrap_or_default(),
         names: proved(section, "names", is_pattern, found).unwrap_or(defaults.names),
         suffixes: proved(section, "suffixes", is_pattern, found).unwrap_or(defaults.suffixes),
+        patterns: defaults.patterns,
     }
 }
 

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use crate::address::{Place, SshHost};
+
 use super::check::Section;
 use super::keys::{USER, VARIABLES};
-use super::mistake::{Broken, Findings, Mistake};
+use super::mistake::{self, Broken, Findings, Mistake};
+use super::project::HERE;
 use super::yaml;
 
 /// Whose file it is.
@@ -37,6 +40,15 @@ pub struct HostConfig {
     pub agent_path: Option<String>,
 }
 
+/// Where the repositories are that a name alone means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DefaultHost {
+    /// On this computer.
+    Here,
+    /// On a host.
+    There(SshHost),
+}
+
 /// What a person's configuration says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UserConfig {
@@ -46,6 +58,10 @@ pub struct UserConfig {
     pub user_id: Option<String>,
     /// Settings of hosts, by the name in the address.
     pub hosts: BTreeMap<String, HostConfig>,
+    /// The host of repositories whose address is left out.
+    pub default_host: Option<DefaultHost>,
+    /// The folder there that holds them: absolute.
+    pub default_project_path: Option<String>,
     /// What has no effect.
     pub notes: Vec<Mistake>,
 }
@@ -95,6 +111,18 @@ impl UserConfig {
         if wrong.is_empty() { Ok(config) } else { Err(wrong) }
     }
 
+    /// Where repositories are whose address is left out; a host without a folder means the account's
+    /// home there.
+    pub fn default_place(&self) -> Option<Place> {
+        let path = self.default_project_path.clone();
+        match (&self.default_host, path) {
+            (None, None) => None,
+            (Some(DefaultHost::There(host)), path) => Some(Place::Ssh(host.clone(), path)),
+            (_, Some(path)) => Some(Place::Local(path.into())),
+            (Some(DefaultHost::Here), None) => Some(Place::Home),
+        }
+    }
+
     /// With what a later place says.
     #[must_use]
     pub fn overlaid(mut self, later: Self) -> Self {
@@ -108,6 +136,8 @@ impl UserConfig {
         Self {
             user_name: later.user_name.or(self.user_name),
             user_id: later.user_id.or(self.user_id),
+            default_host: later.default_host.or(self.default_host),
+            default_project_path: later.default_project_path.or(self.default_project_path),
             ..self
         }
     }
@@ -122,7 +152,12 @@ fn taken(root: &Section<'_>, layer: Layer, found: &mut Findings) -> UserConfig {
         }
         let (text, place) = root.text(key)?;
         if let Err(why) = proves(text) {
-            found.wrong(place, why, "Correct it");
+            let mend = if key == "user_id" {
+                "Write one as in ann@example.org"
+            } else {
+                "Write a name on one line"
+            };
+            found.wrong(place, why, mend);
         }
         Some(text.to_owned())
     };
@@ -131,13 +166,39 @@ fn taken(root: &Section<'_>, layer: Layer, found: &mut Findings) -> UserConfig {
     for section in ["ssh", "rclone", "ipfs"] {
         let _ = root.section(section, found);
     }
-    if let Some((path, place)) = root.text("local_log").filter(|(path, _)| !path.starts_with('/')) {
-        found.wrong(place, format!("{path:?} is not an absolute path"), "Begin it with a slash");
+    for key in ["local_log", "default_project_path"] {
+        if let Some((path, place)) = root.text(key).filter(|(path, _)| !path.starts_with('/')) {
+            let what = format!("{path:?} is not an absolute path");
+            found.wrong(place, what, "Begin it with a slash");
+        }
     }
+    let default_host = root.text("default_host").and_then(|host| default_host(host, found));
+    let default_project_path = root.text("default_project_path").map(|(path, _)| path.to_owned());
     let hosts = root.sections("hosts", found);
     let hosts =
         hosts.into_iter().map(|(name, _, section)| (name.to_owned(), host(&section, found)));
-    UserConfig { user_name, user_id, hosts: hosts.collect(), notes: Vec::new() }
+    UserConfig {
+        user_name,
+        user_id,
+        hosts: hosts.collect(),
+        default_host,
+        default_project_path,
+        notes: Vec::new(),
+    }
+}
+
+fn default_host(
+    (host, place): (&str, mistake::Place),
+    found: &mut Findings,
+) -> Option<DefaultHost> {
+    if HERE.contains(&host) {
+        return Some(DefaultHost::Here);
+    }
+    let wrong = |e| {
+        let mend = "Write its name alone, or [USER@]HOST[:PORT]";
+        found.wrong(place, format!("this names no host: {e}"), mend);
+    };
+    host.parse().map(DefaultHost::There).map_err(wrong).ok()
 }
 
 fn host(section: &Section<'_>, found: &mut Findings) -> HostConfig {

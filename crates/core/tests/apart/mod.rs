@@ -1,7 +1,7 @@
 //! Any text as any configuration file, for the property test and the fuzzer.
 
 use dsg_core::config::{
-    Broken, Layer, Mistake, ProjectConfig, UserConfig, migrated, migrated_oldest,
+    Broken, Layer, Mistake, Patterns, ProjectConfig, UserConfig, migrated, migrated_oldest,
 };
 
 /// One of the readers.
@@ -13,11 +13,20 @@ type Read = fn(&str) -> Result<(), Broken>;
 /// # Panics
 /// It is not so.
 pub fn take_apart(text: &str) {
-    let reads: [Read; 5] = [
+    let reads: [Read; 6] = [
         |text| ProjectConfig::read(text).map(|_| ()),
         |text| ProjectConfig::read_oldest(text).map(|_| ()),
         |text| UserConfig::read(text, Layer::System).map(|_| ()),
         |text| migrated_oldest(text).map(|_| ()),
+        |text| {
+            let read = Patterns::read(text)?;
+            assert_eq!(Patterns::read(&read.text())?, read);
+            for path in text.lines().chain(["a/b/c.log", "a"]) {
+                let line = read.line_for(path, false).unwrap_or(1);
+                assert!((1..=text.lines().count().max(1)).contains(&line));
+            }
+            Ok(())
+        },
         |text| {
             let Some(new) = migrated(text)? else { return Ok(()) };
             let (old, new) = (ProjectConfig::read(text)?, ProjectConfig::read(&new)?);

@@ -9,7 +9,7 @@ mod remote;
 
 use dsg_core::address::{Address, SshAddress, SshHost};
 use dsg_core::entry::FileEntry;
-use dsg_core::failure::{Code, Failure, Outcome};
+use dsg_core::failure::{Code, Failure, Outcome, shell_word};
 use dsg_core::manifest::Change;
 use dsg_core::monitor::Monitor;
 use dsg_core::path::RepoPath;
@@ -22,6 +22,7 @@ use dsg_wire::delta::{Basis, Content};
 use self::remote::{MUCH, Opening, RemoteEndpoint, Reopen};
 use crate::transport::ssh::{self, Early, agent_on, bring_agent_on, quicker_agent_on};
 
+pub(crate) use self::places::adopt;
 pub use self::places::{examine, folders, repositories};
 pub use dsg_host::tree::{Contents, Glimpse, OlderFile, Refusal, Supply, Traced};
 
@@ -283,10 +284,22 @@ impl Coming {
 /// # Errors
 /// There is none, or it cannot be reached.
 pub fn open(address: &Address) -> Outcome<Box<dyn Endpoint>> {
-    match address {
-        Address::Local(path) => Ok(Box::new(local::LocalEndpoint::open(path)?)),
-        Address::Ssh(there) => Ok(Box::new(over_ssh(there, Opening::Existing, 0)?)),
+    let opened: Outcome<Box<dyn Endpoint>> = match address {
+        Address::Local(path) => local::LocalEndpoint::open(path).map(|it| Box::new(it) as _),
+        Address::Ssh(there) => over_ssh(there, Opening::Existing, 0).map(|it| Box::new(it) as _),
+    };
+    opened.map_err(|failure| earlier(address, failure))
+}
+
+/// Where a repository of the earlier DSG stands, says how it is adopted.
+fn earlier(address: &Address, failure: Failure) -> Failure {
+    if failure.code != Code::Legacy {
+        return failure;
     }
+    let address = shell_word(&address.to_string());
+    failure.hint(format!(
+        "To see its history and what would be done: dsg adopt {address} --dry-run\nTo take it over, without moving a file: dsg adopt {address}"
+    ))
 }
 
 /// Prepares a new repository; nothing stands there before its first publish. `plain`: in a folder,
@@ -295,13 +308,16 @@ pub fn open(address: &Address) -> Outcome<Box<dyn Endpoint>> {
 /// # Errors
 /// Something stands there already, or the place cannot hold a repository.
 pub fn create(address: &Address, plain: bool, bytes: u64) -> Outcome<Box<dyn Endpoint>> {
-    match address {
-        Address::Local(path) => Ok(Box::new(local::LocalEndpoint::create(path, plain)?)),
+    let created: Outcome<Box<dyn Endpoint>> = match address {
+        Address::Local(path) => {
+            local::LocalEndpoint::create(path, plain).map(|it| Box::new(it) as _)
+        }
         Address::Ssh(there) => {
             let what = if plain { Opening::NewPlain } else { Opening::New };
-            Ok(Box::new(over_ssh(there, what, bytes)?))
+            over_ssh(there, what, bytes).map(|it| Box::new(it) as _)
         }
-    }
+    };
+    created.map_err(|failure| earlier(address, failure))
 }
 
 /// A repository on a host: behind an agent that rests there, else behind a new one, which is brought

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use dsg_core::address::{Address, Place, SshHost};
 use dsg_core::failure::{Code, Outcome};
+use dsg_core::legacy::Adoption;
 use dsg_core::monitor::Monitor;
 use dsg_core::places::{Around, Folder, Listed, Step};
-use dsg_host::tree;
+use dsg_host::tree::{self, Wish};
 
 use super::remote::Host;
 use crate::transport::ssh::{self, agent_on, bring_agent_on};
@@ -83,6 +84,19 @@ pub fn examine(
         Err(failure) => Err(failure),
     };
     each(Step::new("repository", found))
+}
+
+/// Adopts a repository of the earlier DSG.
+///
+/// # Errors
+/// As [`crate::adopt::adopt`].
+pub(crate) fn adopt(address: &Address, wish: &Wish, monitor: &Monitor) -> Outcome<Adoption> {
+    match address {
+        Address::Local(path) => tree::adopt(path, wish, monitor),
+        Address::Ssh(there) => {
+            on(&there.host, monitor, |host| host.adopt(there.path.clone(), wish, monitor))
+        }
+    }
 }
 
 fn collected<T>(

@@ -8,6 +8,7 @@ use dsg_core::address::Address;
 use dsg_core::config::{DEFAULT_DATA_DIRS, SharedConfig};
 use dsg_core::failure::{Code, Failure, Outcome, shell_word};
 use dsg_core::monitor::{Event, Monitor, Phase};
+use dsg_core::repository::StoreKind;
 use dsg_fs::dir::Dir;
 
 use super::head::Configs;
@@ -21,6 +22,7 @@ use crate::index::{ADDRESS, Index};
 use crate::left;
 use crate::report::{Signature, SyncOptions, SyncReport};
 use crate::scan::{ScanSummary, Scope, scan};
+use crate::wanted;
 
 /// What is under way while a folder becomes a project, in the words of the command.
 const CLONE: &str = "clone";
@@ -73,7 +75,15 @@ impl Project {
         let coming = endpoint::coming(&self.address, monitor);
         let summary = scan(&self.root, &merged, &mut self.index, Scope::All, monitor)?;
         coming.arrived()?;
-        let endpoint = endpoint::create(&self.address, options.plain, summary.bytes)?;
+        let demand = wanted::demand(&self.root, &self.address)?;
+        let plain = options.plain || demand.kind == Some(StoreKind::Tree);
+        let endpoint = endpoint::create(&self.address, plain, summary.bytes)?;
+        let (kind, dataset) = (endpoint.info().store, endpoint.standing().dataset.as_deref());
+        demand.is_met_by(kind, dataset).map_err(|why| {
+            let said = format!("The repository cannot be as {} says: {why}.", config_file::NAME);
+            Failure::new(Code::Config, said)
+                .hint("Correct repository in that file, or choose another place.")
+        })?;
         let info = serde_json::to_string(endpoint.info()).unwrap_or_default();
         self.index.batch(|batch| batch.set_meta("repository", Some(&info)))?;
         let ground = Ground {
@@ -188,7 +198,9 @@ impl Project {
         let mut options = SyncOptions::default();
         let mut summary = ScanSummary::default();
         if phase == ATTACH {
-            if let Some(ours) = configs.seen.take() {
+            let with_patterns = config_file::with_patterns(&self.root, configs.merged.clone())?;
+            let patterns = Some(with_patterns).filter(|ours| !ours.ignore.patterns.is_empty());
+            if let Some(ours) = configs.seen.take().or(patterns) {
                 // A file that is here stays as it is; the next sync merges both sides' additions.
                 let base = SharedConfig::common(&ours, &configs.merged);
                 let base = serde_json::to_string(&base).unwrap_or_default();
@@ -398,7 +410,10 @@ fn first_config(
         root.file_name().map_or_else(|| "project".to_owned(), |n| n.to_string_lossy().into_owned());
     let oldest = if seen.is_some() { None } else { config_file::read_oldest(root)? };
     let seen = seen.or(oldest.as_ref());
-    let mut config = seen.cloned().unwrap_or_else(|| SharedConfig::new(folder));
+    let mut config = match seen {
+        Some(seen) => seen.clone(),
+        None => config_file::with_patterns(root, SharedConfig::new(folder))?,
+    };
     if let Some(name) = &options.name {
         config.name.clone_from(name);
     }

@@ -126,7 +126,8 @@ impl Project {
         let endpoint = endpoint::open(&self.address)?;
         let (snapshots, head) = endpoint.verify_history(deep, monitor)?;
         let contents = deep.then(|| read_all(&*endpoint, None, monitor)).transpose()?;
-        Ok(ChainCheck { snapshots, head: head.id, chain: head.chain, contents })
+        let legacy = last_legacy(&*endpoint, head.id)?;
+        Ok(ChainCheck { snapshots, head: head.id, chain: head.chain, legacy, contents })
     }
 
     /// Proves one snapshot (the head by default): its place in the chain, its manifest and, with
@@ -155,6 +156,27 @@ impl Project {
         let contents = deep.then(|| read_all(&*endpoint, Some(id), monitor)).transpose()?;
         Ok(SnapshotCheck { snapshot: id, chain: header.chain, entries, contents })
     }
+}
+
+/// The newest snapshot that the earlier DSG made: all before it are its, too.
+fn last_legacy(endpoint: &dyn Endpoint, head: SnapshotId) -> Outcome<Option<SnapshotId>> {
+    let earlier = |number| -> Outcome<bool> {
+        let header = SnapshotId::new(number).map(|id| endpoint.header(id)).transpose()?;
+        Ok(header.is_some_and(|header| header.legacy.is_some()))
+    };
+    if !earlier(1)? {
+        return Ok(None);
+    }
+    let (mut made, mut ours) = (1, head.number());
+    while made + 1 < ours {
+        let middle = u64::midpoint(made, ours);
+        if earlier(middle)? {
+            made = middle;
+        } else {
+            ours = middle;
+        }
+    }
+    Ok(SnapshotId::new(made))
 }
 
 /// Reads what the repository keeps, of one snapshot or of all.

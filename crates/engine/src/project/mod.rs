@@ -51,10 +51,12 @@ use dsg_fs::lock::{Holder, Lock, Tried};
 pub use compare::between;
 pub use create::InitOptions;
 pub use ignore::IgnoreRule;
+pub(crate) use sync::authorship;
 pub(crate) use undo::PUBLISHED;
 pub use undo::Undone;
 pub use versions::{find_paths, makers, versions};
 
+use crate::adopt::working_folder;
 use crate::areas::DOT_DSG;
 use crate::author;
 use crate::index::{Index, damaged};
@@ -94,13 +96,18 @@ impl Project {
     /// case, not here.
     ///
     /// # Errors
-    /// [`Code::NotAProject`], [`Code::StateDamaged`], [`Code::NewerFormat`].
+    /// [`Code::NotAProject`], [`Code::Legacy`], [`Code::StateDamaged`], [`Code::NewerFormat`].
     pub fn open(root: &Path, _monitor: &Monitor) -> Outcome<Self> {
         let root = std::fs::canonicalize(root).map_err(|e| Failure::io("open", root, e))?;
         let dir = Dir::open(&root)?;
         if dir.stat(DOT_DSG)?.is_none() {
             return Err(Failure::new(Code::NotAProject, format!("{} is not a DSG project.", root.display()))
                 .hint("Make it one with dsg init ADDRESS, or get a copy of a repository with dsg clone ADDRESS."));
+        }
+        if dir.stat(format!("{DOT_DSG}/{STATE}"))?.is_none()
+            && let Some(earlier) = working_folder(&root)
+        {
+            return Err(earlier);
         }
         let index = Index::open(&root.join(DOT_DSG).join(STATE))?;
         Self::with_index(root, dir, index)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use dsg_core::failure::Outcome;
+use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_core::keep::Keep;
 use dsg_core::repository::Space;
 use dsg_core::snapshot::{SnapshotHeader, SnapshotId};
@@ -24,6 +24,19 @@ impl Project {
         let endpoint = endpoint::open(&self.address)?;
         let headers = endpoint.headers(None, limit.unwrap_or(usize::MAX))?;
         Ok((headers, endpoint.space()?))
+    }
+
+    /// Which snapshots' files the configuration says to keep.
+    ///
+    /// # Errors
+    /// [`Code::Usage`]: it does not say; it cannot be used.
+    pub fn retention(&self) -> Outcome<Keep> {
+        let configured = self.configs(self.known_head()?.as_ref())?.merged.retention;
+        configured.ok_or_else(|| {
+            Failure::new(Code::Usage, "It is not said which snapshots to keep.").hint(
+                "Say it with --keep RULE, e.g. --keep last=10,monthly=12, or as retention in .dsgconfig.yml.",
+            )
+        })
     }
 
     /// Removes the files of former snapshots that a rule does not keep, but for those that something

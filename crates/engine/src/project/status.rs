@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::iter::Peekable;
 use std::time::Duration;
 
+use dsg_core::config::SharedConfig;
 use dsg_core::failure::{Code, Outcome};
 use dsg_core::monitor::{Monitor, Phase};
 use dsg_core::places::Lease;
@@ -141,6 +142,7 @@ impl Project {
             items: plan.into_iter().peekable(),
             problems: self.index.problems()?.into_iter().peekable(),
         };
+        let all = all.map(|change| explained(change, &configs.merged));
         changes.extend(all.inspect(|change| counts.add(change.action)));
         if many {
             self.index.rest();
@@ -162,6 +164,16 @@ impl Project {
             changes,
         })
     }
+}
+
+/// With the rule by which it is tracked no longer, if it is one.
+fn explained(mut change: StatusChange, rules: &SharedConfig) -> StatusChange {
+    if let Some(reason) = change.reason.as_mut().filter(|_| change.untracked)
+        && let Some(rule) = rules.rule(&change.path, false)
+    {
+        *reason = format!("Now {rule}. {reason}");
+    }
+    change
 }
 
 /// What the repository tells of itself, beside its history.

@@ -363,7 +363,7 @@ fn signed(options: &SyncOptions) -> Outcome<Authorship> {
 }
 
 /// Who, why, when, under a new transaction id.
-pub(super) fn authorship(author: String, message: &str) -> Authorship {
+pub(crate) fn authorship(author: String, message: &str) -> Authorship {
     Authorship {
         author,
         message: message.to_owned(),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use dsg_core::address::{Address, Place};
 use dsg_core::places::{Around, Listed, Step};
-use dsg_core::repository::{Access, RepositoryInfo};
+use dsg_core::repository::{Access, Capabilities, RepositoryInfo, StoreKind};
 use dsg_engine::transport::ssh::UnknownHost;
 
 use crate::output::{Style, Tone, count, shown, size};
@@ -96,12 +96,19 @@ pub(super) fn repositories(
 
 /// What a repository promises.
 fn promise(info: &RepositoryInfo) -> String {
+    let what = match info.store {
+        StoreKind::Zfs => "ZFS dataset",
+        StoreKind::Tree => "folder",
+    };
     let who = match info.access {
         Access::Personal => "personal",
         Access::Team => "shared by a group",
     };
-    let atomic = if info.capabilities.atomic_publish { "atomic" } else { "not atomic" };
-    format!("{who}, {atomic}")
+    let Capabilities { atomic_publish, history, locking } = info.capabilities;
+    let atomic = if atomic_publish { "atomic" } else { "not atomic" };
+    let lacks = [(history, ", without history"), (locking, ", without locks")];
+    let lacks: String = lacks.into_iter().filter(|(has, _)| !has).map(|(_, lack)| lack).collect();
+    format!("{what}, {who}, {atomic}{lacks}")
 }
 
 #[cfg(test)]
@@ -128,6 +135,17 @@ mod tests {
         assert_eq!(text, expected);
         let text = repositories(&place, &Around { complete: true, ..around }, &[], &style);
         assert_eq!(text, "There is no repository in ssh://tank/srv or below it.\n");
+    }
+
+    #[test]
+    fn what_a_repository_promises_is_said_and_what_it_lacks() {
+        let all = Capabilities { atomic_publish: true, history: true, locking: true };
+        let (store, access) = (StoreKind::Zfs, Access::Team);
+        let mut info = RepositoryInfo { id: "i".into(), store, access, capabilities: all };
+        assert_eq!(promise(&info), "ZFS dataset, shared by a group, atomic");
+        (info.store, info.access) = (StoreKind::Tree, Access::Personal);
+        info.capabilities = Capabilities { atomic_publish: false, history: false, locking: true };
+        assert_eq!(promise(&info), "folder, personal, not atomic, without history");
     }
 
     #[test]

@@ -43,7 +43,7 @@ const BROKEN: &[Case] = &[
     // Keys.
     (Project, "name: p\ndata_dir: [input]\n", (2, 1), "data_dir", "there is no key \"data_dir\"", "Did you mean data_dirs"),
     (Project, "name: p\nnaem: q\n", (2, 1), "naem", "there is no key \"naem\"", "Did you mean name"),
-    (Project, "name: p\ncolour: red\n", (2, 1), "colour", "there is no key \"colour\"", "The keys here are name, data_dirs, ignore or repository"),
+    (Project, "name: p\ncolour: red\n", (2, 1), "colour", "there is no key \"colour\"", "The keys here are name, data_dirs, ignore, retention or repository"),
     (Project, "name: p\nignore:\n  path: [x]\n", (3, 3), "path", "there is no key \"path\" in ignore", "Did you mean paths"),
     (Project, "name: p\nname: q\n", (2, 1), "name", "name stands here twice; the first is in line 1", "Keep one"),
     (Project, "data_dirs: [input]\n", (1, 1), "d", "the project has no name", "Add a line name: NAME"),
@@ -62,6 +62,8 @@ const BROKEN: &[Case] = &[
     (Project, "name: p\ndata_dirs: [a/b]\n", (2, 13), "a/b", "is a path; a folder's name", "Correct it"),
     (Project, "name: p\nignore: {paths: [../x]}\n", (2, 18), "../x", "is not a path below the project's root", "Correct it"),
     (Project, "name: p\nignore:\n  suffixes: ['']\n", (3, 14), "''", "a name or suffix is empty", "Correct it"),
+    (Project, "name: p\nretention: some\n", (2, 12), "some", "retention cannot be \"some\"", "last=10,daily=7"),
+    (Project, "name: p\nretention: 10\n", (2, 12), "10", "YAML takes this for a number", "Put it into quotes: '10'"),
     // Repositories.
     (Project, "name: p\nrepository: {type: zfs, host: tank, mountpoint: /t}\n", (2, 14), "type", "zfs needs pool, which is missing", "Add pool"),
     (Project, "name: p\nrepository: {type: xfs, host: tank, pool: t, mountpoint: /t}\n", (2, 37), "pool", "pool says nothing of xfs", "Take it out"),
@@ -83,13 +85,15 @@ const BROKEN: &[Case] = &[
     (Oldest, "repo_path: /t\nhost: h\n", (1, 1), "r", "repo_name is missing", "Add a line repo_name"),
     (Oldest, "repo_name: p\nrepo_path: /t\nrepo_tpye: xfs\n", (3, 1), "repo_tpye", "there is no key", "Did you mean repo_type"),
     // A person's.
-    (Own, "user_id: ann\n", (1, 10), "ann", "\"ann\" is no e-mail address", "Correct it"),
+    (Own, "user_id: ann\n", (1, 10), "ann", "\"ann\" is no e-mail address", "as in ann@example.org"),
     (Own, "user_nmae: Ann\n", (1, 1), "user_nmae", "there is no key", "Did you mean user_name"),
     (System, "user_id: ann@example.org\n", (1, 1), "user_id", "user_id is a person's own", "~/.config/dsg/dsg.yml"),
     (Own, "hosts: {tank: {ssh: putty}}\n", (1, 21), "putty", "ssh cannot be \"putty\"", "It can be auto, builtin or system"),
     (Own, "hosts:\n  tank:\n    agent_path: bin/agent\n", (3, 17), "bin/agent", "agent_path cannot be", "Write an absolute path"),
     (Own, "hosts: [tank]\n", (1, 8), "[", "hosts is a list, not a section", "Write NAME:"),
     (Own, "local_log: logs\n", (1, 12), "logs", "is not an absolute path", "Begin it with a slash"),
+    (Own, "default_project_path: srv/dsg\n", (1, 23), "srv/dsg", "\"srv/dsg\" is not an absolute path", "Begin it with a slash"),
+    (Own, "default_host: tank:/srv\n", (1, 15), "tank:/srv", "this names no host", "Write its name alone"),
     (Own, "backup_on_conflict: maybe\n", (1, 21), "maybe", "backup_on_conflict is a text, not a yes or no", "Write true or false"),
 ];
 
@@ -119,6 +123,24 @@ fn each_of_these_is_one_mistake_with_its_place_and_its_mend() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
+/// `INSTA_UPDATE=always` writes them anew, for a person to read.
+#[test]
+fn what_is_said_of_each_is_as_it_was_reviewed() {
+    let mut all = String::new();
+    for (file, text, ..) in BROKEN {
+        for mistake in mistakes(*file, text) {
+            let _ = writeln!(all, "{}", shown("config.yml", text, &mistake));
+        }
+    }
+    let unreadable = ["*.log\n[z-a].csv\n", "input\\\n", "a\u{7}b\n"];
+    for text in unreadable {
+        let _ = writeln!(all, "{}", Patterns::read(text).unwrap_err().told_of(".dsgignore"));
+    }
+    insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!("broken", all);
+    });
+}
+
 #[test]
 fn all_mistakes_are_told_at_once_in_their_order_and_shown_with_their_lines() {
     let text = "\
@@ -141,7 +163,7 @@ ignore:
 /p/.dsgconfig.yml:2:1: there is no key \"data_dir\" in this file.
   2 | data_dir: [input]
     | ^^^^^^^^
-  Did you mean data_dirs.
+  Did you mean data_dirs?
 
 /p/.dsgconfig.yml:4:3: zfs needs pool, which is missing.
   4 |   type: zfs

@@ -71,11 +71,13 @@ fn sets(word: impl Strategy<Value = String>) -> impl Strategy<Value = BTreeSet<S
 
 /// Configurations that pass their own proof.
 fn configs() -> impl Strategy<Value = SharedConfig> {
-    (words(), sets(words()), sets(words()), sets(words()), sets(words())).prop_filter_map(
+    let rule = prop::sample::select(vec![None, Some("last=3"), Some("daily=7,yearly=1")]);
+    (words(), sets(words()), sets(words()), sets(words()), sets(words()), rule).prop_filter_map(
         "one that counts",
-        |(name, data_dirs, paths, names, suffixes)| {
-            let ignore = Ignore { paths, names, suffixes };
-            SharedConfig { name, data_dirs, ignore }.checked().ok()
+        |(name, data_dirs, paths, names, suffixes, rule)| {
+            let retention = rule.map(|rule| rule.parse().unwrap());
+            let ignore = Ignore { paths, names, suffixes, ..Ignore::default() };
+            SharedConfig { name, data_dirs, ignore, retention }.checked().ok()
         },
     )
 }
@@ -104,7 +106,12 @@ proptest! {
         file.insert("ssh".into(), serde_norway::Value::Mapping(there));
         let mut own = serde_norway::to_value(&config).unwrap();
         if wrapped {
-            own.as_mapping_mut().unwrap().remove("name");
+            let section = own.as_mapping_mut().unwrap();
+            section.remove("name");
+            // It is younger than the section.
+            if let Some(rule) = section.remove("retention") {
+                file.insert("retention".into(), rule);
+            }
             file.insert("project".into(), own);
         } else {
             file.extend(own.as_mapping().unwrap().clone());

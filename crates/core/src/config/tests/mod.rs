@@ -2,6 +2,7 @@
 
 mod broken;
 mod laws;
+mod patterns;
 mod rules;
 
 use super::*;
@@ -95,6 +96,11 @@ data_dirs:
         .replace("    - .pyc\n", "    - .bak\n")
         .replace("  - output/old\n", "  - input/scratch\n");
     assert_eq!(config.to_yaml_over(old).unwrap(), expected);
+    // What is kept is a line of its own.
+    let kept = SharedConfig { retention: Some("last=3".parse().unwrap()), ..config.clone() };
+    let with = kept.to_yaml_over(&expected).unwrap();
+    assert_eq!(with, format!("{expected}retention: last=3\n"));
+    assert_eq!(config.to_yaml_over(&with).unwrap(), expected);
     // Written in another style, it is written anew, and says the same.
     config.ignore.names = owned(["x"]);
     let anew = config.to_yaml_over(old).unwrap();
@@ -110,8 +116,9 @@ fn merging_keeps_both_sides_work() {
     ours.data_dirs.remove("frozen");
     theirs.ignore.suffixes.insert(".bak".into());
     theirs.name = "q".into();
+    theirs.retention = Some("last=3".parse().unwrap());
     let merged = SharedConfig::merge(&base, &ours, &theirs);
-    assert_eq!(merged.name, "q");
+    assert_eq!((merged.name.as_str(), merged.retention), ("q", theirs.retention));
     assert_eq!(merged.data_dirs, owned(["figures", "input", "output"]));
     assert!(merged.ignore.suffixes.contains(".bak"));
     // Two that never met: nothing of either side is lost.

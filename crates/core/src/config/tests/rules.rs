@@ -1,6 +1,7 @@
 //! Each rule of the earlier tool's files, by its name.
 
 use super::*;
+use crate::repository::StoreKind;
 
 fn project(text: &str) -> ProjectConfig {
     ProjectConfig::read(text).unwrap_or_else(|broken| panic!("{}", broken.told_of("config")))
@@ -26,6 +27,24 @@ fn the_repository_of_a_zfs_host_is_the_name_below_the_mountpoint() {
 fn the_repository_of_an_xfs_host_needs_no_pool() {
     let text = "name: p\nrepository: {type: xfs, host: server, mountpoint: /data/dsg/}\n";
     assert_eq!(leads(text).as_deref(), Some("ssh://server/data/dsg/p"));
+}
+
+#[test]
+fn what_is_said_of_a_repository_must_be_so() {
+    let zfs = project(
+        "name: p\nrepository: {type: zfs, host: server, pool: tank, mountpoint: /tank/dsg}\n",
+    );
+    let met = |kind, dataset| zfs.demand.is_met_by(kind, dataset);
+    assert_eq!(met(StoreKind::Zfs, Some("tank/dsg/p")), Ok(()));
+    assert!(met(StoreKind::Tree, None).unwrap_err().contains("no dataset can be made"));
+    let other = met(StoreKind::Zfs, Some("dozer/dsg")).unwrap_err();
+    assert_eq!(other, "pool is tank, but the folder is in the pool dozer");
+    let xfs = project("transport: ssh\nssh: {host: server, path: /r, name: p, type: xfs}\n").demand;
+    assert_eq!(xfs, Demand { kind: Some(StoreKind::Tree), pool: None });
+    assert!(xfs.is_met_by(StoreKind::Zfs, Some("tank/p")).is_err());
+    assert_eq!(xfs.is_met_by(StoreKind::Tree, None), Ok(()));
+    assert_eq!(project("name: p\n").demand, Demand::default());
+    assert_eq!(Demand::default().is_met_by(StoreKind::Zfs, Some("tank/p")), Ok(()));
 }
 
 #[test]
@@ -112,17 +131,36 @@ fn what_this_version_does_not_use_of_a_persons_file_is_told_and_no_mistake() {
                 rclone: {config_path: /c}\nipfs: {passphrases: {'did:key:x': secret}}\n";
     let config = UserConfig::read(text, Layer::Own).unwrap();
     assert_eq!(config.user_id.as_deref(), Some("ann@example.org"));
-    assert_eq!(config.notes.len(), 7, "{:#?}", config.notes);
+    assert_eq!(config.notes.len(), 5, "{:#?}", config.notes);
     assert!(config.notes.iter().all(|note| note.what.contains("has no effect")));
+}
+
+#[test]
+fn the_default_place_of_repositories_is_a_folder_of_a_host_or_of_this_computer() {
+    let place = |text: &str| UserConfig::read(text, Layer::Own).unwrap().default_place();
+    let at = |text: &str| Some(text.parse().unwrap());
+    let path = "default_project_path: /srv/dsg\n";
+    assert_eq!(place(""), None);
+    assert_eq!(place(path), at("/srv/dsg"));
+    assert_eq!(place("default_host: ann@tank:2222\n"), at("ssh://ann@tank:2222"));
+    assert_eq!(place(&format!("default_host: tank\n{path}")), at("tank:/srv/dsg"));
+    for here in ["localhost", "127.0.0.1", "'::1'", "0.0.0.0"] {
+        assert_eq!(place(&format!("default_host: {here}\n{path}")), at("/srv/dsg"), "{here}");
+        assert_eq!(place(&format!("default_host: {here}\n")), Some(crate::address::Place::Home));
+    }
+    let survey = place(&format!("default_host: tank\n{path}")).unwrap().holds("survey");
+    assert_eq!(survey.unwrap().unwrap().to_string(), "ssh://tank/srv/dsg/survey");
+    assert_eq!(place("default_host: tank\n").unwrap().holds("survey"), None);
 }
 
 #[test]
 fn of_several_places_the_later_wins_key_by_key() {
     let own = |text: &str| UserConfig::read(text, Layer::Own).unwrap();
-    let system = UserConfig::read("hosts: {tank: {ssh: system, agent_path: /a}}\n", Layer::System);
+    let system = "hosts: {tank: {ssh: system, agent_path: /a}}\ndefault_host: tank\ndefault_project_path: /srv\n";
+    let system = UserConfig::read(system, Layer::System);
     let merged = system
         .unwrap()
-        .overlaid(own("user_name: Ann\nuser_id: a@b\nhosts: {other: {ssh: auto}}\n"))
+        .overlaid(own("user_name: Ann\nuser_id: a@b\nhosts: {other: {ssh: auto}}\ndefault_project_path: /data\n"))
         .overlaid(own("user_id: c@d\nhosts: {tank: {ssh: builtin}}\n"));
     assert_eq!(
         (merged.user_name.as_deref(), merged.user_id.as_deref()),
@@ -130,6 +168,7 @@ fn of_several_places_the_later_wins_key_by_key() {
     );
     let tank = HostConfig { ssh: Some(SshProgram::Builtin), agent_path: Some("/a".into()) };
     assert_eq!((merged.hosts.len(), &merged.hosts["tank"]), (2, &tank));
+    assert_eq!(merged.default_place(), Some("tank:/data".parse().unwrap()));
 }
 
 #[test]

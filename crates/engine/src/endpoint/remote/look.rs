@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use dsg_core::address::SshHost;
 use dsg_core::failure::Outcome;
+use dsg_core::legacy::Adoption;
 use dsg_core::monitor::Monitor;
 use dsg_core::places::{Around, Folder, Listed, Step};
+use dsg_host::tree::Wish;
 use dsg_wire::list::Line as Item;
 use dsg_wire::message::{Answer, Request};
 
@@ -84,6 +86,25 @@ impl Host {
                 other => unexpected(line, &other),
             }
         })
+    }
+
+    /// Adopts a repository of the earlier DSG that stands at a path there.
+    ///
+    /// # Errors
+    /// What it gives there; the host cannot be reached.
+    pub(crate) fn adopt(
+        &mut self,
+        path: String,
+        wish: &Wish,
+        monitor: &Monitor,
+    ) -> Outcome<Adoption> {
+        let Wish { authorship, dry_run, drift } = wish.clone();
+        let request = Request::AdoptLegacy { path, authorship, dry_run, drift };
+        let talk = |line: &mut Line| match line.only_answer()? {
+            Answer::Adopted { adoption } => Ok(*adoption),
+            other => unexpected(line, &other),
+        };
+        self.connection.held().line.converse(&request, Some(monitor), talk)
     }
 
     fn list<T: Item>(&mut self, request: &Request, monitor: &Monitor) -> Outcome<(Around, Vec<T>)> {
