@@ -56,6 +56,8 @@ macro_rules! contract {
                 changes_revert(RevertChanges) -> RestoreReport;
                 /// Adds a rule to the shared configuration.
                 changes_ignore(IgnorePath) -> Ignored;
+                /// Takes a rule out of the shared configuration again.
+                changes_heed(IgnorePath) -> ();
                 /// What is in a version, or differs between two. Asking for another ends the one
                 /// before with the code `cancelled`.
                 preview(ShowPreview) -> Preview;

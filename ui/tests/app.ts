@@ -70,7 +70,12 @@ export function world(more: Partial<World> = {}): { platform: FakePlatform; chan
     changes_expand: ({ path, open }) => changes.expand(path, open),
     conflict_resolve: (request) => changes.resolve(request),
     change_detail: ({ path }) => changes.detail(path),
-    changes_ignore: () => ({ sentence: 'All *.csv are left alone from now on.', decisions: 0 }),
+    changes_ignore: () => ({
+      sentence: 'All *.csv are left alone from now on.',
+      decisions: 0,
+      isNew: true,
+    }),
+    changes_heed: () => null,
     changes_revert: () => ({
       added: 0,
       replaced: 1,

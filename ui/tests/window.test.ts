@@ -223,6 +223,9 @@ describe('changes', () => {
     expect(platform.requests('changes_ignore')).toEqual([
       { id: 'p1', rule: { kind: 'suffix', suffix: '.csv' } },
     ]);
+    await user.click(await button('Undo'));
+    expect(platform.requests('changes_heed')).toEqual(platform.requests('changes_ignore'));
+    await waitFor(() => expect(screen.queryByText(/left alone from now on/)).toBeNull());
   });
 
   it('says what stands in the way, and looks again', async () => {

@@ -405,14 +405,14 @@ pub struct RevertChanges {
     pub paths: Vec<String>,
 }
 
-/// See `changes_ignore`.
+/// See `changes_ignore` and `changes_heed`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 #[ts(export_to = "api.ts")]
 #[serde(rename_all = "camelCase")]
 pub struct IgnorePath {
     /// The project.
     pub id: String,
-    /// What is ignored from now on.
+    /// What is ignored from now on, or no longer.
     pub rule: IgnoreRule,
 }
 
@@ -445,6 +445,8 @@ pub enum IgnoreRule {
 pub struct Ignored {
     /// The rule, as a sentence; it reaches everybody with the next sync.
     pub sentence: String,
+    /// Whether there was no such rule before.
+    pub is_new: bool,
     /// Paths that it covers and the repository has: each waits for a decision now, whether it is
     /// kept there or removed.
     pub decisions: u64,

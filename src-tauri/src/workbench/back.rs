@@ -131,31 +131,40 @@ impl Session {
 
     /// Adds a rule to the shared configuration.
     pub(super) fn ignore(self: &Arc<Self>, request: &IgnorePath) -> Result<Ignored, ApiError> {
-        let (rule, sentence) = match &request.rule {
-            IgnoreRule::Path { path } => {
-                (Rule::Path(path.clone()), format!("{path} is left alone from now on."))
+        let sentence = match &request.rule {
+            IgnoreRule::Path { path } => format!("{path} is left alone from now on."),
+            IgnoreRule::Name { name } => format!("Everything named {name} is left alone from now on."),
+            IgnoreRule::Suffix { suffix } => {
+                format!("Files that end in {suffix} are left alone from now on.")
             }
-            IgnoreRule::Name { name } => (
-                Rule::Name(name.clone()),
-                format!("Everything named {name} is left alone from now on."),
-            ),
-            IgnoreRule::Suffix { suffix } => (
-                Rule::Suffix(suffix.clone()),
-                format!("Files that end in {suffix} are left alone from now on."),
-            ),
         };
+        let rule = rule(&request.rule);
         let waiting = |session: &Session| session.view().rows.untracked();
         let before = waiting(self);
-        self.change_folder(&[], |project, monitor| project.ignore(&rule, monitor))?;
-        let wants_ignored = self.view().ignored.is_some();
-        if wants_ignored {
-            self.look_for_ignored();
-        }
+        let is_new = self.change_rules(|project, monitor| project.ignore(&rule, monitor))?;
         let decisions = waiting(self).saturating_sub(before);
         Ok(Ignored {
             sentence: format!("{sentence} The next sync tells your colleagues."),
+            is_new,
             decisions,
         })
+    }
+
+    /// Takes a rule out of the shared configuration again.
+    pub(super) fn heed(self: &Arc<Self>, request: &IgnorePath) -> Result<(), ApiError> {
+        let rule = rule(&request.rule);
+        self.change_rules(|project, monitor| project.heed(&rule, monitor)).map(drop)
+    }
+
+    fn change_rules(
+        self: &Arc<Self>,
+        change: impl FnOnce(&mut Project, &Monitor) -> Outcome<bool>,
+    ) -> Result<bool, ApiError> {
+        let changed = self.change_folder(&[], change)?;
+        if self.view().ignored.is_some() {
+            self.look_for_ignored();
+        }
+        Ok(changed)
     }
 
     /// Learns which sync can be undone, whenever the history has grown; whether that is news.
@@ -307,5 +316,13 @@ fn told(report: Report) -> RestoreReport {
         bytes: report.bytes,
         skipped: report.skipped.into_iter().take(PAGE).map(skipped).collect(),
         folder: report.folder.display().to_string(),
+    }
+}
+
+fn rule(asked: &IgnoreRule) -> Rule {
+    match asked {
+        IgnoreRule::Path { path } => Rule::Path(path.clone()),
+        IgnoreRule::Name { name } => Rule::Name(name.clone()),
+        IgnoreRule::Suffix { suffix } => Rule::Suffix(suffix.clone()),
     }
 }

@@ -397,6 +397,10 @@ impl Workbench {
         self.session(&request.id)?.ignore(&request)
     }
 
+    pub fn changes_heed(&self, request: IgnorePath) -> Result<(), ApiError> {
+        self.session(&request.id)?.heed(&request)
+    }
+
     pub fn preview(&self, request: ShowPreview) -> Result<Preview, ApiError> {
         self.show_preview(&request)
     }
@@ -415,9 +419,21 @@ impl Workbench {
     pub fn sample_remove(&self, request: RemoveSample) -> Result<(), ApiError> {
         let session = self.session(&request.id)?;
         let doomed = sample::Doomed::find(&session.root, request.with_own_files)?;
-        self.project_forget(ProjectRef { id: request.id })?;
+        if session.view().is_busy() {
+            return Err(session::busy());
+        }
+        session.close();
         session.farewell();
-        doomed.remove()
+        let removed = doomed.remove();
+        self.sessions().retain(|open| open.id != request.id);
+        if removed.is_ok() {
+            self.registry.remove(&request.id)?;
+        } else if let Some(entry) = self.registry.entry(&request.id) {
+            // It stays in the list, so that it can be tried again.
+            self.begin(&entry, Begun::default());
+        }
+        (self.events)(Event::ProjectsChanged);
+        removed
     }
 
     pub fn sync_undo(&self, request: UndoSync) -> Result<(), ApiError> {

@@ -68,6 +68,11 @@ impl Registry {
         self.book().projects.clone()
     }
 
+    /// One project.
+    pub(super) fn entry(&self, id: &str) -> Option<Entry> {
+        self.book().projects.iter().find(|p| p.id == id).cloned()
+    }
+
     /// What is wrong with the list; what is over and done with is told once.
     pub(super) fn trouble(&self) -> Option<ApiError> {
         let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);

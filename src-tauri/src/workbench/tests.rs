@@ -341,6 +341,21 @@ fn a_folder_that_is_gone_needs_attention_and_is_forgotten_without_a_trace() -> O
 }
 
 #[test]
+fn a_folder_on_a_disk_that_comes_back_is_found_by_itself() -> Outcome {
+    let desk = Desk::new()?;
+    let id = desk.project()?.id;
+    desk.page(&id)?;
+    fs::rename(desk.at("coast"), desk.at("unplugged"))?;
+    desk.bench.rescan(ProjectRef { id: id.clone() }).map_err(said)?;
+    desk.until(&id, |page| page.trouble.is_some())?;
+    write(&desk.at("unplugged/input/a.csv"), "changed elsewhere")?;
+    fs::rename(desk.at("unplugged"), desk.at("coast"))?;
+    let page = desk.until(&id, |page| page.trouble.is_none() && page.matching == 1)?;
+    assert_eq!(first(&page)?.path, "input/a.csv");
+    Ok(())
+}
+
+#[test]
 fn an_ordinary_folder_is_not_a_project() -> Outcome {
     let desk = Desk::new()?;
     write(&desk.at("plain/a"), "a")?;

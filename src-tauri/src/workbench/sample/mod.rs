@@ -15,7 +15,6 @@ mod remove;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -88,15 +87,14 @@ struct Story<'a> {
     place: PathBuf,
     monitor: &'a Monitor,
     now: Timestamp,
-    /// Every path that was ever made in the project.
-    made: BTreeSet<String>,
+    made: remove::Made,
 }
 
 impl<'a> Story<'a> {
     fn begin(place: &Path, monitor: &'a Monitor) -> Outcome<Self> {
         let place = fs::canonicalize(place).map_err(|e| Failure::io("open", place, e))?;
         let now = Timestamp::now();
-        Ok(Self { place, monitor, now, made: BTreeSet::new() })
+        Ok(Self { place, monitor, now, made: remove::Made::default() })
     }
 
     fn tell(&mut self) -> Outcome<PathBuf> {
@@ -134,8 +132,6 @@ impl<'a> Story<'a> {
         self.sync(&mut mine, ANALYST, 14, "Second year of tide tables")?;
         catch_up(&mut theirs)?;
         rename(&away, "input/photos", "input/site photos")?;
-        let photos = content::photo_names().into_iter();
-        self.made.extend(photos.map(|name| format!("input/site photos/{name}")));
         self.sync(&mut theirs, FIELD, 9, "Photos in a folder with a clear name")?;
         catch_up(&mut mine)?;
         self.write(&root, 4, content::results())?;
@@ -151,8 +147,7 @@ impl<'a> Story<'a> {
         self.write(&root, 0, content::mine())?;
         remove_file(&root.join(content::UNWANTED))?;
         rename(&root, content::MISNAMED, content::RENAMED)?;
-        self.made.insert(content::RENAMED.to_owned());
-        remove::write_note(&self.place, PROJECT, REPOSITORY, &self.made)?;
+        remove::write_note(&self.place, PROJECT, REPOSITORY, std::mem::take(&mut self.made))?;
         Ok(root)
     }
 
@@ -166,10 +161,10 @@ impl<'a> Story<'a> {
                 fs::create_dir_all(parent)
                     .map_err(|e| Failure::io("create the folder", parent, e))?;
             }
-            fs::write(&at, content)
+            fs::write(&at, &content)
                 .and_then(|()| fs::File::options().write(true).open(&at)?.set_modified(time))
                 .map_err(|e| Failure::io("write", &at, e))?;
-            self.made.insert(path);
+            self.made.add(&content);
         }
         Ok(())
     }

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use dsg_core::entry::Hash;
 use dsg_core::failure::{Failure, Outcome};
 use serde::{Deserialize, Serialize};
 
@@ -11,14 +13,36 @@ use crate::api::ApiError;
 
 /// Stands beside project and repository.
 pub(super) const NOTE: &str = ".dsg-sample.json";
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
+
+/// The contents that the sample's files ever had, whatever the files are called now.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct Made {
+    hashes: BTreeSet<Hash>,
+    /// Bytes.
+    longest: u64,
+}
+
+impl Made {
+    /// Counts a content as the sample's.
+    pub(super) fn add(&mut self, content: &[u8]) {
+        self.hashes.insert(Hash::of(content));
+        self.longest = self.longest.max(content.len() as u64);
+    }
+
+    /// Whether a file, as it is now, holds what the sample made. What cannot be read is a person's.
+    fn holds(&self, file: &fs::DirEntry) -> bool {
+        file.metadata().is_ok_and(|is| is.is_file() && is.len() <= self.longest)
+            && fs::read(file.path()).is_ok_and(|bytes| self.hashes.contains(&Hash::of(&bytes)))
+    }
+}
 
 #[derive(Serialize, Deserialize)]
 struct Note {
     format: u32,
     project: String,
     repository: String,
-    files: BTreeSet<String>,
+    made: Made,
 }
 
 /// Writes down what was made.
@@ -26,13 +50,13 @@ pub(super) fn write_note(
     place: &Path,
     project: &str,
     repository: &str,
-    files: &BTreeSet<String>,
+    made: Made,
 ) -> Outcome<()> {
     let note = Note {
         format: FORMAT,
         project: project.to_owned(),
         repository: repository.to_owned(),
-        files: files.clone(),
+        made,
     };
     let at = place.join(NOTE);
     let text = serde_json::to_vec_pretty(&note).unwrap_or_default();
@@ -71,7 +95,7 @@ impl Doomed {
                 .with_hint("Take it off the list instead; nothing is deleted by that."));
         };
         if !with_own_files {
-            let own = own_files(root, &note.files)?;
+            let own = own_files(root, &note.made)?;
             if let Some(first) = own.first() {
                 let said = match own.len() {
                     1 => format!("The sample holds a file of yours: {first}."),
@@ -92,7 +116,7 @@ impl Doomed {
             let at = self.place.join(name);
             let removed = if name == NOTE { fs::remove_file(&at) } else { fs::remove_dir_all(&at) };
             match removed {
-                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                Err(e) if e.kind() != ErrorKind::NotFound => {
                     return Err(Failure::io("remove", &at, e).into());
                 }
                 _ => {}
@@ -104,12 +128,16 @@ impl Doomed {
     }
 }
 
-/// Files in the project that the sample did not make.
-fn own_files(root: &Path, made: &BTreeSet<String>) -> Result<Vec<String>, ApiError> {
+/// Files in the project that hold what the sample did not make: others, and its own if they were edited.
+fn own_files(root: &Path, made: &Made) -> Result<Vec<String>, ApiError> {
     let mut own = Vec::new();
     let mut todo = vec![(root.to_owned(), String::new())];
     while let Some((dir, path)) = todo.pop() {
-        let entries = fs::read_dir(&dir).map_err(|e| Failure::io("read the folder", &dir, e))?;
+        let entries = match fs::read_dir(&dir) {
+            // A removal that was cut off is gone on with.
+            Err(e) if e.kind() == ErrorKind::NotFound && path.is_empty() => return Ok(own),
+            entries => entries.map_err(|e| Failure::io("read the folder", &dir, e))?,
+        };
         for entry in entries {
             let entry = entry.map_err(|e| Failure::io("read the folder", &dir, e))?;
             let name = entry.file_name().to_string_lossy().into_owned();
@@ -119,7 +147,7 @@ fn own_files(root: &Path, made: &BTreeSet<String>) -> Result<Vec<String>, ApiErr
             }
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 todo.push((entry.path(), below));
-            } else if !made.contains(&below) {
+            } else if !made.holds(&entry) {
                 own.push(below);
             }
         }

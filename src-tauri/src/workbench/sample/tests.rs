@@ -1,5 +1,6 @@
 //! The sample as a newcomer finds it, and its end.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use dsg_engine::endpoint;
@@ -62,6 +63,26 @@ fn a_persons_files_do_not_go_unasked() -> Outcome {
     fs::write(dir.path().join("try/beside.txt"), "beside")?;
     Doomed::find(&root, true).and_then(|doomed| doomed.remove()).map_err(|e| e.message)?;
     assert!(!root.exists() && dir.path().join("try/beside.txt").exists());
+    Ok(())
+}
+
+#[test]
+fn what_a_person_wrote_into_its_files_does_not_go_unasked() -> Outcome {
+    let (_dir, root) = made()?;
+    fs::copy(root.join("input/stations.csv"), root.join("input/stations (local copy).csv"))?;
+    Doomed::find(&root, false).map_err(|e| format!("a copy holds nothing new: {}", e.message))?;
+    fs::write(root.join("input/stations.csv"), "an afternoon's work")?;
+    let error = Doomed::find(&root, false).err().ok_or("it would go")?;
+    assert!(error.message.contains("input/stations.csv"), "{error:?}");
+    Ok(())
+}
+
+#[test]
+fn a_removal_that_was_cut_off_is_gone_on_with() -> Outcome {
+    let (dir, root) = made()?;
+    fs::remove_dir_all(&root)?;
+    Doomed::find(&root, false).and_then(|doomed| doomed.remove()).map_err(|e| e.message)?;
+    assert!(!dir.path().join("try").exists());
     Ok(())
 }
 

@@ -283,7 +283,7 @@ fn a_rule_asks_about_what_the_repository_has_and_shows_what_it_leaves_alone() ->
     let id = desk.history()?;
     let rule = IgnoreRule::Path { path: "input/a.csv".into() };
     let ignored = desk.bench.changes_ignore(IgnorePath { id: id.clone(), rule }).map_err(said)?;
-    assert_eq!(ignored.decisions, 1, "{ignored:?}");
+    assert_eq!((ignored.is_new, ignored.decisions), (true, 1), "{ignored:?}");
     let page = desk.until(&id, |page| page.matching == 1)?;
     let row = first(&page)?;
     assert_eq!((row.group, row.choices.len()), (Group::Blocked, 2));
@@ -300,6 +300,12 @@ fn a_rule_asks_about_what_the_repository_has_and_shows_what_it_leaves_alone() ->
     };
     let paths: Vec<&str> = changes(&page).iter().map(|row| row.path.as_str()).collect();
     assert_eq!(paths, ["input/a.csv", "x.tmp"]);
+
+    let rule = IgnoreRule::Path { path: "input/a.csv".into() };
+    desk.bench.changes_heed(IgnorePath { id: id.clone(), rule }).map_err(said)?;
+    assert_eq!(desk.page(&id)?.matching, 0, "as before the rule");
+    let page = desk.bench.changes_list(everything).map_err(said)?;
+    assert_eq!(first(&page)?.path, "x.tmp");
     Ok(())
 }
 
@@ -338,6 +344,28 @@ fn the_sample_is_made_tried_and_removed() -> Outcome {
     let refused = desk.bench.sample_remove(RemoveSample { id: own.id, with_own_files: true }).err();
     assert_eq!(refused.map(|e| e.code).as_deref(), Some("not-a-sample"));
     assert!(desk.at("coast/input/a.csv").exists());
+    Ok(())
+}
+
+#[test]
+fn a_sample_that_cannot_be_removed_stays_in_the_list_until_it_can() -> Outcome {
+    let desk = Desk::new()?;
+    let path = text(&desk.at("try"));
+    let made = desk.bench.sample_create(CreateSample { ticket: "t".into(), path }).map_err(said)?;
+    let remove = || {
+        let first = desk.bench.projects_list(()).map_err(said)?.pop().ok_or("not in the list")?;
+        desk.bench.sample_remove(RemoveSample { id: first.id, with_own_files: false }).map_err(said)
+    };
+    let in_the_way = desk.at("try/.repository.dsg");
+    std::fs::remove_dir_all(&in_the_way)?;
+    std::fs::write(&in_the_way, "no folder")?;
+    let refused = remove().err().ok_or("it was removed")?;
+    assert!(refused.contains(".repository.dsg"), "{refused}");
+    assert!(desk.bench.projects_list(()).map_err(said)?.iter().any(|p| p.id == made.id && p.sample));
+    std::fs::remove_file(&in_the_way)?;
+    remove()?;
+    assert!(!desk.at("try").exists());
+    assert_eq!(desk.bench.projects_list(()).map_err(said)?, []);
     Ok(())
 }
 

@@ -729,7 +729,7 @@ skipped: number,
 lines: Array<TextLine>, };
 
 /**
- * See `changes_ignore`.
+ * See `changes_ignore` and `changes_heed`.
  */
 export type IgnorePath = { 
 /**
@@ -737,7 +737,7 @@ export type IgnorePath = {
  */
 id: string, 
 /**
- * What is ignored from now on.
+ * What is ignored from now on, or no longer.
  */
 rule: IgnoreRule, };
 
@@ -766,6 +766,10 @@ export type Ignored = {
  * The rule, as a sentence; it reaches everybody with the next sync.
  */
 sentence: string, 
+/**
+ * Whether there was no such rule before.
+ */
+isNew: boolean, 
 /**
  * Paths that it covers and the repository has: each waits for a decision now, whether it is
  * kept there or removed.

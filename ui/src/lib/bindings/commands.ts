@@ -47,6 +47,8 @@ export interface Commands {
   changes_revert: { request: RevertChanges; response: RestoreReport };
   /** Adds a rule to the shared configuration. */
   changes_ignore: { request: IgnorePath; response: Ignored };
+  /** Takes a rule out of the shared configuration again. */
+  changes_heed: { request: IgnorePath; response: null };
   /** What is in a version, or differs between two. Asking for another ends the one before with the code `cancelled`. */
   preview: { request: ShowPreview; response: Preview };
   /** Says how conflicts end, or takes that back; nothing moves before the sync. */

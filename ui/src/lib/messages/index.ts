@@ -212,6 +212,7 @@ export const m = {
     include: (path: string) => `Include ${path} in the sync`,
     columns: { what: 'What', who: 'By', size: 'Size' },
     shown: (matching: number) => counted(matching, 'change'),
+    undo: 'Undo',
     undoDecision: 'Undo',
     movedFrom: (old: string) => `from ${old}`,
     inSync: 'Everything is in sync',

@@ -37,6 +37,8 @@ export class Changes {
   active = $state(0);
   /** What a change brought about, until it is put away. */
   told = $state<string | null>(null);
+  /** The rule that was added just now: it can be taken back. */
+  added = $state.raw<IgnoreRule | null>(null);
   /** Why the last change did not happen. */
   failed = $state.raw<ApiError | null>(null);
 
@@ -160,7 +162,14 @@ export class Changes {
 
   async ignore(rule: IgnoreRule): Promise<void> {
     const ignored = await this.#do('changes_ignore', { id: this.id, rule });
-    if (ignored) this.told = m.changes.ignored(ignored);
+    if (!ignored) return;
+    this.told = m.changes.ignored(ignored);
+    if (ignored.isNew) this.added = rule;
+  }
+
+  /** Takes back the rule that was added just now. */
+  async heed(): Promise<void> {
+    if (this.added) await this.#do('changes_heed', { id: this.id, rule: this.added });
   }
 
   /** Shows the project's folder in the file manager. */
@@ -206,6 +215,7 @@ export class Changes {
   ): Promise<Commands[N]['response'] | undefined> {
     this.failed = null;
     this.told = null;
+    this.added = null;
     try {
       return await this.reads.change(name, request);
     } catch (cause) {

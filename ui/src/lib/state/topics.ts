@@ -26,6 +26,7 @@ export const INVALIDATES = {
   changes_select: ['changes'],
   changes_revert: ['changes', 'trash'],
   changes_ignore: ['changes'],
+  changes_heed: ['changes'],
   conflict_resolve: ['changes'],
   notices_dismiss: ['changes'],
   history_restore: ['changes', 'trash', 'history'],

@@ -328,6 +328,12 @@ fn a_rule_more_leaves_paths_alone_and_asks_about_those_that_are_shared() {
     let status = project.status(false, &silent()).unwrap();
     assert_eq!((status.changes.len(), status.changes[0].decidable), (1, true), "{status:?}");
     assert_eq!(desk.read("input/a").as_deref(), Some("second"));
+
+    assert!(project.heed(&IgnoreRule::Path("input/a".into()), &silent()).unwrap());
+    assert_eq!(pending(&mut project), [], "the rule is taken back");
+    assert!(!project.heed(&IgnoreRule::Path("input/a".into()), &silent()).unwrap());
+    assert!(project.heed(&IgnoreRule::Suffix(".bak".into()), &silent()).unwrap());
+    assert_eq!(pending(&mut project), [("input/x.bak".to_owned(), "upload")]);
 }
 
 #[test]
