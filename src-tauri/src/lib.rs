@@ -60,6 +60,7 @@ pub fn run() -> Result<(), Box<dyn Error>> {
             let _ = told.set(app.handle().clone());
             workbench.start();
             app.manage(workbench);
+            end_when_told(app.handle());
             Ok(open_windows(app, &data.join("webview"))?)
         })
         .build(tauri::generate_context!())?
@@ -69,6 +70,14 @@ pub fn run() -> Result<(), Box<dyn Error>> {
             }
         });
     Ok(())
+}
+
+/// The end of the desktop's session is an end as by the window's button: what is under way steps back,
+/// and what is to be remembered is.
+fn end_when_told<R: Runtime>(app: &AppHandle<R>) {
+    let app = app.clone();
+    // Without it the application ends at once, which loses nothing that a sync cannot go on with.
+    drop(ctrlc::set_handler(move || app.exit(0)));
 }
 
 /// Size and place of the window come back before it is shown.

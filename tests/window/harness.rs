@@ -20,7 +20,9 @@ use fantoccini::elements::Element;
 use fantoccini::error::{CmdError, ErrorStatus};
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid,
+};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -243,6 +245,8 @@ impl Stage {
 /// The application, running, and the way to its window.
 pub(crate) struct Session {
     client: Client,
+    /// Place and size that the window came with, before it was made as large as the screen.
+    pub(crate) came: (u64, u64, u64, u64),
     // Ended before the stage.
     _driver: Group,
     stage: Stage,
@@ -282,8 +286,9 @@ impl Session {
             Err(error) => return Err(format!("{error}\n{}", read_log(stage.dir.path())).into()),
         };
         let (width, height) = stage.setup.size;
+        let came = client.get_window_rect().await?;
         client.set_window_rect(0, 0, width, height).await?;
-        Ok(Self { client, _driver: driver, stage })
+        Ok(Self { client, came, _driver: driver, stage })
     }
 
     /// The window, for whatever the harness has no word for.
@@ -443,6 +448,19 @@ impl Session {
     /// As [`Session::close`], and gives the stage for another start.
     pub(crate) async fn leave(self) -> Outcome<Stage> {
         self.client.clone().close().await?;
+        self.ended()
+    }
+
+    /// Ends the application as a desktop does whose session ends.
+    pub(crate) fn log_out(self) -> Outcome<Stage> {
+        let app = env!("CARGO_BIN_EXE_dsg-desktop");
+        let is_app = |pid: &u32| {
+            fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == Path::new(app))
+        };
+        let pids = self.stage.processes().into_iter().filter(is_app);
+        for pid in pids.filter_map(|pid| i32::try_from(pid).ok().and_then(Pid::from_raw)) {
+            kill_process(pid, Signal::TERM)?;
+        }
         self.ended()
     }
 

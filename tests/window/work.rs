@@ -190,9 +190,12 @@ async fn the_panes_stand_where_they_were_left_and_the_list_is_there_again() -> O
     session.drag(border, 60.0).await?;
     let moved = place(&session).await?;
     assert_ne!(moved, first);
-    let session = Session::on(session.leave().await?, &[]).await?;
+    session.window().set_window_rect(40, 30, 1100, 700).await?;
+    let stands = session.window().get_window_rect().await?;
+    let session = Session::on(session.log_out()?, &[]).await?;
     session.button("Sync 1 file").await?;
     assert_eq!(place(&session).await?, moved);
+    assert_eq!(session.came, stands);
     session.close().await
 }
 

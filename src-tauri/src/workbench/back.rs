@@ -133,7 +133,9 @@ impl Session {
     pub(super) fn ignore(self: &Arc<Self>, request: &IgnorePath) -> Result<Ignored, ApiError> {
         let sentence = match &request.rule {
             IgnoreRule::Path { path } => format!("{path} is left alone from now on."),
-            IgnoreRule::Name { name } => format!("Everything named {name} is left alone from now on."),
+            IgnoreRule::Name { name } => {
+                format!("Everything named {name} is left alone from now on.")
+            }
             IgnoreRule::Suffix { suffix } => {
                 format!("Files that end in {suffix} are left alone from now on.")
             }

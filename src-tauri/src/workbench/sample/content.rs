@@ -57,11 +57,6 @@ pub(super) fn second_year() -> Vec<File> {
     year(2025, 1.0)
 }
 
-/// Photos that are still there when their folder gets its new name.
-pub(super) fn photo_names() -> Vec<String> {
-    (1..=PHOTOS).map(|n| format!("site-{n:02}.png")).collect()
-}
-
 /// s7: what came of it.
 pub(super) fn results() -> Vec<File> {
     let mut files = vec![

@@ -46,12 +46,7 @@ struct Note {
 }
 
 /// Writes down what was made.
-pub(super) fn write_note(
-    place: &Path,
-    project: &str,
-    repository: &str,
-    made: Made,
-) -> Outcome<()> {
+pub(super) fn write_note(place: &Path, project: &str, repository: &str, made: Made) -> Outcome<()> {
     let note = Note {
         format: FORMAT,
         project: project.to_owned(),

@@ -361,7 +361,9 @@ fn a_sample_that_cannot_be_removed_stays_in_the_list_until_it_can() -> Outcome {
     std::fs::write(&in_the_way, "no folder")?;
     let refused = remove().err().ok_or("it was removed")?;
     assert!(refused.contains(".repository.dsg"), "{refused}");
-    assert!(desk.bench.projects_list(()).map_err(said)?.iter().any(|p| p.id == made.id && p.sample));
+    assert!(
+        desk.bench.projects_list(()).map_err(said)?.iter().any(|p| p.id == made.id && p.sample)
+    );
     std::fs::remove_file(&in_the_way)?;
     remove()?;
     assert!(!desk.at("try").exists());
