@@ -97,10 +97,13 @@ impl Disk {
         loop {
             self.unmount();
             self.remount();
-            // Another test's namespace may still hold the one that was shut down.
-            if std::fs::read_dir(&self.mount).is_ok() || begun.elapsed() > PATIENCE {
-                return;
-            }
+            let Err(gone) = std::fs::read_dir(&self.mount) else { return };
+            // Another test's namespace holds the one that was shut down, until that test has ended.
+            assert!(
+                begun.elapsed() < 9 * PATIENCE,
+                "a namespace holds {}: {gone}",
+                mount.display()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
