@@ -27,6 +27,9 @@ macro_rules! contract {
                 /// Tries whether a repository can live at an address, with one that goes again. Each
                 /// step arrives as an event when it is done.
                 place_examine(ExaminePlace) -> ();
+                /// Takes over a repository of the earlier DSG with its history, in one transaction, or
+                /// shows what would be done; `drift` if it is not as it was left.
+                place_adopt(AdoptRepository) -> Adoption;
                 /// What a login asks now.
                 questions_list(()) -> Vec<Question>;
                 /// Answers a question; `no-question` if nobody waits for it any more.

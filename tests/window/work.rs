@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use dsg_testkit::legacy::LegacyRepo;
 use fantoccini::Locator;
 use fantoccini::key::Key;
 
@@ -253,5 +254,30 @@ async fn cancel(theme: Theme) -> Outcome {
     // And it can be done all the same.
     session.click("Sync 500 files").await?;
     session.text("Published s2").await?;
+    session.close().await
+}
+
+#[tokio::test]
+async fn a_repository_of_the_earlier_dsg_is_taken_over_and_copied() -> Outcome {
+    let session = Session::start(Setup::default()).await?;
+    session.work_as("ana@example.org")?;
+    let survey = session.at("survey");
+    let mut earlier = LegacyRepo::new(&survey);
+    earlier.sync("ann@example.org", "First wave", &[("input/a.csv", "1"), ("input/b.csv", "b")]);
+    earlier.sync("bob@example.org", "Second wave", &[("input/a.csv", "2"), ("input/b.csv", "b")]);
+    session.click("Get a copy…").await?;
+    session.fill("address", &survey.display().to_string()).await?;
+    session.fill("folder", &session.at("laptop").display().to_string()).await?;
+    let submit = Locator::Css("[type=submit]");
+    session.window().find(submit).await?.click().await?;
+    session.click("See what it holds…").await?;
+    session.text("Second wave").await?;
+    session.text("Every file is what the earlier DSG’s sums say.").await?;
+    session.picture("adopt").await?;
+    session.click("Take it over").await?;
+    session.text("Everything is in sync").await?;
+    assert_eq!(fs::read_to_string(session.at("laptop/input/a.csv"))?, "2");
+    session.tab("History").await?;
+    session.text("First wave").await?;
     session.close().await
 }

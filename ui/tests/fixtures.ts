@@ -1,4 +1,5 @@
 import type {
+  Adoption,
   ApiError,
   AtWork,
   ChangeRow,
@@ -6,6 +7,7 @@ import type {
   FolderPreview,
   Offline,
   OfflineReason,
+  PastSnapshot,
   PathVersion,
   ProjectStatus,
   ProjectSummary,
@@ -65,6 +67,46 @@ export function word(status: ProjectStatus): string {
     case 'attention':
       return 'Needs attention';
   }
+}
+
+/** What stands where a copy is wanted. */
+export const legacyRepository = apiError(
+  'legacy-repository',
+  '/srv/data/coast-survey is a repository of the earlier DSG.',
+  { hint: 'To see its history and what would be done: dsg adopt /srv/data/coast-survey --dry-run' },
+);
+
+/** What a repository of the earlier DSG holds, all of it as it was left. */
+export function adoption(more: Partial<Adoption> = {}): Adoption {
+  const past = (number: number, author: string, message: string, days: number): PastSnapshot => ({
+    id: `s${number}`,
+    author,
+    message,
+    time: hoursAgo(24 * days),
+    files: 180 + number,
+    bytes: 9_400_000 + number * 51_000,
+    doubt: null,
+  });
+  return {
+    name: 'Coast survey',
+    snapshots: 12,
+    history: [
+      past(12, 'ben@example.org', 'Second field trip; station list corrected', 41),
+      past(11, 'ana@example.org', 'Monthly means', 63),
+      {
+        ...past(10, 'ana@example.org', 'Second year of tide tables', 90),
+        doubt: more.deviating ? 'Its list is lost: what it held is not known.' : null,
+      },
+      past(9, 'ben@example.org', 'Photos in a folder with a clear name', 121),
+    ],
+    files: 192,
+    bytes: 10_012_000,
+    deviating: 0,
+    deviations: [],
+    leftOut: 0,
+    adopted: null,
+    ...more,
+  };
 }
 
 /** A project that is in sync, unless told otherwise. */

@@ -6,7 +6,7 @@ import App from '../src/App.svelte';
 import type { ApiError, Question, QuestionKind } from '../src/lib/bindings/api';
 import { world } from './app';
 import { apiError } from './fake';
-import { atWork, offline, project, row } from './fixtures';
+import { adoption, atWork, legacyRepository, offline, project, row } from './fixtures';
 
 const user = userEvent.setup({ pointerEventsCheck: 0 });
 const button = (name: string | RegExp) => screen.findByRole('button', { name });
@@ -92,6 +92,38 @@ describe('a server', () => {
     ]);
     expect(platform.requests('project_clone')).toMatchObject([
       { address: 'ssh://ana@data.example.org/home/ana/data/coast-survey', path: '/home/ana/copy' },
+    ]);
+  });
+
+  it('with a repository of the earlier DSG shows what that holds, takes it over, and copies it', async () => {
+    const { platform } = world({ projects: [] });
+    let taken = false;
+    platform.answers.project_clone = () => {
+      if (!taken) throw legacyRepository;
+      return project();
+    };
+    const deviations = [{ path: 'input/a.csv', what: 'has another content' }];
+    platform.answers.place_adopt = ({ dryRun }) => {
+      taken = !dryRun;
+      return adoption({ deviating: 1, deviations, adopted: dryRun ? null : 's13' });
+    };
+    render(App, { platform });
+    await user.click(await button(/Get a copy/));
+    await user.type(await screen.findByLabelText('Repository address'), '/srv/old');
+    await user.type(await screen.findByLabelText('Folder'), '/home/ana/copy');
+    await user.click(screen.getByRole('button', { name: 'Get a copy' }));
+    await user.click(await button('See what it holds…'));
+    await screen.findByText('Second field trip; station list corrected');
+    await screen.findByText('has another content');
+    // What is not as it was left is taken over only by whoever says so.
+    const take = await button('Take it over');
+    expect(take.hasAttribute('disabled')).toBe(true);
+    await user.click(await screen.findByRole('checkbox', { name: /as it stands/ }));
+    await user.click(take);
+    await waitFor(() => expect(platform.requests('project_clone')).toHaveLength(2));
+    expect(platform.requests('place_adopt')).toMatchObject([
+      { address: '/srv/old', dryRun: true, asItStands: false },
+      { address: '/srv/old', dryRun: false, asItStands: true },
     ]);
   });
 

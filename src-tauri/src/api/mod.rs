@@ -4,6 +4,7 @@
 //! window computes none of it. `bindings.rs` writes the same declarations as TypeScript.
 //! Sizes and counts are `u64` here and `number` there (exact up to 2^53).
 
+mod adopt;
 mod changes;
 mod detail;
 mod error;
@@ -16,6 +17,7 @@ mod server;
 mod sync;
 mod trash;
 
+pub use adopt::*;
 pub use changes::*;
 pub use detail::*;
 pub use error::*;

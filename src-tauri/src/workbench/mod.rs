@@ -16,9 +16,11 @@
 //! | `past`, `back` | the history; the way back, and the trash |
 //! | `sample` | a project to try everything with |
 //! | `questions`, `server` | what a login asks; folders of a server, signing in, who is at work |
+//! | `adopting` | repositories of the earlier DSG |
 //! | `offline` | a repository that is out of reach, and when it is tried again |
 //! | `gauge`, `words`, `folder` | progress; errors and promises in words; a look before init |
 
+mod adopting;
 mod back;
 mod folder;
 mod gauge;
@@ -340,6 +342,10 @@ impl Workbench {
 
     pub fn server_folders(&self, request: ListServerFolders) -> Result<ServerFolders, ApiError> {
         self.look_around(&request)
+    }
+
+    pub fn place_adopt(&self, request: AdoptRepository) -> Result<Adoption, ApiError> {
+        self.adopt(&request)
     }
 
     pub fn place_examine(&self, request: ExaminePlace) -> Result<(), ApiError> {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use dsg_core::monitor::Monitor;
 use dsg_core::repository::Settled;
+use dsg_testkit::legacy::LegacyRepo;
 
 use super::registry::Registry;
 use super::session::{Look, Session};
@@ -430,6 +431,42 @@ fn a_window_that_finds_another_one_leaves_everything_alone() -> Outcome {
     second.start();
     assert!(!copy.exists());
     second.close();
+    Ok(())
+}
+
+#[test]
+fn a_repository_of_the_earlier_dsg_is_seen_taken_over_and_copied() -> Outcome {
+    let desk = Desk::new()?;
+    let there = desk.at("survey");
+    let mut earlier = LegacyRepo::new(&there);
+    earlier.sync("ann@example.org", "first wave", &[("input/a.csv", "1")]);
+    earlier.sync("bob@example.org", "second wave", &[("input/a.csv", "2")]);
+    let address = text(&there);
+    let copy = || {
+        let path = text(&desk.at("copy"));
+        let request = CloneProject { ticket: "t1".into(), address: address.clone(), path };
+        desk.bench.project_clone(request)
+    };
+    assert_eq!(copy().err().map(|e| e.code).as_deref(), Some("legacy-repository"));
+
+    let adopt = |dry_run, as_it_stands| {
+        let (ticket, address) = ("t2".into(), address.clone());
+        desk.bench.place_adopt(AdoptRepository { ticket, address, dry_run, as_it_stands })
+    };
+    write(&there.join("input/a.csv"), "changed since")?;
+    let shown = adopt(true, false).map_err(said)?;
+    let past: Vec<_> =
+        shown.history.iter().map(|p| (p.id.as_str(), p.message.as_str(), &p.doubt)).collect();
+    assert_eq!(past, [("s2", "second wave", &None), ("s1", "first wave", &None)]);
+    assert_eq!((shown.deviations[0].path.as_str(), shown.adopted), ("input/a.csv", None));
+    assert_eq!(adopt(false, false).err().map(|e| e.code).as_deref(), Some("drift"));
+    assert_eq!(copy().err().map(|e| e.code).as_deref(), Some("legacy-repository"), "untouched");
+
+    assert_eq!(adopt(false, true).map_err(said)?.adopted.as_deref(), Some("s3"));
+    let id = copy().map_err(said)?.id;
+    assert_eq!(fs::read_to_string(desk.at("copy/input/a.csv"))?, "changed since");
+    let history = ListHistory { id, before: None, limit: 9 };
+    assert_eq!(desk.bench.history_list(history).map_err(said)?.total, 3);
     Ok(())
 }
 

@@ -34,6 +34,8 @@ export const titles: Record<string, string> = {
   'server-connect': 'A server that does not answer',
   'server-copy': 'Getting a copy from a server',
   'server-create': 'Creating a repository on a server',
+  adopt: 'Taking over a repository of the earlier DSG',
+  'adopt-changed': 'The same, when something there is not as it was left',
   trust: 'A server that nobody has confirmed yet',
   passphrase: 'The passphrase of a key',
   password: 'A password',

@@ -1,5 +1,6 @@
 /** Scenes about servers: signing in, looking around, being cut off, others at work. */
 import type {
+  Adoption,
   OfflineReason,
   Place,
   PlaceStep,
@@ -8,7 +9,7 @@ import type {
 } from '../../src/lib/bindings/api';
 import { world } from '../app';
 import { apiError } from '../fake';
-import { atWork, incoming, offline, project, row } from '../fixtures';
+import { adoption, atWork, incoming, legacyRepository, offline, project, row } from '../fixtures';
 import { type Scene, all, found, press } from './acts';
 
 const FINGERPRINT = 'SHA256:T1GkgI4LD/ZQk4pzD3CRsVrkrUUxh8R3YBvZJgqkLJE';
@@ -80,6 +81,27 @@ const onZfs: Place = {
   quota: 1_099_500_000_000,
 };
 
+/** A repository of the earlier DSG, met when a copy of it is wanted. */
+const earlier = (more: Partial<Adoption>): Scene => {
+  const { platform } = world({ projects: [] });
+  platform.answers.project_clone = () => {
+    throw legacyRepository;
+  };
+  platform.answers.place_adopt = () => adoption(more);
+  return {
+    platform,
+    then: async () => {
+      await press('Get a copy');
+      await fill('address', '/srv/data/coast-survey');
+      await fill('folder', '/home/ana/coast-survey');
+      const submit = await found(() => all('[type=submit]')[0]);
+      submit.click();
+      await press('See what it holds');
+      await found(() => all('ul.list li')[0]);
+    },
+  };
+};
+
 export const serverScenes: Record<string, () => Scene> = {
   'place-refused': () => {
     const repository = 'ssh://ana@data.example.org/tank/dsg/coast-survey';
@@ -98,6 +120,19 @@ export const serverScenes: Record<string, () => Scene> = {
       },
     };
   },
+  adopt: () => earlier({}),
+  'adopt-changed': () =>
+    earlier({
+      deviating: 3,
+      deviations: [
+        { path: 'input/stations/harbour.csv', what: 'has another content' },
+        { path: 'output/run 12/table.csv', what: 'was not there' },
+        {
+          path: '.dsg/archive/s10-sync.json.lz4',
+          what: 'is not there: what that snapshot held is not known',
+        },
+      ],
+    }),
   'server-drift': () => {
     const error = apiError(
       'drift',

@@ -1,5 +1,5 @@
 // Generated from src-tauri/src/contract.rs. Do not edit: make bindings.
-import type { AnswerQuestion, ChangeDetail, ChangesPage, CloneProject, CompareSnapshots, ComparisonPage, CreateProject, CreateSample, EmptiedTrash, EmptyTrash, ExaminePlace, ExpandFolders, FindPaths, FolderPreview, FoundPath, HistoryPage, IgnorePath, Ignored, InspectFolder, ListChanges, ListHistory, ListResults, ListServerFolders, ListTrash, LocateChange, OpenProject, OpenVersion, PathRef, PathVersion, PickFolder, Preview, ProjectRef, ProjectSummary, Question, Receipt, RemoveSample, ResolveConflicts, RestoreFiles, RestoreReport, RestoreTrash, RestoredTrash, ResultsPage, RevertChanges, SamplePlace, SelectChanges, ServerFolders, ShowPreview, StartSync, TrashPage, UndoSync, VerifyHistory } from './api';
+import type { AdoptRepository, Adoption, AnswerQuestion, ChangeDetail, ChangesPage, CloneProject, CompareSnapshots, ComparisonPage, CreateProject, CreateSample, EmptiedTrash, EmptyTrash, ExaminePlace, ExpandFolders, FindPaths, FolderPreview, FoundPath, HistoryPage, IgnorePath, Ignored, InspectFolder, ListChanges, ListHistory, ListResults, ListServerFolders, ListTrash, LocateChange, OpenProject, OpenVersion, PathRef, PathVersion, PickFolder, Preview, ProjectRef, ProjectSummary, Question, Receipt, RemoveSample, ResolveConflicts, RestoreFiles, RestoreReport, RestoreTrash, RestoredTrash, ResultsPage, RevertChanges, SamplePlace, SelectChanges, ServerFolders, ShowPreview, StartSync, TrashPage, UndoSync, VerifyHistory } from './api';
 
 /** Every command that the window may call. */
 export interface Commands {
@@ -21,6 +21,8 @@ export interface Commands {
   server_folders: { request: ListServerFolders; response: ServerFolders };
   /** Tries whether a repository can live at an address, with one that goes again. Each step arrives as an event when it is done. */
   place_examine: { request: ExaminePlace; response: null };
+  /** Takes over a repository of the earlier DSG with its history, in one transaction, or shows what would be done; `drift` if it is not as it was left. */
+  place_adopt: { request: AdoptRepository; response: Adoption };
   /** What a login asks now. */
   questions_list: { request: null; response: Array<Question> };
   /** Answers a question; `no-question` if nobody waits for it any more. */

@@ -1,5 +1,5 @@
-import type { AtWork, OfflineReason } from '../bindings/api';
-import { ago, duration } from '../format';
+import type { Adoption, AtWork, OfflineReason, PastSnapshot } from '../bindings/api';
+import { ago, bytes, count, counted, duration } from '../format';
 import { visible } from '../names';
 
 /** Texts about servers: signing in, looking around, being cut off, who else is at work. */
@@ -20,6 +20,7 @@ export const server = {
     noFolders: 'No folders are in it.',
     more: 'More folders are in it: write the path behind the server’s name.',
     unreadable: 'cannot be read',
+    earlier: 'of the earlier DSG',
     taken: 'is a repository already',
     newFolder: 'Folder for the new repository',
     newFolderHint: 'It is made in the folder that is shown.',
@@ -49,6 +50,31 @@ export const server = {
     skip: 'Another way',
     skipTip: 'Without this one: whatever else the server accepts is tried next',
     signIn: 'Sign in',
+  },
+
+  adopt: {
+    offer: 'See what it holds…',
+    title: 'A repository of the earlier DSG',
+    text: (address: string) =>
+      `${address} can be taken over where it stands, with its history. No file is moved; everybody then goes on with a copy made by this DSG.`,
+    holds: ({ name, snapshots, files, bytes: size }: Adoption) =>
+      `${visible(name)}: ${counted(snapshots, 'snapshot')}, ${counted(files, 'file')}, ${bytes(size)}`,
+    history: 'Its snapshots, newest first',
+    size: ({ files, bytes: size }: PastSnapshot) => `${counted(files, 'file')}, ${bytes(size)}`,
+    before: (n: number) => `and ${counted(n, 'snapshot')} before`,
+    leftOut: (n: number) =>
+      `Left out of former lists: ${counted(n, 'name')} that cannot be tracked.`,
+    proven: 'Every file is what the earlier DSG’s sums say.',
+    deviating: (n: number) =>
+      n === 1
+        ? 'One thing is not as the earlier DSG left it'
+        : `${count(n)} things are not as the earlier DSG left them`,
+    more: (n: number) => `and ${count(n)} more`,
+    asItStands: 'Take it over as it stands, as a change made on its host',
+    looking: 'Reading every file',
+    back: 'Back',
+    again: 'Look again',
+    submit: 'Take it over',
   },
 
   offline: {
