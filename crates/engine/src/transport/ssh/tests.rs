@@ -1,6 +1,9 @@
 //! The built-in ssh and the program against real servers: logins, streams, key exchanges, jumps.
 
+mod logins;
+
 use std::io::{Read, Write};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -21,13 +24,15 @@ use crate::transport::Stream;
 /// A client's home, and who asks from it.
 struct Client {
     home: TempDir,
+    /// The ssh agent's socket.
+    agent: Option<PathBuf>,
 }
 
 impl Client {
     fn new() -> Self {
         let home = tempfile::Builder::new().prefix("dsg-home-").tempdir().unwrap();
         std::fs::create_dir(home.path().join(".ssh")).unwrap();
-        Self { home }
+        Self { home, agent: None }
     }
 
     /// Of a server that knows its key, and is known.
@@ -47,7 +52,7 @@ impl Client {
             home: self.home.path().to_owned(),
             login: dsg_testkit::sshd::own_name(),
             uid: 0,
-            agent: None,
+            agent: self.agent.clone(),
             ticket: false,
         };
         let configuration = Configuration::read(&person).unwrap();
