@@ -98,7 +98,7 @@ fn shaken(route: &Route, below: Option<&Session>, ask: &dyn Ask) -> Outcome<Link
     let carrier: Box<dyn Carrier> = match below {
         None => Box::new(reach(route, ask)?),
         Some(below) => {
-            let through = below.through(&route.host, route.port)?;
+            let through = below.through(&route.host, route.port, ask)?;
             through.set_nonblocking(true).map_err(|e| broken(route, e))?;
             Box::new(through)
         }

@@ -27,7 +27,11 @@ fn a_host_that_wants_a_key_and_a_password_gets_both() {
         let Some((sshd, client)) = wants(methods, kind) else { return };
         let person = told(&["wrong", PASSWORD]);
         let session = client.connect(&sshd, sshd.port, &person).unwrap();
-        assert_eq!(said(session.program("id -un".into()).unwrap()), "dsg-tester\n", "{methods}");
+        assert_eq!(
+            said(session.program("id -un".into(), &Nobody).unwrap()),
+            "dsg-tester\n",
+            "{methods}"
+        );
         let asked = person.asked.into_inner().unwrap();
         assert!(asked.len() == 2 && asked[1].contains("again: true"), "{methods}: {asked:?}");
 
@@ -48,7 +52,7 @@ fn a_host_that_wants_a_key_and_asks_then_gets_both() {
     let kind = Kind { asks: true, ..Kind::default() };
     let Some((sshd, mut client)) = wants("publickey,keyboard-interactive", kind) else { return };
     let session = client.connect(&sshd, sshd.port, &told(&["wrong", PASSWORD])).unwrap();
-    assert_eq!(said(session.program("id -un".into()).unwrap()), "dsg-tester\n");
+    assert_eq!(said(session.program("id -un".into(), &Nobody).unwrap()), "dsg-tester\n");
 
     // The same with the key in an agent, among others.
     let agent = SshAgent::start();
@@ -69,7 +73,7 @@ fn a_host_that_wants_two_keys_gets_both() {
     std::fs::copy(from, client.home.path().join(".ssh/second")).unwrap();
     client.config("Host *\n IdentityFile ~/.ssh/id_ed25519\n IdentityFile ~/.ssh/second\n");
     let session = client.connect(&sshd, sshd.port, &Nobody).unwrap();
-    assert_eq!(said(session.program("id -un".into()).unwrap()), "dsg-tester\n");
+    assert_eq!(said(session.program("id -un".into(), &Nobody).unwrap()), "dsg-tester\n");
 }
 
 /// With so many keys in the agent `ssh` says "Too many authentication failures".
