@@ -1,5 +1,5 @@
-//! Names this build: a hash over the sources of everything that the agent is made of, so that an
-//! engine and an agent that call themselves the same are the same.
+//! Names this build: a hash over everything that the agent is made of, its own sources and what they
+//! are built upon, so that an engine and an agent that call themselves the same are the same.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -10,25 +10,37 @@ use sha2::{Digest as _, Sha256};
 const ROOMS: [&str; 4] = ["core", "fs", "wire", "host"];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut files = Vec::new();
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let rooms = ROOMS
+        .iter()
+        .flat_map(|room| ["src", "Cargo.toml"].map(|part| format!("crates/{room}/{part}")));
+    for part in rooms.chain(BUILT_UPON.map(str::to_owned)) {
+        println!("cargo::rerun-if-changed={}", top.join(part).display());
+    }
+    println!("cargo::rustc-env=DSG_SOURCES={:016x}", digest(&top)?);
+    Ok(())
+}
+
+/// Which libraries, in which versions and with which features and flags.
+const BUILT_UPON: [&str; 2] = ["Cargo.lock", "Cargo.toml"];
+
+/// The hash over what stands below the workspace's top.
+fn digest(top: &Path) -> Result<u64, Box<dyn Error>> {
+    let mut files: Vec<PathBuf> = BUILT_UPON.iter().map(|file| top.join(file)).collect();
     for room in ROOMS {
-        let sources = crates.join(room).join("src");
-        println!("cargo::rerun-if-changed={}", sources.display());
-        collect(&sources, &mut files)?;
+        let room = top.join("crates").join(room);
+        files.push(room.join("Cargo.toml"));
+        collect(&room.join("src"), &mut files)?;
     }
     files.sort();
     let mut hash = Sha256::new();
     for file in files {
-        let name = file.strip_prefix(&crates)?.to_string_lossy().into_owned();
-        let text = std::fs::read(&file)?;
+        let name = file.strip_prefix(top)?.to_string_lossy().into_owned();
+        let text = std::fs::read(&file).map_err(|e| format!("{}: {e}", file.display()))?;
         hash.update(format!("{name} {}\n", text.len()));
         hash.update(text);
     }
-    let digest = hash.finalize();
-    let short = digest.first_chunk().copied().map_or(0, u64::from_be_bytes);
-    println!("cargo::rustc-env=DSG_SOURCES={short:016x}");
-    Ok(())
+    Ok(hash.finalize().first_chunk().copied().map_or(0, u64::from_be_bytes))
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {

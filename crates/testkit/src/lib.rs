@@ -12,6 +12,7 @@
 //! | [`disk`] | small file systems of their own, for full disks and power cuts |
 //! | [`legacy`] | repositories as the earlier DSG wrote them |
 //! | [`sshd`] | a private ssh server |
+//! | [`ssh_agent`] | a private ssh agent |
 //! | [`zfs_host`] | a host with a real OpenZFS |
 //! | [`proxy`] | a network that can be slow, narrow, silent or cut |
 //! | [`agent`] | the program on a repository's host |
@@ -30,6 +31,7 @@ pub mod lab;
 pub mod legacy;
 pub mod proxy;
 pub mod run;
+pub mod ssh_agent;
 pub mod sshd;
 pub mod tree;
 pub mod world;

@@ -224,7 +224,7 @@ fn children(parent: u32) -> Vec<u32> {
 }
 
 /// Makes a key.
-fn key(path: &Path, passphrase: &str) {
+pub fn key(path: &Path, passphrase: &str) {
     let made = Command::new("ssh-keygen")
         .args(["-q", "-t", "ed25519", "-C", "test", "-N", passphrase, "-f"])
         .arg(path)

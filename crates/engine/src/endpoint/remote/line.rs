@@ -37,11 +37,15 @@ pub(crate) struct Patience {
     pub hello: Duration,
     /// While it works; it gives a sign of life every ten seconds.
     pub silence: Duration,
+    /// Once it was told to stop, whatever signs of life it gives. What it is about to decide may be brought
+    /// to its end for as long as it may be silent.
+    pub stop: Duration,
 }
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { hello: Duration::from_secs(30), silence: Duration::from_secs(60) }
+        let seconds = Duration::from_secs;
+        Self { hello: seconds(30), silence: seconds(60), stop: seconds(10) }
     }
 }
 
@@ -55,7 +59,7 @@ pub(super) struct Line {
     shared: Arc<Shared>,
     /// A request is not at its end.
     open: bool,
-    cancelled: Option<Instant>,
+    cancelled: bool,
     patience: Patience,
     /// Closed when the line is dropped.
     _alive: Sender<()>,
@@ -71,6 +75,12 @@ struct Shared {
     full: AtomicBool,
     /// It was silent for too long.
     silent: AtomicBool,
+    /// When what is being answered was to stop, in milliseconds since `begun`; 0: it was not.
+    stops: AtomicU64,
+    /// So long it may go on then.
+    patience: AtomicU64,
+    /// It did not stop.
+    stuck: AtomicBool,
     listener: Mutex<Option<Monitor>>,
     farewell: Box<dyn Fn() -> String + Send + Sync>,
     hang_up: Box<dyn Fn() + Send + Sync>,
@@ -102,14 +112,33 @@ impl Shared {
         }
     }
 
-    /// Hangs up if an answer is due and the agent is silent; ends with the line.
+    /// From now on what is being answered is to stop.
+    fn stop(&self) {
+        let now = millis(self.begun.elapsed()).max(1);
+        let _ = self.stops.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// Whether what was to stop goes on. Whoever waits for the agent to take something cannot tell it to.
+    fn goes_on(&self) -> bool {
+        if self.listener().as_ref().is_some_and(|listener| listener.check().is_err()) {
+            self.stop();
+        }
+        let since = self.stops.load(Ordering::Relaxed);
+        let stopping = millis(self.begun.elapsed()).saturating_sub(since);
+        since > 0 && stopping > self.patience.load(Ordering::Relaxed)
+    }
+
+    /// Hangs up if an answer is due and the agent is silent, or does not stop; ends with the line.
     fn watch(&self, ended: &Receiver<()>, read: &Receiver<()>, tick: Duration) {
         while ended.recv_timeout(tick) == Err(RecvTimeoutError::Timeout) {
             let due = self.due.load(Ordering::Relaxed);
             let heard = self.heard.load(Ordering::Relaxed);
             let now = millis(self.begun.elapsed());
-            if due > 0 && !self.full.load(Ordering::Relaxed) && now.saturating_sub(heard) > due {
-                self.silent.store(true, Ordering::Relaxed);
+            let is_silent = !self.full.load(Ordering::Relaxed) && now.saturating_sub(heard) > due;
+            let is_stuck = due > 0 && self.goes_on();
+            if due > 0 && (is_silent || is_stuck) {
+                let why = if is_stuck { &self.stuck } else { &self.silent };
+                why.store(true, Ordering::Relaxed);
                 (self.hang_up)();
                 return;
             }
@@ -173,6 +202,9 @@ impl Line {
             due: AtomicU64::new(millis(patience.hello)),
             full: AtomicBool::new(false),
             silent: AtomicBool::new(false),
+            stops: AtomicU64::new(0),
+            patience: AtomicU64::new(millis(patience.stop)),
+            stuck: AtomicBool::new(false),
             listener: Mutex::default(),
             farewell,
             hang_up,
@@ -181,7 +213,8 @@ impl Line {
         let ended_too = ended.clone();
         let (reads, read) = bounded::<()>(0);
         let watcher = Arc::clone(&shared);
-        let tick = patience.hello.min(patience.silence).min(Duration::from_secs(4)) / 4;
+        let Patience { hello, silence, stop } = patience;
+        let tick = hello.min(silence).min(stop).min(Duration::from_secs(4)) / 4;
         std::thread::spawn(move || watcher.watch(&ended, &read, tick));
         let mut reader = BufReader::with_capacity(64 * 1024, reader);
         let met = Hello::read(&mut reader, MOST_CHATTER);
@@ -199,7 +232,7 @@ impl Line {
         });
         let writer = Arc::new(Mutex::new(Some(BufWriter::with_capacity(64 * 1024, writer))));
         let mut line =
-            Self { writer, frames, shared, open: false, cancelled: None, patience, _alive: alive };
+            Self { writer, frames, shared, open: false, cancelled: false, patience, _alive: alive };
         let greeted = line.write(|writer| Hello::own().write(writer));
         line.sound(greeted)?;
         let writer = Arc::clone(&line.writer);
@@ -233,10 +266,15 @@ impl Line {
         talk: impl FnOnce(&mut Self) -> Outcome<T>,
     ) -> Outcome<T> {
         self.shared.hear();
-        self.shared.due.store(millis(self.patience.silence), Ordering::Relaxed);
+        let Patience { silence, stop, .. } = self.patience;
+        let decides = decides(request);
+        self.shared.stops.store(0, Ordering::Relaxed);
+        let stop = if decides { silence } else { stop };
+        self.shared.patience.store(millis(stop), Ordering::Relaxed);
+        self.shared.due.store(millis(silence), Ordering::Relaxed);
         *self.shared.listener() = monitor.cloned();
         self.open = true;
-        self.cancelled = None;
+        self.cancelled = false;
         let talked = self.send(pack(Kind::Request, request)).and_then(|()| talk(self));
         if self.open && !self.is_gone() {
             // Whatever this gives, it is over.
@@ -245,7 +283,18 @@ impl Line {
         self.open = false;
         *self.shared.listener() = None;
         self.shared.due.store(0, Ordering::Relaxed);
-        talked
+        match talked {
+            // Who stopped it hears that it is stopped, unless it may have been decided all the same.
+            Err(cut)
+                if cut.code == Code::Unreachable
+                    && !decides
+                    && self.shared.stuck.load(Ordering::Relaxed)
+                    && monitor.is_some_and(|monitor| monitor.check().is_err()) =>
+            {
+                Err(Failure::cancelled().because(cut))
+            }
+            talked => talked,
+        }
     }
 
     /// Says something that is not answered.
@@ -282,8 +331,9 @@ impl Line {
 
     /// Asks the agent to end what it does.
     pub(super) fn cancel(&mut self) -> Outcome<()> {
-        if self.cancelled.is_none() {
-            self.cancelled = Some(Instant::now());
+        if !self.cancelled {
+            self.cancelled = true;
+            self.shared.stop();
             self.send(packed(Kind::Cancel, &[]))?;
         }
         self.flush()
@@ -302,7 +352,7 @@ impl Line {
                 Err(RecvTimeoutError::Disconnected) => return self.sound(Err(WireError::Cut)),
                 Err(RecvTimeoutError::Timeout) => {
                     let stops = self.shared.listener().as_ref().map(Monitor::check);
-                    if stops.is_some_and(|s| s.is_err()) && self.cancelled.is_none() {
+                    if stops.is_some_and(|s| s.is_err()) && !self.cancelled {
                         self.cancel()?;
                     }
                 }
@@ -378,6 +428,13 @@ impl Line {
             return Err(last);
         }
         let lost = Failure::from(wrong);
+        if self.shared.stuck.load(Ordering::Relaxed) {
+            let message = "The agent on the repository's host did not stop when it was told to; the connection was closed.";
+            let failure = Failure::new(Code::Unreachable, message);
+            return Err(failure
+                .hint("Try again: what has arrived is not sent again.")
+                .because(lost));
+        }
         if self.shared.silent.load(Ordering::Relaxed) {
             let message = format!(
                 "The repository's host did not answer for {} seconds.",
@@ -409,6 +466,17 @@ impl Line {
         }
         Ok(())
     }
+}
+
+/// Whether a request decides something: where its answer is lost, it may have been done.
+fn decides(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::Publish { .. }
+            | Request::AdoptDrift { .. }
+            | Request::AdoptLegacy { .. }
+            | Request::Prune { .. }
+    )
 }
 
 /// Lets the agent hear that somebody is there, until the line is dropped or gone.

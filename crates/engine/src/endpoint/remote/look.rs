@@ -12,11 +12,11 @@ use dsg_wire::list::Line as Item;
 use dsg_wire::message::{Answer, Request};
 
 use super::line::{Line, Patience};
-use super::{Connection, each_item, pool, unexpected};
+use super::{Connection, Most, each_item, pool, unexpected};
 use crate::transport::Stream;
 
 /// No more is taken of a list: an agent gives less.
-const MOST: u64 = 100_000;
+const MOST_PLACES: u64 = 100_000;
 /// Nor of steps.
 const MOST_STEPS: u64 = 100;
 
@@ -81,7 +81,7 @@ impl Host {
         each: &mut dyn FnMut(Step) -> Outcome<()>,
     ) -> Outcome<()> {
         self.connection.held().line.converse(&Request::Examine { path }, Some(monitor), |line| {
-            match each_item(line, MOST_STEPS, &mut |_, step| each(step))? {
+            match each_item(line, Most::kept(MOST_STEPS), &mut |_, step| each(step))? {
                 Answer::Done => Ok(()),
                 other => unexpected(line, &other),
             }
@@ -113,7 +113,7 @@ impl Host {
             self.connection.held().line.converse(
                 request,
                 Some(monitor),
-                |line| match each_item(line, MOST, &mut |_, item| {
+                |line| match each_item(line, Most::kept(MOST_PLACES), &mut |_, item| {
                     items.push(item);
                     Ok(())
                 })? {

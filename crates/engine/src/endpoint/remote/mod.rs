@@ -48,6 +48,8 @@ pub(crate) use line::Patience;
 pub(super) use look::Host;
 pub(super) use pool::dismiss;
 
+/// Nor are more bytes of a list kept in memory, however long its lines are.
+const MOST_KEPT: u64 = 64 * 1024 * 1024;
 /// No more people are at work at once.
 const MOST_LEASES: u64 = 1000;
 /// How long an agent whose connection was lost may take to end, and how often that is looked at.
@@ -246,7 +248,7 @@ impl RemoteEndpoint {
     fn items<T: Item>(&self, request: &Request, most: u64) -> Outcome<Vec<T>> {
         let mut items = Vec::new();
         self.ask(request, None, |line| {
-            match each_item(line, most, &mut |_, item| {
+            match each_item(line, Most::kept(most), &mut |_, item| {
                 items.push(item);
                 Ok(())
             })? {
@@ -265,7 +267,7 @@ impl RemoteEndpoint {
     ) -> Outcome<SnapshotHeader> {
         let mut order = OrderCheck::for_delta();
         self.ask(request, None, |line| {
-            let answer = each_item(line, MOST_ITEMS, &mut |line, change| {
+            let answer = each_item(line, Most::passing(MOST_ITEMS), &mut |line, change| {
                 if let Err(why) = order.next(&change) {
                     return line.violated(why);
                 }
@@ -284,10 +286,29 @@ pub(super) fn gone() -> Failure {
         .hint("Check the network, then try again: what has arrived is not sent again.")
 }
 
+/// How much of a list is taken.
+#[derive(Clone, Copy)]
+struct Most {
+    items: u64,
+    bytes: u64,
+}
+
+impl Most {
+    /// Of one that is kept here.
+    fn kept(items: u64) -> Self {
+        Self { items, bytes: MOST_KEPT }
+    }
+
+    /// Of one that passes by.
+    fn passing(items: u64) -> Self {
+        Self { items, bytes: u64::MAX }
+    }
+}
+
 /// Hands on each item of a list, and gives the answer that ends it.
 fn each_item<T: Item>(
     line: &mut Line,
-    most: u64,
+    most: Most,
     each: &mut dyn FnMut(&mut Line, T) -> Outcome<()>,
 ) -> Outcome<Answer> {
     let mut left = most;
@@ -297,10 +318,11 @@ fn each_item<T: Item>(
             Kind::Lines => {
                 let items = list::items::<T>(&frame.payload);
                 let items = line.sound(items)?;
-                if items.len() as u64 > left {
+                let (count, bytes) = (items.len() as u64, frame.payload.len() as u64);
+                if count > left.items || bytes > left.bytes {
                     return line.violated("a list that does not end");
                 }
-                left -= items.len() as u64;
+                left = Most { items: left.items - count, bytes: left.bytes - bytes };
                 items.into_iter().try_for_each(|item| each(line, item))?;
             }
             Kind::Answer => return line.answer(&frame),
@@ -432,7 +454,8 @@ impl Endpoint for RemoteEndpoint {
         let mut enough: Option<SnapshotId> = None;
         self.ask(&request, None, |line| {
             line.list::<RepoPath>(paths)?;
-            let answer = each_item(line, MOST_ITEMS, &mut |line, item| match (item, &at) {
+            let most = Most::passing(MOST_ITEMS);
+            let answer = each_item(line, most, &mut |line, item| match (item, &at) {
                 (list::Traced::Snapshot(header), at_now) => {
                     if at_now.as_ref().is_some_and(|now| now.id <= header.id) {
                         return line.violated("a history that does not go back");
@@ -472,7 +495,7 @@ impl Endpoint for RemoteEndpoint {
         let request = Request::Prune { snapshots: ids.len() as u64, really };
         self.ask(&request, None, |line| {
             line.list::<SnapshotId>(ids)?;
-            let answer = each_item(line, ids.len() as u64, &mut |_, item| {
+            let answer = each_item(line, Most::kept(ids.len() as u64), &mut |_, item| {
                 match item {
                     Ended::Gone(id) => pruned.gone.push(id),
                     Ended::Stays(id, why) => pruned.stays.push((id, why)),
@@ -540,7 +563,7 @@ impl Endpoint for RemoteEndpoint {
     fn verify_contents(&self, only: Option<SnapshotId>, monitor: &Monitor) -> Outcome<Contents> {
         let mut found = Contents::default();
         self.ask(&Request::VerifyContents { only }, Some(monitor), |line| {
-            let answer = each_item(line, MOST_ITEMS, &mut |_, item| {
+            let answer = each_item(line, Most::kept(MOST_ITEMS), &mut |_, item| {
                 match item {
                     Found::Compared(id) => found.snapshots.push(id),
                     Found::Fault(snapshot, what) => found.faults.push(Fault { snapshot, what }),

@@ -19,7 +19,7 @@ use dsg_wire::pump::{Cargo, Opened, pump};
 use dsg_wire::told::Lists;
 
 use super::line::Line;
-use super::{Connection, gone, unexpected};
+use super::{Connection, MOST_KEPT, gone, unexpected};
 use crate::endpoint::RemoteTransaction;
 
 /// Frames that are shorter are not waited for: the agent has work with what they tell.
@@ -198,7 +198,7 @@ enum Reply {
 fn reply(line: &mut Line, asked: &mut [Asked]) -> Outcome<Reply> {
     let mut wanted = Wanted::default();
     let mut lists: Option<Lists> = None;
-    let mut refused: Vec<Refused> = Vec::new();
+    let (mut refused, mut bytes): (Vec<Refused>, u64) = (Vec::new(), 0);
     loop {
         let frame = line.next()?;
         match frame.kind {
@@ -221,7 +221,8 @@ fn reply(line: &mut Line, asked: &mut [Asked]) -> Outcome<Reply> {
             Kind::Lines => {
                 let more = list::items::<Refused>(&frame.payload);
                 refused.extend(line.sound(more)?);
-                if refused.len() > asked.len() {
+                bytes += frame.payload.len() as u64;
+                if refused.len() > asked.len() || bytes > MOST_KEPT {
                     return line.violated("more refused than was offered");
                 }
             }

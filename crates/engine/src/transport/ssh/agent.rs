@@ -6,8 +6,9 @@
 
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use crossbeam_channel::{RecvTimeoutError, TrySendError, bounded};
 use dsg_core::failure::{Code, Failure, Outcome};
 use sha2::{Digest as _, Sha256};
 
@@ -24,7 +25,88 @@ const NO_EXEC: &str = "dsg-noexec";
 const DAMAGED: &str = "dsg-damaged";
 /// A login shell may say so much before it does what it is told.
 const CHATTER: usize = 64 * 1024;
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The agent is brought in parts.
+const PART: usize = 32 * 1024;
+/// How often it is looked whether somebody still waits.
+const TICK: Duration = Duration::from_millis(100);
+
+/// How long nothing may move.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// Where the host's shell is asked something.
+    pub(super) answer: Duration,
+    /// Where the agent is brought: what was written may wait before a narrow network.
+    pub(super) bringing: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { answer: Duration::from_secs(30), bringing: Duration::from_secs(90) }
+    }
+}
+
+/// Who waits at a host, and for how long.
+#[derive(Clone, Copy)]
+pub(super) struct There<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) ask: &'a dyn Ask,
+    pub(super) patience: Patience,
+}
+
+impl There<'_> {
+    /// Works at a stream, which is hung up when nothing moved for so long, or when nobody waits for it any
+    /// more: what waits at it then ends. The work says when something moved.
+    ///
+    /// # Errors
+    /// It was hung up.
+    fn bounded<T>(
+        &self,
+        patience: Duration,
+        hang_up: &(dyn Fn() + Send + Sync),
+        work: impl FnOnce(&dyn Fn()) -> T,
+    ) -> Outcome<T> {
+        let (moves, moved) = bounded::<()>(1);
+        let ask = self.ask;
+        let watch = move || {
+            let mut last = Instant::now();
+            loop {
+                match moved.recv_timeout(TICK) {
+                    Ok(()) => last = Instant::now(),
+                    Err(RecvTimeoutError::Disconnected) => return None,
+                    Err(RecvTimeoutError::Timeout) => {}
+                }
+                let left = ask.has_left();
+                if left || last.elapsed() >= patience {
+                    hang_up();
+                    return Some(left);
+                }
+            }
+        };
+        let (done, cut) = std::thread::scope(|scope| {
+            let watched = scope.spawn(watch);
+            let done = work(&|| match moves.try_send(()) {
+                Ok(()) | Err(TrySendError::Full(()) | TrySendError::Disconnected(())) => {}
+            });
+            drop(moves);
+            (done, watched.join().ok().flatten())
+        });
+        match cut {
+            None => Ok(done),
+            Some(true) => Err(Failure::cancelled()),
+            Some(false) => {
+                self.connection.give_up();
+                let message = format!(
+                    "{} did not answer within {} s when dsg-agent was to be started there.",
+                    self.connection.host(),
+                    patience.as_secs()
+                );
+                Err(Failure::new(Code::Unreachable, message).hint(
+                    "Is the network up, and the host? dsg doctor ADDRESS tries each step by itself.",
+                ))
+            }
+        }
+    }
+}
 
 /// What came of starting it.
 enum Started {
@@ -37,17 +119,18 @@ enum Started {
 ///
 /// # Errors
 /// [`Code::Agent`]: it cannot be had there; [`Code::Unreachable`].
-pub(super) fn start(connection: &Connection, ask: &dyn Ask) -> Outcome<Stream> {
+pub(super) fn start(there: There<'_>) -> Outcome<Stream> {
+    let There { connection, ask, .. } = there;
     let line = match connection.agent_path() {
         Some(path) => starting_at(path)?,
         None => starting(dsg_wire::BUILD),
     };
-    let platform = match attempt(connection, &line) {
+    let platform = match attempt(there, &line) {
         Ok(Started::Runs(stream)) => return Ok(stream),
         Ok(Started::Missing(platform)) => platform,
         // What was brought once may have been damaged since.
         Err(failure) if failure.code == Code::Agent && connection.agent_path().is_none() => {
-            platform_of(connection)?
+            platform_of(there)?
         }
         Err(failure) => return Err(failure),
     };
@@ -60,8 +143,8 @@ pub(super) fn start(connection: &Connection, ask: &dyn Ask) -> Outcome<Stream> {
     }
     let (file, bytes) = agent_for(&platform, connection)?;
     ask.tell(&format!("bringing dsg-agent to {} ({} KiB)", connection.host(), bytes.len() / 1024));
-    bring(connection, &file, &bytes)?;
-    match attempt(connection, &line)? {
+    bring(there, &file, &bytes)?;
+    match attempt(there, &line)? {
         Started::Runs(stream) => Ok(stream),
         Started::Missing(_) => Err(Failure::new(
             Code::Agent,
@@ -76,20 +159,24 @@ pub(super) fn start(connection: &Connection, ask: &dyn Ask) -> Outcome<Stream> {
 ///
 /// # Errors
 /// As [`start`].
-pub(super) fn bring_anew(connection: &Connection, ask: &dyn Ask) -> Outcome<bool> {
+pub(super) fn bring_anew(there: There<'_>) -> Outcome<bool> {
+    let There { connection, ask, .. } = there;
     if connection.agent_path().is_some() {
         return Ok(false);
     }
-    let (file, bytes) = agent_for(&platform_of(connection)?, connection)?;
+    let (file, bytes) = agent_for(&platform_of(there)?, connection)?;
     ask.tell(&format!("bringing dsg-agent to {}", connection.host()));
-    bring(connection, &file, &bytes).map(|()| true)
+    bring(there, &file, &bytes).map(|()| true)
 }
 
 /// What the host is, as `uname -sm` says it.
-fn platform_of(connection: &Connection) -> Outcome<String> {
-    let mut stream = connection.program(shell("echo; echo dsg-needs-agent $(uname -sm)"))?;
+pub(super) fn platform_of(there: There<'_>) -> Outcome<String> {
+    let There { connection, ask, patience } = there;
+    let mut stream = connection.program(shell(&format!("echo; echo {NEEDS} $(uname -sm)")), ask)?;
     let mut text = Vec::new();
-    let read = (&mut stream.reader).take(CHATTER as u64).read_to_end(&mut text);
+    let read = there.bounded(patience.answer, &stream.hang_up, |_| {
+        (&mut stream.reader).take(CHATTER as u64).read_to_end(&mut text)
+    })?;
     let lost = |said: String| {
         Failure::new(Code::Agent, format!("{} did not say what it is: {said}.", connection.host()))
             .hint("dsg doctor ADDRESS tries each step by itself.")
@@ -116,10 +203,11 @@ fn starting_at(path: &str) -> Outcome<String> {
     Ok(shell(&format!("[ -x {path} ] && exec {path} stdio; echo; echo {NEEDS} $(uname -sm)")))
 }
 
-/// The command that takes the agent's bytes from its stdin.
+/// The command that takes the agent's bytes from its stdin. It clears away what is no agent, also where
+/// nobody hears it any more.
 fn taking(build: &str, sha256: &str) -> String {
     shell(&format!(
-        "umask 077; d=${{XDG_CACHE_HOME:-$HOME/.cache}}/dsg; t=$d/.agent.$$; mkdir -p \"$d\" && \
+        "trap \"\" PIPE; umask 077; d=${{XDG_CACHE_HOME:-$HOME/.cache}}/dsg; t=$d/.agent.$$; mkdir -p \"$d\" && \
          find \"$d\" -name \".agent.*\" -mmin +60 -exec rm -f {{}} +; cat > \"$t\" && \
          s=$( (sha256sum || shasum -a 256) 2>/dev/null < \"$t\" | cut -c 1-64) && \
          if [ \"$s\" = {sha256} ]; then chmod 700 \"$t\" && if [ -x \"$t\" ]; then \
@@ -133,20 +221,14 @@ fn shell(script: &str) -> String {
     format!("sh -c '{script}'")
 }
 
-fn attempt(connection: &Connection, line: &str) -> Outcome<Started> {
-    let mut stream = connection.program(line.to_owned())?;
+fn attempt(there: There<'_>, line: &str) -> Outcome<Started> {
+    let There { connection, ask, patience } = there;
+    let mut stream = connection.program(line.to_owned(), ask)?;
     let Stream { reader, hang_up, .. } = &mut stream;
-    let (done, waiting) = crossbeam_channel::bounded::<()>(1);
     let mut seen = Vec::new();
-    let found = std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let late = waiting.recv_timeout(PATIENCE);
-            if late == Err(crossbeam_channel::RecvTimeoutError::Timeout) {
-                hang_up();
-            }
-        });
+    let found = there.bounded(patience.answer, &*hang_up, |_| {
         let mut part = [0; 4096];
-        let found = loop {
+        loop {
             match look(&seen) {
                 Some(found) => break Some(found),
                 None if seen.len() > CHATTER => break None,
@@ -156,10 +238,8 @@ fn attempt(connection: &Connection, line: &str) -> Outcome<Started> {
                 Ok(count) if count > 0 => seen.extend_from_slice(&part[..count]),
                 _ => break None,
             }
-        };
-        drop(done);
-        found
-    });
+        }
+    })?;
     match found {
         Some(Found::Agent(at)) => {
             let rest = std::io::Cursor::new(seen.split_off(at));
@@ -262,15 +342,25 @@ fn own_platform() -> String {
     platform_name(&format!("{system} {machine}"))
 }
 
-fn bring(connection: &Connection, file: &Path, bytes: &[u8]) -> Outcome<()> {
+pub(super) fn bring(there: There<'_>, file: &Path, bytes: &[u8]) -> Outcome<()> {
+    let There { connection, ask, patience } = there;
     let sha256 = dsg_core::entry::Hash(Sha256::digest(bytes).into()).to_string();
-    let Stream { mut reader, mut writer, farewell, .. } =
-        connection.program(taking(dsg_wire::BUILD, &sha256))?;
-    // What the host says tells more than that it takes no more.
-    let sent = writer.write_all(bytes).and_then(|()| writer.flush());
-    drop(writer);
-    let mut text = Vec::new();
-    let _ = (&mut reader).take(CHATTER as u64).read_to_end(&mut text);
+    let Stream { mut reader, mut writer, farewell, hang_up } =
+        connection.program(taking(dsg_wire::BUILD, &sha256), ask)?;
+    let (sent, text) = there.bounded(patience.bringing, &hang_up, |moved| {
+        let mut parts = bytes.chunks(PART);
+        let sent = parts.try_for_each(|part| {
+            moved();
+            writer.write_all(part)
+        });
+        // What the host says tells more than that it takes no more.
+        let sent = sent.and_then(|()| writer.flush());
+        drop(writer);
+        moved();
+        let mut text = Vec::new();
+        let _ = (&mut reader).take(CHATTER as u64).read_to_end(&mut text);
+        (sent, text)
+    })?;
     let text = String::from_utf8_lossy(&text).into_owned();
     let says = |word: &str| text.lines().any(|line| line == word);
     let host = connection.host();

@@ -124,6 +124,21 @@ impl Ask for Nobody {
     }
 }
 
+/// Asks nothing of a person who still may leave.
+pub(super) struct Unasked<'a>(pub(super) &'a dyn Ask);
+
+impl Ask for Unasked<'_> {
+    fn trust(&self, _host: &UnknownHost) -> Option<bool> {
+        None
+    }
+    fn secret(&self, _secret: &Secret) -> Option<String> {
+        None
+    }
+    fn has_left(&self) -> bool {
+        self.0.has_left()
+    }
+}
+
 static PERSON: RwLock<Option<Arc<dyn Ask>>> = RwLock::new(None);
 
 thread_local! {

@@ -7,6 +7,7 @@ use dsg_core::address::SshHost;
 use dsg_core::failure::{Code, Failure, Outcome};
 
 use super::ask::Ask;
+use super::credentials;
 use super::known_hosts;
 use super::link::{Carrier, Link};
 use super::login;
@@ -68,7 +69,7 @@ pub(super) fn connect(way: &Way, ask: &dyn Ask) -> Outcome<Session> {
         let mut link = shaken(route, below.as_deref(), ask)?;
         let key = login::host_key(&link, route)?;
         login::check_host(route, &key, ask)?;
-        login::log_in(&mut link, route, ask)?;
+        credentials::log_in(&mut link, route, ask)?;
         let beat = Alive { interval: route.alive_interval, count: route.alive_count };
         below = Some(Box::new(Session::start(link, route.host.clone(), beat, below)?));
     }
@@ -97,7 +98,7 @@ fn shaken(route: &Route, below: Option<&Session>, ask: &dyn Ask) -> Outcome<Link
     let carrier: Box<dyn Carrier> = match below {
         None => Box::new(reach(route, ask)?),
         Some(below) => {
-            let through = below.through(&route.host, route.port)?;
+            let through = below.through(&route.host, route.port, ask)?;
             through.set_nonblocking(true).map_err(|e| broken(route, e))?;
             Box::new(through)
         }

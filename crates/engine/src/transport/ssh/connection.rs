@@ -9,8 +9,8 @@ use dsg_core::address::SshHost;
 use dsg_core::config::{HostConfig, SshProgram};
 use dsg_core::failure::{Code, Failure, Outcome};
 
-use super::agent;
-use super::ask::{self, Ask, Nobody, Noted};
+use super::agent::{self, There};
+use super::ask::{self, Ask, Noted, Unasked};
 use super::builtin::{self, Way};
 use super::choice::{Choice, Transport, choose};
 use super::program::{self, Program};
@@ -94,7 +94,7 @@ impl Connection {
         &self.choice
     }
 
-    fn is_alive(&self) -> bool {
+    pub(super) fn is_alive(&self) -> bool {
         match &self.speaks {
             Speaks::Builtin(session) => session.is_alive(),
             Speaks::System(program) => program.is_alive(),
@@ -103,15 +103,25 @@ impl Connection {
 
     #[cfg(test)]
     pub(super) fn by_program(host: &SshHost, program: Program) -> Self {
-        let choice = Choice { transport: Transport::System, why: String::new() };
-        let (settings, speaks) = (HostConfig::default(), Speaks::System(program));
+        Self::by(host, Transport::System, Speaks::System(program))
+    }
+
+    #[cfg(test)]
+    pub(super) fn by_session(host: &SshHost, session: Session) -> Self {
+        Self::by(host, Transport::Builtin, Speaks::Builtin(session))
+    }
+
+    #[cfg(test)]
+    fn by(host: &SshHost, transport: Transport, speaks: Speaks) -> Self {
+        let choice = Choice { transport, why: String::new() };
+        let settings = HostConfig::default();
         let (host, answered, used) = (host.clone(), false, Arc::default());
         Self { host, settings, choice, speaks, answered, used }
     }
 
     /// One by the program `ssh` beside this one.
-    fn quicker(&self) -> Outcome<Arc<Self>> {
-        let program = Program::connect_quietly(&self.host, QUICKER_PATIENCE)?;
+    fn quicker(&self, unasked: &dyn Ask) -> Outcome<Arc<Self>> {
+        let program = Program::connect_quietly(&self.host, QUICKER_PATIENCE, unasked)?;
         let why = "it encrypts much content quicker than the built-in ssh".to_owned();
         let quicker = Self {
             host: self.host.clone(),
@@ -138,14 +148,21 @@ impl Connection {
     /// Starts a program, given as a line for the host's shell.
     ///
     /// # Errors
-    /// The connection is lost; the host gives no more.
-    pub(super) fn program(&self, line: String) -> Outcome<Stream> {
+    /// The connection is lost; the host gives no more; nobody waits for it any more.
+    pub(super) fn program(&self, line: String, ask: &dyn Ask) -> Outcome<Stream> {
         let stream = match &self.speaks {
-            Speaks::Builtin(session) => session.program(line),
+            Speaks::Builtin(session) => session.program(line, ask),
             Speaks::System(program) => program.program(&line),
         }?;
         let reader = Box::new(Using(stream.reader, self.used.clone()));
         Ok(Stream { reader, ..stream })
+    }
+
+    /// It did not answer in time, and is not to be used again. (The built-in ssh finds that out by itself.)
+    pub(super) fn give_up(&self) {
+        if let Speaks::System(program) = &self.speaks {
+            program.give_up();
+        }
     }
 
     /// Starts the agent, brought where it is missing. One connection gives several.
@@ -153,7 +170,12 @@ impl Connection {
     /// # Errors
     /// It cannot be had there; the connection is lost.
     pub(crate) fn agent(&self, ask: &dyn Ask) -> Outcome<Stream> {
-        agent::start(self, ask)
+        self.agent_within(agent::Patience::default(), ask)
+    }
+
+    /// The same, where nothing moves for no longer than this.
+    pub(super) fn agent_within(&self, patience: agent::Patience, ask: &dyn Ask) -> Outcome<Stream> {
+        agent::start(There { connection: self, ask, patience })
     }
 }
 
@@ -302,9 +324,12 @@ pub(crate) fn quicker_agent_on(host: &SshHost) -> Outcome<Option<Stream>> {
     if refused().contains(host) {
         return Ok(None);
     }
-    let begun = living(host, true).map_or_else(|| first.quicker(), Ok);
-    match begun.and_then(|quicker| quicker.agent(&Nobody)) {
+    let person = ask::person();
+    let unasked = Unasked(person.as_ref());
+    let begun = living(host, true).map_or_else(|| first.quicker(&unasked), Ok);
+    match begun.and_then(|quicker| quicker.agent(&unasked)) {
         Ok(stream) => Ok(Some(stream)),
+        Err(failure) if failure.code == Code::Cancelled => Err(failure),
         Err(failure) => {
             tracing::debug!(%host, %failure, "ssh: the built-in one it is");
             refused().push(host.clone());
@@ -322,7 +347,8 @@ pub fn program_on(
     host: &SshHost,
     line: &str,
 ) -> Outcome<(Box<dyn Read + Send>, Box<dyn Write + Send>)> {
-    let Stream { reader, writer, .. } = connection(host)?.program(line.to_owned())?;
+    let Stream { reader, writer, .. } =
+        connection(host)?.program(line.to_owned(), ask::person().as_ref())?;
     Ok((reader, writer))
 }
 
@@ -337,7 +363,9 @@ fn another(host: &SshHost, person: &dyn Ask) -> Outcome<Arc<Connection>> {
 /// # Errors
 /// As [`agent_on`].
 pub(crate) fn bring_agent_on(host: &SshHost) -> Outcome<bool> {
-    agent::bring_anew(connection(host)?.as_ref(), ask::person().as_ref())
+    let (connection, person) = (connection(host)?, ask::person());
+    let patience = agent::Patience::default();
+    agent::bring_anew(There { connection: connection.as_ref(), ask: person.as_ref(), patience })
 }
 
 /// Ends connections that nobody has used for a while.

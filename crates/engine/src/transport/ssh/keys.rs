@@ -33,6 +33,15 @@ pub(crate) fn inspect(text: &str) -> Option<KeyFacts> {
     Some(KeyFacts { encrypted, kind: String::new() })
 }
 
+/// The key that a public key's file holds, in ssh's binary format; `None`: it is none.
+pub(crate) fn public(text: &str) -> Option<Vec<u8>> {
+    let mut words = text.split_ascii_whitespace();
+    let kind = words.next()?;
+    let key = STANDARD.decode(words.next()?).ok()?;
+    let (said, _) = word(&key)?;
+    (said == kind.as_bytes()).then_some(key)
+}
+
 fn openssh(text: &str) -> Option<KeyFacts> {
     let body = text.lines().skip_while(|l| !l.starts_with("-----BEGIN ")).skip(1);
     let body: String = body.take_while(|l| !l.starts_with("-----")).map(str::trim).collect();
@@ -87,6 +96,17 @@ mod tests {
         assert!(
             inspect(&openssh_key("none", "sk-ssh-ed25519@openssh.com")).unwrap().is_in_a_device()
         );
+    }
+
+    #[test]
+    fn a_public_key_is_told_from_everything_else() {
+        let blob = [&[0, 0, 0, 11][..], b"ssh-ed25519", &[0, 0, 0, 1, 7]].concat();
+        let text = STANDARD.encode(&blob);
+        assert_eq!(public(&format!("ssh-ed25519 {text} ann@home\n")), Some(blob));
+        for other in ["", "ssh-ed25519", "ssh-ed25519 AAAA ann", &format!("ssh-rsa {text}")] {
+            assert_eq!(public(other), None, "{other}");
+        }
+        assert_eq!(public(&openssh_key("none", "ssh-ed25519")), None);
     }
 
     #[test]

@@ -1,20 +1,17 @@
-//! Letting ourselves in: is it the host that is meant, and does it know us?
+//! Meeting a host: how to speak with it, and is it the one that is meant?
 //!
-//! Nothing is silent: a host that nobody confirmed is asked about, a key that changed is a stop, and what
-//! was tried to log in is named when all of it failed.
+//! Nothing is silent: a host that nobody confirmed is asked about, and a key that changed is a stop.
 
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::Path;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
 
 use dsg_core::failure::{Code, Failure, Outcome};
-use ssh2::{ErrorCode, KeyboardInteractivePrompt, MethodType, Prompt, Session};
+use ssh2::{MethodType, Session};
 
-use super::ask::{Ask, Secret, UnknownHost};
-use super::keys;
+use super::ask::{Ask, UnknownHost};
 use super::known_hosts::{self, KnownHostsFile, Verdict};
-use super::link::{Link, Unanswered};
+use super::link::Link;
 use super::route::Route;
 
 /// Fast on every processor of the last ten years, and authenticated.
@@ -26,15 +23,6 @@ const CIPHERS: [&str; 6] = [
     "aes192-ctr",
     "aes128-ctr",
 ];
-/// A wrong passphrase or password may be corrected this often.
-const TRIES: usize = 3;
-/// A person has so long to answer what the host asks.
-const PERSONS_PATIENCE: Duration = Duration::from_secs(120);
-
-/// libssh2: the host does not accept this.
-const REFUSED: [i32; 2] = [-18, -19];
-/// libssh2: the private key cannot be read, be it for a wrong passphrase.
-const UNREADABLE: i32 = -16;
 
 /// Reads the files that are there.
 pub(super) fn known_files(route: &Route) -> Vec<KnownHostsFile> {
@@ -137,16 +125,18 @@ pub(super) fn check_host(route: &Route, key: &[u8], ask: &dyn Ask) -> Outcome<()
             format!("The key of {name}, {}, is revoked: {place}.", question.fingerprint),
         )
         .hint("Ask the host's administrator.")),
-        Verdict::Unknown if route.strict => Err(unknown(&question, "StrictHostKeyChecking says yes")),
+        Verdict::Unknown if route.strict => Err(unknown(route, &question, "StrictHostKeyChecking says yes")),
         Verdict::Unknown => match ask.trust(&question) {
-            Some(true) => remember(route, key),
-            Some(false) => Err(unknown(&question, "you did not confirm it")),
-            None => Err(unknown(&question, "nobody has confirmed it")),
+            Some(true) if route.remembers.is_some() => remember(route, key).map(drop),
+            // Where nothing is to be remembered, the answer is good for this login.
+            Some(true) => Ok(()),
+            Some(false) => Err(unknown(route, &question, "you did not confirm it")),
+            None => Err(unknown(route, &question, "nobody has confirmed it")),
         },
     }
 }
 
-fn unknown(host: &UnknownHost, why: &str) -> Failure {
+fn unknown(route: &Route, host: &UnknownHost, why: &str) -> Failure {
     let UnknownHost { name, kind, fingerprint } = host;
     // [host]:port, as it is kept, is host:port, as it is typed.
     let typed = match name.strip_prefix('[').and_then(|n| n.split_once("]:")) {
@@ -154,21 +144,31 @@ fn unknown(host: &UnknownHost, why: &str) -> Failure {
         _ => name.clone(),
     };
     let message = format!("{name} is not known, and {why}: its {kind} key is {fingerprint}.");
-    Failure::new(Code::HostKeyUnknown, message).hint(format!(
-        "Compare the fingerprint with the one that its administrator gives, then: dsg trust {typed}"
-    ))
+    Failure::new(Code::HostKeyUnknown, message).hint(match route.remembers {
+        Some(_) => format!(
+            "Compare the fingerprint with the one that its administrator gives, then: dsg trust {typed}"
+        ),
+        None => FORGETS.to_owned(),
+    })
 }
 
-/// Writes down a host that was confirmed.
-pub(super) fn remember(route: &Route, key: &[u8]) -> Outcome<()> {
-    let Some(file) = route.known_hosts.first() else {
-        return Err(Failure::new(Code::Config, "The ssh configuration names no known_hosts file.")
-            .hint("Take UserKnownHostsFile none out of ~/.ssh/config."));
-    };
+/// Where nothing is remembered, what to do.
+const FORGETS: &str = "Your ssh configuration remembers no host: name a file with UserKnownHostsFile in ~/.ssh/config, or take that line out.";
+
+/// Writes down a host that was confirmed. Gives the file.
+///
+/// # Errors
+/// The ssh configuration names no file for that; it cannot be written.
+pub(super) fn remember(route: &Route, key: &[u8]) -> Outcome<PathBuf> {
     let name = route.names.first().map_or("", String::as_str);
+    let Some(file) = &route.remembers else {
+        let message = format!("{name} was confirmed, and there is no file to write that down in.");
+        return Err(Failure::new(Code::Config, message).hint(FORGETS));
+    };
     let salt = if route.hash_known_hosts { Some(salt(file)?) } else { None };
     let line = known_hosts::line(name, key, salt);
-    append(file, &line).map_err(|e| Failure::io("write", file, e))
+    append(file, &line).map_err(|e| Failure::io("write", file, e))?;
+    Ok(file.clone())
 }
 
 fn append(file: &Path, line: &str) -> std::io::Result<()> {
@@ -189,253 +189,4 @@ fn salt(file: &Path) -> Outcome<[u8; 20]> {
     let random = std::fs::File::open("/dev/urandom");
     let read = random.and_then(|mut random| std::io::Read::read_exact(&mut random, &mut salt));
     read.map(|()| salt).map_err(|e| Failure::io("find randomness for", file, e))
-}
-
-/// Logs in.
-pub(super) fn log_in(link: &mut Link, route: &Route, ask: &dyn Ask) -> Outcome<()> {
-    let login = format!("{}@{}", route.user, route.host);
-    let listed = link
-        .until(route.patience, ask, |session| session.auth_methods(&route.user).map(str::to_owned));
-    let ways = match listed {
-        Ok(ways) => ways,
-        Err(_) if link.session.authenticated() => return Ok(()),
-        Err(e) => return Err(e.failure(&route.host, "the login")),
-    };
-    let accepts =
-        |way: &str| ways.split(',').any(|w| w == way) && !route.refused_ways.contains(&way);
-    let mut attempt = Attempt { link, route, ask, login: &login, tried: Vec::new() };
-    let in_by = (accepts("publickey") && (attempt.agent()? || attempt.key_files()?))
-        || (accepts("keyboard-interactive") && attempt.interactive()?)
-        || (accepts("password") && attempt.password()?);
-    if in_by {
-        return Ok(());
-    }
-    let tried = match attempt.tried.join("; ") {
-        tried if tried.is_empty() => "nothing that could be tried".to_owned(),
-        tried => tried,
-    };
-    Err(Failure::new(
-        Code::LoginRefused,
-        format!("{} does not let {} in: {tried}.", route.host, route.user),
-    )
-    .hint(format!(
-        "The host accepts {}. Is the user right, and is a key of yours in ~/.ssh/authorized_keys there? A key with a passphrase can be given to the ssh agent: ssh-add.",
-        ways.replace(',', ", ")
-    )))
-}
-
-struct Attempt<'a> {
-    link: &'a mut Link,
-    route: &'a Route,
-    ask: &'a dyn Ask,
-    login: &'a str,
-    /// What was tried, and why it was not enough.
-    tried: Vec<String>,
-}
-
-enum Answer {
-    In,
-    Refused,
-    Unreadable(String),
-}
-
-impl Attempt<'_> {
-    /// One try; only what says nothing about the login itself is a failure.
-    fn one(
-        &mut self,
-        patience: Duration,
-        call: impl FnMut(&mut Session) -> Result<(), ssh2::Error>,
-    ) -> Outcome<Answer> {
-        match self.link.until(patience, self.ask, call) {
-            Ok(()) if self.link.session.authenticated() => Ok(Answer::In),
-            Ok(()) => Ok(Answer::Refused),
-            Err(Unanswered::Refused(e)) => match e.code() {
-                ErrorCode::Session(code) if REFUSED.contains(&code) => Ok(Answer::Refused),
-                ErrorCode::Session(UNREADABLE) => Ok(Answer::Unreadable(e.message().to_owned())),
-                _ if self.link.ended => {
-                    Err(Unanswered::Ended.failure(&self.route.host, "the login"))
-                }
-                _ => Ok(Answer::Unreadable(e.message().to_owned())),
-            },
-            Err(e) => Err(e.failure(&self.route.host, "the login")),
-        }
-    }
-
-    /// Asks the person; who has left is asked no more.
-    fn secret(&self, question: &Secret) -> Outcome<Option<String>> {
-        let answer = self.ask.secret(question);
-        if answer.is_none() && self.ask.has_left() { Err(Failure::cancelled()) } else { Ok(answer) }
-    }
-
-    fn agent(&mut self) -> Outcome<bool> {
-        let Some(socket) = &self.route.agent else { return Ok(false) };
-        let no_agent = |why: &str| format!("the ssh agent ({why})");
-        let Ok(mut agent) = self.link.session.agent() else { return Ok(false) };
-        if agent.set_identity_path(socket).is_err() || agent.connect().is_err() {
-            self.tried.push(no_agent("it does not answer"));
-            return Ok(false);
-        }
-        let keys = agent.list_identities().and_then(|()| agent.identities()).unwrap_or_default();
-        let named: Vec<Vec<u8>> = self.route.keys.iter().filter_map(|p| public_half(p)).collect();
-        let mut offered = 0;
-        let mut in_devices = 0;
-        let (first, then): (Vec<_>, Vec<_>) =
-            keys.iter().partition(|key| named.iter().any(|n| n == key.blob()));
-        let then = then.into_iter().filter(|_| !self.route.only_these_keys);
-        for key in first.into_iter().chain(then) {
-            let kind = known_hosts::kind(key.blob());
-            if kind.starts_with("sk-") || kind.contains("-cert-") {
-                in_devices += 1;
-                continue;
-            }
-            offered += 1;
-            let user = self.route.user.clone();
-            if let Answer::In = self.one(self.route.patience, |_| agent.userauth(&user, key))? {
-                return Ok(true);
-            }
-        }
-        if in_devices > 0 {
-            self.tried.push(format!(
-                "{in_devices} keys in the ssh agent need the program ssh (say ssh: system for this host in dsg.yml)"
-            ));
-        }
-        self.tried.push(match offered {
-            0 => no_agent("it has no key for it"),
-            1 => "the key in the ssh agent".to_owned(),
-            n => format!("{n} keys in the ssh agent"),
-        });
-        Ok(false)
-    }
-
-    fn key_files(&mut self) -> Outcome<bool> {
-        for path in &self.route.keys {
-            let name = path.display();
-            let text = match std::fs::read_to_string(path) {
-                Ok(text) => text,
-                Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
-                Err(e) => {
-                    self.tried.push(format!("{name} ({e})"));
-                    continue;
-                }
-            };
-            let Some(facts) = keys::inspect(&text) else {
-                self.tried.push(format!("{name} (it is no private key)"));
-                continue;
-            };
-            if facts.is_in_a_device() {
-                self.tried.push(format!("{name} (a key in a device needs the program ssh: say ssh: system for this host in dsg.yml)"));
-                continue;
-            }
-            let mut answer = Answer::Refused;
-            for turn in 0..TRIES {
-                let passphrase = if facts.encrypted {
-                    let question = Secret::Passphrase { key: path.clone(), again: turn > 0 };
-                    let Some(passphrase) = self.secret(&question)? else {
-                        answer =
-                            Answer::Unreadable("it needs a passphrase, and nobody gave one".into());
-                        break;
-                    };
-                    Some(passphrase)
-                } else {
-                    None
-                };
-                let user = self.route.user.clone();
-                answer = self.one(self.route.patience, |session| {
-                    session.userauth_pubkey_memory(&user, None, &text, passphrase.as_deref())
-                })?;
-                match answer {
-                    Answer::In => return Ok(true),
-                    Answer::Unreadable(_) if facts.encrypted => {
-                        answer = Answer::Unreadable("the passphrase is wrong".into());
-                    }
-                    _ => break,
-                }
-            }
-            self.tried.push(match answer {
-                Answer::Unreadable(why) => format!("{name} ({why})"),
-                _ => format!("{name} (the host does not know it)"),
-            });
-        }
-        Ok(false)
-    }
-
-    fn interactive(&mut self) -> Outcome<bool> {
-        for _ in 0..TRIES {
-            let (user, patience) =
-                (self.route.user.clone(), self.route.patience + PERSONS_PATIENCE);
-            let mut person =
-                Prompter { ask: self.ask, login: self.login, asked: false, silent: false };
-            let answer = self.one(patience, |session| {
-                session.userauth_keyboard_interactive(&user, &mut person)
-            })?;
-            if let Answer::In = answer {
-                return Ok(true);
-            }
-            if person.silent {
-                self.tried.push("what it asks (nobody answered)".to_owned());
-                return Ok(false);
-            }
-            if !person.asked {
-                break;
-            }
-        }
-        self.tried.push("the answers to what it asks (they are wrong)".to_owned());
-        Ok(false)
-    }
-
-    fn password(&mut self) -> Outcome<bool> {
-        for turn in 0..TRIES {
-            let question = Secret::Password { login: self.login.to_owned(), again: turn > 0 };
-            let Some(password) = self.secret(&question)? else {
-                self.tried.push("a password (nobody gave one)".to_owned());
-                return Ok(false);
-            };
-            let user = self.route.user.clone();
-            let answer =
-                self.one(self.route.patience, |s| s.userauth_password(&user, &password))?;
-            match answer {
-                Answer::In => return Ok(true),
-                Answer::Refused => {}
-                Answer::Unreadable(why) => {
-                    self.tried.push(format!("a password ({why})"));
-                    return Ok(false);
-                }
-            }
-        }
-        self.tried.push("a password (it is wrong)".to_owned());
-        Ok(false)
-    }
-}
-
-/// The public half of a key, from the file beside it.
-fn public_half(private: &Path) -> Option<Vec<u8>> {
-    use base64::Engine as _;
-    let mut beside = private.as_os_str().to_owned();
-    beside.push(".pub");
-    let text = std::fs::read_to_string(beside).ok()?;
-    let key = text.split_ascii_whitespace().nth(1)?;
-    base64::engine::general_purpose::STANDARD.decode(key).ok()
-}
-
-/// Hands the host's questions to the person.
-struct Prompter<'a> {
-    ask: &'a dyn Ask,
-    login: &'a str,
-    asked: bool,
-    silent: bool,
-}
-
-impl KeyboardInteractivePrompt for Prompter<'_> {
-    fn prompt(&mut self, _user: &str, instructions: &str, prompts: &[Prompt<'_>]) -> Vec<String> {
-        let mut answers = Vec::new();
-        for prompt in prompts {
-            self.asked = true;
-            let text = format!("{instructions} {}", prompt.text).trim().to_owned();
-            let question = Secret::Prompt { login: self.login.to_owned(), text, echo: prompt.echo };
-            let answer = self.ask.secret(&question);
-            self.silent |= answer.is_none();
-            answers.push(answer.unwrap_or_default());
-        }
-        answers
-    }
 }

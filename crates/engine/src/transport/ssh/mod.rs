@@ -8,6 +8,7 @@ mod buffer;
 mod builtin;
 mod choice;
 mod connection;
+mod credentials;
 mod doctor;
 mod early;
 mod keys;

@@ -4,21 +4,27 @@
 //! folder, and stays until the connection is dropped; the others pass through it.
 
 use std::ffi::OsString;
-use std::io::{Read as _, Write};
+use std::io::{ErrorKind, Read, Write};
+use std::net::Shutdown;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use dsg_core::address::SshHost;
 use dsg_core::failure::{Code, Failure, Outcome};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::{Errno, ioctl_fionbio};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::ask::{Ask, Nobody};
 use super::askpass::Desk;
 use super::lane::{SaidHere, with_said};
+use super::route::{ALIVE_COUNT, ALIVE_INTERVAL};
 use crate::transport::Stream;
 
 /// Says that the login is done, and stays until its stdin ends.
@@ -27,6 +33,10 @@ const LOGGED_IN: &[u8] = b"dsg-logged-in\n";
 
 /// So long the program may take to say what it would do.
 const TELLING: Duration = Duration::from_secs(3);
+/// Beyond connecting, a login that asks nobody may take so long: a key may want to be touched.
+const LETTING_IN: Duration = Duration::from_secs(60);
+/// How often it is looked whether somebody still waits.
+const TICK: Duration = Duration::from_millis(100);
 
 /// Whether there is one.
 pub(super) fn is_there() -> bool {
@@ -86,6 +96,8 @@ pub(super) struct Program {
     host: SshHost,
     patience: Duration,
     batch: bool,
+    /// Options by which a line that is dead is noticed.
+    alive: Vec<OsString>,
     /// Another configuration than the account's.
     configuration: Option<PathBuf>,
     /// Private: who could write here could use the login.
@@ -112,8 +124,12 @@ impl Program {
     ///
     /// # Errors
     /// What the program said.
-    pub(super) fn connect_quietly(host: &SshHost, patience: Duration) -> Outcome<Self> {
-        Self::log_in(host, patience, &Nobody, None, true)
+    pub(super) fn connect_quietly(
+        host: &SshHost,
+        patience: Duration,
+        unasked: &dyn Ask,
+    ) -> Outcome<Self> {
+        Self::log_in(host, patience, unasked, None, true)
     }
 
     /// With a configuration of the test's own: `ssh` finds the account's, whatever `HOME` says.
@@ -140,7 +156,11 @@ impl Program {
         if strict {
             arguments.splice(0..0, ["-o".into(), "StrictHostKeyChecking=yes".into()]);
         }
-        if let Some(ciphers) = quicker_ciphers(&arguments, configuration.as_deref()) {
+        let told = told(&arguments, configuration.as_deref()).unwrap_or_default();
+        let alive = alive(&told);
+        arguments.splice(0..0, alive.iter().cloned());
+        let ciphers = value(&told, "ciphers").filter(|_| has_aes()).and_then(quicker);
+        if let Some(ciphers) = ciphers {
             arguments.splice(0..0, ["-o".into(), format!("Ciphers={ciphers}").into()]);
         }
         let mut command = command(&arguments, configuration.as_deref());
@@ -158,8 +178,12 @@ impl Program {
         let stdout = child.stdout.take();
         let (is_in, left) = match desk {
             Some(desk) => desk.attend(|| logged_in(stdout)),
-            None if strict => (within(patience, &child, || logged_in(stdout)), false),
-            None => (logged_in(stdout), false),
+            // At its terminal a person ends it.
+            None if !batch => (logged_in(stdout), false),
+            None => {
+                let patience = if strict { patience } else { patience + LETTING_IN };
+                within(patience, &child, ask, || logged_in(stdout))
+            }
         };
         if !is_in {
             drop(stdin);
@@ -169,7 +193,15 @@ impl Program {
         let master = Mutex::new(Master { child, stdin });
         // Whoever lost the login is not to ask by itself.
         let batch = !ask.has_terminal();
-        Ok(Self { host: host.clone(), patience, batch, configuration, folder, master })
+        Ok(Self { host: host.clone(), patience, batch, alive, configuration, folder, master })
+    }
+
+    /// Ends it: it is not to be used again.
+    pub(super) fn give_up(&self) {
+        let mut master = self.master.lock().unwrap_or_else(PoisonError::into_inner);
+        master.stdin = None;
+        let _ = master.child.kill();
+        let _ = master.child.wait();
     }
 
     pub(super) fn is_alive(&self) -> bool {
@@ -180,11 +212,17 @@ impl Program {
     /// Starts a program, given as a line for the host's shell.
     ///
     /// # Errors
-    /// `ssh` cannot be started.
+    /// The login is lost; `ssh` cannot be started.
     pub(super) fn program(&self, line: &str) -> Outcome<Stream> {
+        // Without it the program would log in by itself, each time anew.
+        if !self.is_alive() {
+            let message = format!("The program ssh has lost its connection to {}.", self.host);
+            return Err(Failure::new(Code::Unreachable, message).hint("Try again."));
+        }
         let control = self.folder.path().join("c");
-        let arguments =
+        let mut arguments =
             arguments(&self.host, self.patience, self.batch, Share::Guest, &control, line);
+        arguments.splice(0..0, self.alive.iter().cloned());
         let mut command = command(&arguments, self.configuration.as_deref());
         if self.batch {
             apart(&mut command);
@@ -193,12 +231,19 @@ impl Program {
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(Failure::new(Code::Io, "Could not speak to the program ssh."));
         };
+        let broken = |e: std::io::Error| {
+            Failure::new(Code::Io, "Could not speak to the program ssh.").because(e)
+        };
+        let (cut, hung) = UnixStream::pair().map_err(broken)?;
+        ioctl_fionbio(&stdin, true).map_err(|e| broken(e.into()))?;
         let child = Arc::new(Mutex::new(Reaped(child)));
+        let held = Arc::new((child.clone(), hung));
         Ok(Stream {
-            reader: Box::new(Held(stdout, child.clone())),
-            writer: Box::new(Held(stdin, child.clone())),
+            reader: Box::new(Held(stdout, held.clone())),
+            writer: Box::new(Held(stdin, held)),
             farewell: Box::new(move || said.text()),
             hang_up: Box::new(move || {
+                let _ = cut.shutdown(Shutdown::Both);
                 let _ = child.lock().unwrap_or_else(PoisonError::into_inner).0.kill();
             }),
         })
@@ -207,10 +252,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        let mut master = self.master.lock().unwrap_or_else(PoisonError::into_inner);
-        master.stdin = None;
-        let _ = master.child.kill();
-        let _ = master.child.wait();
+        self.give_up();
     }
 }
 
@@ -231,21 +273,43 @@ impl Drop for Reaped {
     }
 }
 
-/// A pipe, and the child that must outlive it. The pipe goes first.
-struct Held<P>(P, #[allow(dead_code, reason = "kept for its drop")] Arc<Mutex<Reaped>>);
+/// A pipe, and the child that must outlive it; the pipe goes first. The login's program has the pipe's other
+/// end, too, and keeps it open before a network that is silent: who hangs up does not wait for that.
+struct Held<P>(P, Arc<(Arc<Mutex<Reaped>>, UnixStream)>);
 
-impl<P: std::io::Read> std::io::Read for Held<P> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        self.0.read(buffer)
+impl<P: AsFd> Held<P> {
+    /// Waits until the pipe is ready; `false`: it was hung up.
+    fn is_ready(&self, what: PollFlags) -> std::io::Result<bool> {
+        let (_, hung) = &*self.1;
+        let mut fds = [PollFd::new(hung, PollFlags::IN), PollFd::new(&self.0, what)];
+        loop {
+            match poll(&mut fds, None) {
+                Ok(_) => return Ok(fds[0].revents().is_empty()),
+                Err(Errno::INTR) => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
     }
 }
 
-impl<P: Write> Write for Held<P> {
+impl<P: Read + AsFd> Read for Held<P> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.is_ready(PollFlags::IN)? { self.0.read(buffer) } else { Ok(0) }
+    }
+}
+
+impl<P: Write + AsFd> Write for Held<P> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.write(bytes)
+        while self.is_ready(PollFlags::OUT)? {
+            match self.0.write(bytes) {
+                Err(e) if e.kind() == ErrorKind::WouldBlock => {}
+                written => return written,
+            }
+        }
+        Err(ErrorKind::BrokenPipe.into())
     }
     fn flush(&mut self) -> std::io::Result<()> {
-        self.0.flush()
+        Ok(())
     }
 }
 
@@ -285,22 +349,33 @@ fn apart(command: &mut Command) {
     command.process_group(0).env("SSH_ASKPASS_REQUIRE", "never");
 }
 
-/// Ends a child that lets wait for longer, and what it started: it may wait for a key to be touched. It is
-/// [`apart`].
-fn within<T: Default>(patience: Duration, child: &Child, wait: impl FnOnce() -> T) -> T {
+/// Ends a child that lets wait for longer, or for which nobody waits any more, and what it started: it may
+/// wait for a key to be touched. It is [`apart`]. Gives whether the person has left, too.
+fn within<T: Default>(
+    patience: Duration,
+    child: &Child,
+    ask: &dyn Ask,
+    wait: impl FnOnce() -> T,
+) -> (T, bool) {
     let (waits, over) = crossbeam_channel::bounded::<()>(0);
-    let pid = Pid::from_child(child);
+    let (pid, begun) = (Pid::from_child(child), Instant::now());
     std::thread::scope(|scope| {
         let watch = move || {
-            if over.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
-                // It is not waited for before this is over, so that its number is no one else's.
-                let _ = kill_process_group(pid, Signal::KILL);
+            while over.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+                let left = ask.has_left();
+                if left || begun.elapsed() >= patience {
+                    // It is not waited for before this is over, so that its number is no one else's.
+                    let _ = kill_process_group(pid, Signal::KILL);
+                    return left;
+                }
             }
+            false
         };
         let watched = std::thread::Builder::new().spawn_scoped(scope, watch);
         let done = if watched.is_ok() { wait() } else { T::default() };
         drop(waits);
-        done
+        let left = watched.ok().and_then(|watched| watched.join().ok());
+        (done, left.unwrap_or_default())
     })
 }
 
@@ -337,21 +412,36 @@ fn start(mut command: Command) -> Outcome<(Child, Words)> {
     Ok((child, Words { said, done }))
 }
 
-/// The ciphers that `ssh` would offer with these arguments, those first that this processor has
-/// instructions for; nothing where that changes nothing, or cannot be told.
-fn quicker_ciphers(arguments: &[OsString], configuration: Option<&Path>) -> Option<String> {
-    if !has_aes() {
-        return None;
-    }
-    // It says what it would do (ssh(1)), and reaches nobody.
+/// What `ssh` says it would do with these arguments; nothing where it cannot be told.
+fn told(arguments: &[OsString], configuration: Option<&Path>) -> Option<String> {
+    // It says so (ssh(1)), and reaches nobody.
     let mut asked = command(&[], configuration);
     apart(asked.arg("-G").args(arguments).stdin(Stdio::null()).stderr(Stdio::null()));
     let mut child = asked.stdout(Stdio::piped()).spawn().ok()?;
     let stdout = child.stdout.take();
     // What a `Match` in the configuration runs may take its time.
-    let told = within(TELLING, &child, || std::io::read_to_string(stdout?).ok());
-    let told = told.filter(|_| child.wait().is_ok_and(|status| status.success()))?;
-    quicker(told.lines().find_map(|line| line.strip_prefix("ciphers "))?)
+    let read = || std::io::read_to_string(stdout?).ok();
+    let (told, _) = within(TELLING, &child, &Nobody, read);
+    told.filter(|_| child.wait().is_ok_and(|status| status.success()))
+}
+
+/// A value in what `ssh` said.
+fn value<'t>(told: &'t str, key: &str) -> Option<&'t str> {
+    told.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' '))
+}
+
+/// Options by which a line that is dead is noticed, unless the configuration has its own. Pure.
+fn alive(told: &str) -> Vec<OsString> {
+    // What `ssh` says where the configuration says nothing; Debian's has 300 with BatchMode.
+    let unsaid = |key, values: &[&str]| value(told, key).is_none_or(|said| values.contains(&said));
+    if !unsaid("serveraliveinterval", &["0", "300"]) {
+        return Vec::new();
+    }
+    let mut options = vec![format!("ServerAliveInterval={}", ALIVE_INTERVAL.as_secs())];
+    if unsaid("serveralivecountmax", &["3"]) {
+        options.push(format!("ServerAliveCountMax={ALIVE_COUNT}"));
+    }
+    options.into_iter().flat_map(|option| ["-o".into(), option.into()]).collect()
 }
 
 pub(super) fn has_aes() -> bool {
@@ -385,9 +475,12 @@ fn refused(host: &SshHost, words: &str) -> Failure {
         )
     } else if words.contains("Host key verification failed") {
         (Code::HostKeyUnknown, format!("Compare its fingerprint and confirm it: dsg trust {host}"))
-    } else if words.contains("Permission denied")
-        || words.contains("Too many authentication failures")
-    {
+    } else if words.contains("Too many authentication failures") {
+        (
+            Code::LoginRefused,
+            "A host takes only so many tries. Name the key for it in ~/.ssh/config (IdentityFile, with IdentitiesOnly yes), or take other keys out of the ssh agent: ssh-add -d.".to_owned(),
+        )
+    } else if words.contains("Permission denied") {
         (Code::LoginRefused, format!("Does this work in a terminal: ssh {}", host.name()))
     } else {
         (Code::Unreachable, format!("Does this work in a terminal: ssh {}", host.name()))
@@ -434,6 +527,31 @@ mod tests {
     }
 
     #[test]
+    fn a_dead_line_is_noticed_as_the_configuration_says_or_else_after_a_minute() {
+        for (told, options) in [
+            ("", "-o ServerAliveInterval=15 -o ServerAliveCountMax=4"),
+            (
+                "serveralivecountmax 3\nserveraliveinterval 0\n",
+                "-o ServerAliveInterval=15 -o ServerAliveCountMax=4",
+            ),
+            ("serveralivecountmax 8\nserveraliveinterval 0\n", "-o ServerAliveInterval=15"),
+            ("serveralivecountmax 3\nserveraliveinterval 5\n", ""),
+        ] {
+            assert_eq!(alive(told).join(" ".as_ref()), options, "{told}");
+        }
+        let host: SshHost = "tank".parse().unwrap();
+        let line = arguments(&host, TELLING, true, Share::Guest, Path::new("/r/c"), "true");
+        let folder = tempfile::tempdir().unwrap();
+        let configuration = folder.path().join("config");
+        for (text, own) in [("", false), ("Host tank\n ServerAliveInterval 5\n", true)] {
+            std::fs::write(&configuration, text).unwrap();
+            let told = told(&line, Some(&configuration)).unwrap();
+            assert!(value(&told, "serveralivecountmax").is_some(), "{told}");
+            assert_eq!(alive(&told).is_empty(), own, "{text}");
+        }
+    }
+
+    #[test]
     fn ciphers_for_this_processor_come_first_where_ssh_would_take_another() {
         assert_eq!(
             quicker("chacha20-poly1305@openssh.com,aes128-ctr,aes128-gcm@openssh.com").as_deref(),
@@ -455,6 +573,7 @@ mod tests {
                 Code::HostKeyChanged,
             ),
             ("ann@tank: Permission denied (publickey).", Code::LoginRefused),
+            ("Received disconnect: 2: Too many authentication failures", Code::LoginRefused),
             ("ssh: connect to host tank port 22: Connection refused", Code::Unreachable),
             ("", Code::Unreachable),
         ] {

@@ -16,9 +16,9 @@ use super::known_hosts;
 /// A host has so long to let us in, step by step, unless `ConnectTimeout` says otherwise.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// After so long without a word the host is asked whether it is there.
-const ALIVE_INTERVAL: Duration = Duration::from_secs(15);
+pub(super) const ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 /// After so many unanswered questions it is not.
-const ALIVE_COUNT: u32 = 4;
+pub(super) const ALIVE_COUNT: u32 = 4;
 /// Key files that are tried where none is named, as `ssh` does.
 const DEFAULT_KEYS: [&str; 3] = ["id_ed25519", "id_ecdsa", "id_rsa"];
 
@@ -31,8 +31,10 @@ pub(crate) struct Route {
     pub(crate) user: String,
     /// Under which names its key is kept: the first decides.
     pub(crate) names: Vec<String>,
-    /// `known_hosts` files: the first is written to, as far as it is the user's own.
+    /// `known_hosts` files.
     pub(crate) known_hosts: Vec<PathBuf>,
+    /// The user's own of them, where hosts that were confirmed are written down. None: nothing is.
+    pub(crate) remembers: Option<PathBuf>,
     pub(crate) hash_known_hosts: bool,
     /// `StrictHostKeyChecking yes`: a host that is not known is refused without a question.
     pub(crate) strict: bool,
@@ -223,9 +225,10 @@ fn route(host: &SshHost, params: &HostParams, person: &Person) -> Outcome<Route>
     let files = |key: &str, default: &[&str]| -> Vec<PathBuf> {
         let words = other(params, key).map(<[String]>::to_vec);
         let words = words.unwrap_or_else(|| default.iter().map(|w| (*w).to_owned()).collect());
-        words.iter().filter(|w| *w != "none").map(|w| tokens.path(w)).collect()
+        words.iter().filter(|w| !is_nothing(w)).map(|w| tokens.path(w)).collect()
     };
     let mut known = files("UserKnownHostsFile", &["~/.ssh/known_hosts", "~/.ssh/known_hosts2"]);
+    let remembers = known.first().cloned();
     known.extend(files(
         "GlobalKnownHostsFile",
         &["/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"],
@@ -270,6 +273,7 @@ fn route(host: &SshHost, params: &HostParams, person: &Person) -> Outcome<Route>
     Ok(Route {
         names,
         known_hosts: known,
+        remembers,
         hash_known_hosts: yes(params, "HashKnownHosts"),
         strict: yes(params, "StrictHostKeyChecking"),
         keys,
@@ -290,6 +294,11 @@ fn route(host: &SshHost, params: &HostParams, person: &Person) -> Outcome<Route>
         port,
         user,
     })
+}
+
+/// Names for no file at all, as `ssh` takes them.
+fn is_nothing(word: &str) -> bool {
+    word.eq_ignore_ascii_case("none") || word.trim_matches('"') == "/dev/null"
 }
 
 /// What `%h` and its like stand for.
@@ -417,6 +426,19 @@ mod tests {
         let (route, _) =
             asked(&["Host tank\n Port 1\n", "Host *\n Port 2\n User x\n"], "tank", &ann());
         assert_eq!((route.port, route.user.as_str()), (1, "x"));
+    }
+
+    #[test]
+    fn where_no_file_is_named_nothing_is_remembered_be_it_in_the_computers_file() {
+        for word in ["none", "/dev/null", "\"/dev/null\""] {
+            let text = format!("Host t\n UserKnownHostsFile {word}\n");
+            let (route, _) = asked(&[&text], "t", &ann());
+            assert_eq!(route.remembers, None, "{word}");
+            assert!(!route.known_hosts.is_empty(), "the computer's files still count");
+            assert!(!route.known_hosts.contains(&"/dev/null".into()), "{word}");
+        }
+        let (route, _) = asked(&["Host t\n UserKnownHostsFile /dev/null ~/k\n"], "t", &ann());
+        assert_eq!(route.remembers.as_deref(), Some(Path::new("/home/ann/k")));
     }
 
     #[test]

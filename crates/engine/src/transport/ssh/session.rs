@@ -9,11 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use dsg_core::failure::{Code, Failure, Outcome};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use ssh2::Channel;
 
+use super::ask::Ask;
 use super::lane::{ENDING, Lane, SaidHere, with_said};
 use super::link::{Link, is_again};
 use super::room::{Hope, Refused};
@@ -22,6 +23,8 @@ use crate::transport::Stream;
 /// How much the host may send on a channel before it is read here. More is faster over long ways.
 const WINDOW: u32 = 8 * 1024 * 1024;
 const PACKET: u32 = 32 * 1024;
+/// How often it is looked whether somebody still waits.
+const TICK: Duration = Duration::from_millis(100);
 /// How a silent host is noticed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Alive {
@@ -117,9 +120,10 @@ impl Session {
     /// Starts a program, given as a line for the host's shell.
     ///
     /// # Errors
-    /// [`Code::Unreachable`]: the session is lost; the host does not start programs.
-    pub(super) fn program(&self, line: String) -> Outcome<Stream> {
-        let (here, said) = self.order(What::Program(line))?;
+    /// [`Code::Unreachable`]: the session is lost; the host does not start programs. [`Code::Cancelled`]:
+    /// nobody waits for it any more.
+    pub(super) fn program(&self, line: String, ask: &dyn Ask) -> Outcome<Stream> {
+        let (here, said) = self.order(What::Program(line), ask)?;
         stream(&here, said)
     }
 
@@ -127,11 +131,11 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::program`], or this host does not let us through.
-    pub(super) fn through(&self, host: &str, port: u16) -> Outcome<UnixStream> {
-        self.order(What::Through(host.to_owned(), port)).map(|(here, _)| here)
+    pub(super) fn through(&self, host: &str, port: u16, ask: &dyn Ask) -> Outcome<UnixStream> {
+        self.order(What::Through(host.to_owned(), port), ask).map(|(here, _)| here)
     }
 
-    fn order(&self, what: What) -> Outcome<(UnixStream, SaidHere)> {
+    fn order(&self, what: What, ask: &dyn Ask) -> Outcome<(UnixStream, SaidHere)> {
         let broken = |e: std::io::Error| {
             Failure::new(Code::Io, "Could not prepare a connection.").because(e)
         };
@@ -142,7 +146,16 @@ impl Session {
         let order = Order { what, local, said: said.clone(), answer };
         let sent = self.orders.send(order).is_ok() && self.is_alive();
         let _ = (&self.wake).write(&[1]);
-        match sent.then(|| answered.recv()) {
+        let answer = || loop {
+            match answered.recv_timeout(TICK) {
+                Err(RecvTimeoutError::Timeout) if ask.has_left() => {
+                    return Err(Failure::cancelled());
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                answer => return Ok(answer),
+            }
+        };
+        match sent.then(answer).transpose()? {
             Some(Ok(Ok(()))) => Ok((here, said)),
             Some(Ok(Err((Code::HostBusy, why)))) => Err(Failure::new(
                 Code::HostBusy,

@@ -1,9 +1,14 @@
 //! The built-in ssh and the program against real servers: logins, streams, key exchanges, jumps.
 
+mod bounds;
+mod logins;
+
 use std::io::{Read, Write};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use dsg_core::address::SshHost;
 use dsg_core::failure::{Code, Failure, Outcome};
 use dsg_testkit::proxy::{Proxy, Weather};
 use dsg_testkit::run::skipped;
@@ -21,13 +26,15 @@ use crate::transport::Stream;
 /// A client's home, and who asks from it.
 struct Client {
     home: TempDir,
+    /// The ssh agent's socket.
+    agent: Option<PathBuf>,
 }
 
 impl Client {
     fn new() -> Self {
         let home = tempfile::Builder::new().prefix("dsg-home-").tempdir().unwrap();
         std::fs::create_dir(home.path().join(".ssh")).unwrap();
-        Self { home }
+        Self { home, agent: None }
     }
 
     /// Of a server that knows its key, and is known.
@@ -42,12 +49,24 @@ impl Client {
         std::fs::write(self.home.path().join(".ssh/config"), text).unwrap();
     }
 
+    /// The configuration for the program `ssh`, which looks for nothing in this home by itself, and the name
+    /// of the server in it.
+    fn alias(&self, sshd: &Sshd, port: u16, more: &str) -> (SshHost, PathBuf) {
+        let alias = format!("dsg-test-{}", sshd.port);
+        self.config(&format!(
+            "Host {alias}\n HostName 127.0.0.1\n Port {port}\n User {}\n IdentityFile {at}/id_ed25519\n UserKnownHostsFile {at}/known_hosts\n{more}",
+            sshd.user,
+            at = self.home.path().join(".ssh").display()
+        ));
+        (alias.parse().unwrap(), self.home.path().join(".ssh/config"))
+    }
+
     fn way(&self, host: &str) -> Way {
         let person = Person {
             home: self.home.path().to_owned(),
             login: dsg_testkit::sshd::own_name(),
             uid: 0,
-            agent: None,
+            agent: self.agent.clone(),
             ticket: false,
         };
         let configuration = Configuration::read(&person).unwrap();
@@ -129,29 +148,29 @@ fn there_and_back(stream: Stream, size: usize) -> Duration {
 fn a_program_runs_there_and_says_how_it_ended() {
     let sshd = Sshd::start(&Kind::default());
     let session = Client::of(&sshd).connect(&sshd, sshd.port, &Nobody).unwrap();
-    let mut stream = session.program("echo out; echo err >&2; exit 7".into()).unwrap();
+    let mut stream = session.program("echo out; echo err >&2; exit 7".into(), &Nobody).unwrap();
     let mut text = String::new();
     stream.reader.read_to_string(&mut text).unwrap();
     assert_eq!(text, "out\n");
     assert_eq!((stream.farewell)(), "ended with status 7: err");
     // The session goes on, also after it stood idle.
-    assert_eq!(said(session.program("cat; echo two".into()).unwrap()), "two\n");
+    assert_eq!(said(session.program("cat; echo two".into(), &Nobody).unwrap()), "two\n");
 }
 
 #[test]
 fn several_streams_share_a_session_and_one_that_is_not_read_holds_up_nobody() {
     let sshd = Sshd::start(&Kind::default());
     let session = Client::of(&sshd).connect(&sshd, sshd.port, &Nobody).unwrap();
-    let unread = session.program("cat /dev/zero".into()).unwrap();
-    let unwritten = session.program("while echo; do sleep 1; done".into()).unwrap();
+    let unread = session.program("cat /dev/zero".into(), &Nobody).unwrap();
+    let unwritten = session.program("while echo; do sleep 1; done".into(), &Nobody).unwrap();
     let mut stuck = unwritten.writer;
     let (hang_up, filled) =
         (unwritten.hang_up, std::thread::spawn(move || stuck.write_all(&vec![1; 1 << 24])));
-    there_and_back(session.program("cat".into()).unwrap(), 8 << 20);
+    there_and_back(session.program("cat".into(), &Nobody).unwrap(), 8 << 20);
     hang_up();
     assert!(filled.join().unwrap().is_err(), "a stream that was hung up takes nothing more");
     drop(unread);
-    there_and_back(session.program("cat".into()).unwrap(), 1 << 20);
+    there_and_back(session.program("cat".into(), &Nobody).unwrap(), 1 << 20);
 }
 
 /// libssh2 up to 1.11.1 waits for ever if a key exchange begins while a packet is half sent.
@@ -160,8 +179,8 @@ fn key_exchanges_in_the_middle_of_200_mib_each_way_do_no_harm() {
     let rules = vec!["RekeyLimit 1M".into(), "LogLevel DEBUG1".into()];
     let sshd = Sshd::start(&Kind { rules, ..Kind::default() });
     let session = Client::of(&sshd).connect(&sshd, sshd.port, &Nobody).unwrap();
-    let second = session.program("cat".into()).unwrap();
-    let first = session.program("cat".into()).unwrap();
+    let second = session.program("cat".into(), &Nobody).unwrap();
+    let first = session.program("cat".into(), &Nobody).unwrap();
     let beside = std::thread::spawn(move || there_and_back(second, 50 << 20));
     let took = there_and_back(first, 200 << 20);
     beside.join().unwrap();
@@ -180,7 +199,7 @@ fn key_exchanges_over_a_narrow_network_do_no_harm() {
     let client = Client::of(&sshd);
     sshd.introduce(client.home.path(), proxy.port);
     let session = client.connect(&sshd, proxy.port, &Nobody).unwrap();
-    there_and_back(session.program("cat".into()).unwrap(), 24 << 20);
+    there_and_back(session.program("cat".into(), &Nobody).unwrap(), 24 << 20);
 }
 
 #[test]
@@ -270,7 +289,7 @@ fn a_password_is_asked_for_and_may_be_corrected() {
     let corrected = Told { secrets: Mutex::new(vec!["wrong", PASSWORD]), ..Told::default() };
     let noted = Noted::new(&corrected);
     let session = client.connect(&sshd, sshd.port, &noted).unwrap();
-    assert_eq!(said(session.program("id -un".into()).unwrap()), "dsg-tester\n");
+    assert_eq!(said(session.program("id -un".into(), &Nobody).unwrap()), "dsg-tester\n");
     // While others are at work over it, nobody tries a further login in vain.
     assert!(noted.was_answered() && !asks_elsewhere(Code::HostBusy, false, true));
     assert!(asks_elsewhere(Code::HostBusy, true, true));
@@ -299,7 +318,7 @@ fn what_a_host_asks_is_asked_in_its_words_and_may_be_corrected() {
     assert!(failure.message.contains("what it asks (nobody answered)"), "{failure}");
     let corrected = Told { secrets: Mutex::new(vec!["wrong", PASSWORD]), ..Told::default() };
     let session = client.connect(&sshd, sshd.port, &corrected).unwrap();
-    assert_eq!(said(session.program("id -un".into()).unwrap()), "dsg-tester\n");
+    assert_eq!(said(session.program("id -un".into(), &Nobody).unwrap()), "dsg-tester\n");
     let asked = corrected.asked.into_inner().unwrap();
     let prompt = |asked: &String| {
         ["Prompt", "Password:", "echo: false", "dsg-tester@127.0.0.1"]
@@ -320,19 +339,19 @@ fn a_host_that_gives_one_channel_at_a_time_gives_it_again_and_says_when_it_does_
             std::thread::sleep(Duration::from_millis(100));
         }
         assert_eq!(
-            said(session.program(format!("cat; echo {turn}")).unwrap()),
+            said(session.program(format!("cat; echo {turn}"), &Nobody).unwrap()),
             format!("{turn}\n")
         );
         // Given up before it ended.
-        drop(session.program("cat".into()).unwrap());
+        drop(session.program("cat".into(), &Nobody).unwrap());
     }
-    let one = session.program("cat".into()).unwrap();
-    let refused = session.program("cat".into()).err().unwrap();
+    let one = session.program("cat".into(), &Nobody).unwrap();
+    let refused = session.program("cat".into(), &Nobody).err().unwrap();
     assert!(refused.message.contains("no more channels"), "{refused}");
     assert_eq!(refused.code, Code::HostBusy);
     assert!(session.is_full() && session.is_alive());
     there_and_back(one, 1 << 20);
-    assert_eq!(said(session.program("echo again".into()).unwrap()), "again\n");
+    assert_eq!(said(session.program("echo again".into(), &Nobody).unwrap()), "again\n");
     assert!(!session.is_full());
 }
 
@@ -344,11 +363,16 @@ fn a_channel_whose_program_is_slow_to_end_is_waited_for_and_no_other_login_is_ne
         let sshd = Sshd::start(&kind);
         let session = Client::of(&sshd).connect(&sshd, sshd.port, &Nobody).unwrap();
         let working: Vec<Stream> =
-            (1..most).map(|_| session.program("cat".into()).unwrap()).collect();
-        let mut slow = session.program("trap '' HUP; echo; cat; sleep 1.5".into()).unwrap();
+            (1..most).map(|_| session.program("cat".into(), &Nobody).unwrap()).collect();
+        let mut slow =
+            session.program("trap '' HUP; echo; cat; sleep 1.5".into(), &Nobody).unwrap();
         slow.reader.read_exact(&mut [0]).unwrap();
         drop(slow);
-        assert_eq!(said(session.program("echo next".into()).unwrap()), "next\n", "of {most}");
+        assert_eq!(
+            said(session.program("echo next".into(), &Nobody).unwrap()),
+            "next\n",
+            "of {most}"
+        );
         assert!(!session.is_full());
         assert_eq!(sshd.log().matches("Accepted publickey").count(), 1);
         drop(working);
@@ -366,7 +390,7 @@ fn a_host_behind_a_jump_host_is_reached_through_it() {
         inner.port, inner.user, gate.user, gate.port
     ));
     let session = builtin::connect(&client.way("inner"), &Nobody).unwrap();
-    there_and_back(session.program("cat".into()).unwrap(), 4 << 20);
+    there_and_back(session.program("cat".into(), &Nobody).unwrap(), 4 << 20);
     assert!(gate.log().contains("Accepted publickey"));
     assert!(inner.log().contains("Accepted publickey"));
 }
@@ -402,12 +426,12 @@ fn a_network_that_goes_silent_is_noticed_and_said() {
     sshd.introduce(client.home.path(), proxy.port);
     client.config("Host *\n ServerAliveInterval 1\n ServerAliveCountMax 2\n");
     let session = client.connect(&sshd, proxy.port, &Nobody).unwrap();
-    let mut stream = session.program("cat".into()).unwrap();
+    let mut stream = session.program("cat".into(), &Nobody).unwrap();
     proxy.stall(true);
     let mut byte = [0];
     assert_eq!(stream.reader.read(&mut byte).unwrap(), 0);
     assert!((stream.farewell)().contains("has not answered"), "{}", (stream.farewell)());
-    assert_eq!(code(session.program("true".into())), Code::Unreachable);
+    assert_eq!(code(session.program("true".into(), &Nobody)), Code::Unreachable);
 }
 
 #[test]
@@ -417,7 +441,7 @@ fn a_cut_connection_ends_every_stream_of_it() {
     let client = Client::of(&sshd);
     sshd.introduce(client.home.path(), proxy.port);
     let session = client.connect(&sshd, proxy.port, &Nobody).unwrap();
-    let mut streams = [(); 2].map(|()| session.program("cat".into()).unwrap());
+    let mut streams = [(); 2].map(|()| session.program("cat".into(), &Nobody).unwrap());
     proxy.cut();
     for stream in &mut streams {
         assert_eq!(stream.reader.read(&mut [0]).unwrap(), 0);
@@ -432,15 +456,8 @@ fn a_cut_connection_ends_every_stream_of_it() {
 fn the_program_ssh_logs_in_once_for_several_streams_and_with_a_quick_cipher() {
     let sshd = Sshd::start(&Kind { rules: vec!["LogLevel DEBUG".into()], ..Kind::default() });
     let client = Client::of(&sshd);
-    let alias = format!("dsg-test-{}", sshd.port);
-    client.config(&format!(
-        "Host {alias}\n HostName 127.0.0.1\n Port {}\n User {}\n IdentityFile {at}/id_ed25519\n UserKnownHostsFile {at}/known_hosts\n",
-        sshd.port,
-        sshd.user,
-        at = client.home.path().join(".ssh").display()
-    ));
-    let config = client.home.path().join(".ssh/config");
-    let program = Program::with(&alias.parse().unwrap(), &config, &Nobody).unwrap();
+    let (alias, config) = client.alias(&sshd, sshd.port, "");
+    let program = Program::with(&alias, &config, &Nobody).unwrap();
     for _ in 0..2 {
         there_and_back(program.program("cat").unwrap(), 1 << 20);
     }
@@ -458,7 +475,7 @@ fn the_program_ssh_logs_in_once_for_several_streams_and_with_a_quick_cipher() {
         sshd.port
     ));
     let config = unknown.home.path().join(".ssh/config");
-    let refused = Program::with(&alias.parse().unwrap(), &config, &Nobody);
+    let refused = Program::with(&alias, &config, &Nobody);
     assert_eq!(code(refused), Code::HostKeyUnknown);
 }
 
@@ -466,17 +483,10 @@ fn the_program_ssh_logs_in_once_for_several_streams_and_with_a_quick_cipher() {
 fn a_login_is_ended_when_it_is_idle_and_never_while_a_stream_of_it_is_open() {
     let sshd = Sshd::start(&Kind::default());
     let client = Client::of(&sshd);
-    let alias = format!("dsg-test-{}", sshd.port);
-    client.config(&format!(
-        "Host {alias}\n HostName 127.0.0.1\n Port {}\n User {}\n IdentityFile {at}/id_ed25519\n UserKnownHostsFile {at}/known_hosts\n",
-        sshd.port,
-        sshd.user,
-        at = client.home.path().join(".ssh").display()
-    ));
-    let (host, config) = (alias.parse().unwrap(), client.home.path().join(".ssh/config"));
+    let (host, config) = client.alias(&sshd, sshd.port, "");
     let program = Program::with(&host, &config, &Nobody).unwrap();
     let kept = keep(Connection::by_program(&host, program));
-    let stream = kept.program("cat".into()).unwrap();
+    let stream = kept.program("cat".into(), &Nobody).unwrap();
     let lives = Arc::downgrade(&kept);
     drop(kept);
     let later = |times: u32| Instant::now() + connection::IDLE * times;

@@ -64,9 +64,9 @@ impl Shown {
     /// # Errors
     /// It cannot be written.
     pub fn confirm(&self) -> Outcome<std::path::PathBuf> {
-        if !self.known {
-            login::remember(&self.route, &self.key)?;
+        if self.known {
+            return Ok(self.route.remembers.clone().unwrap_or_default());
         }
-        Ok(self.route.known_hosts.first().cloned().unwrap_or_default())
+        login::remember(&self.route, &self.key)
     }
 }

@@ -4,10 +4,12 @@ use std::collections::VecDeque;
 use std::io::Cursor;
 use std::time::Duration;
 
+use crossbeam_channel::{RecvTimeoutError, bounded};
 use dsg_core::failure::Code;
 use dsg_wire::content;
-use dsg_wire::frame::{Kind, Packed, packed};
+use dsg_wire::frame::{Kind, Packed, TARGET, packed};
 use dsg_wire::hello::Hello;
+use dsg_wire::list::{Found, Line, Lines, Refused, RefusedText};
 use dsg_wire::message::{Answer, pack};
 
 use super::*;
@@ -144,8 +146,12 @@ impl Receive for Takes {
 }
 
 fn fetch(endpoint: &RemoteEndpoint, receiver: &dyn Receive) -> Outcome<()> {
+    fetch_with(endpoint, receiver, &Monitor::silent())
+}
+
+fn fetch_with(endpoint: &RemoteEndpoint, receiver: &dyn Receive, monitor: &Monitor) -> Outcome<()> {
     let paths: Vec<RepoPath> = ["a", "b"].map(|p| p.parse().unwrap()).into();
-    endpoint.fetch(SnapshotId::FIRST, &paths, receiver, &Monitor::silent())
+    endpoint.fetch(SnapshotId::FIRST, &paths, receiver, monitor)
 }
 
 #[test]
@@ -200,6 +206,41 @@ fn a_file_without_end_is_given_up() {
     assert_eq!(endpoint.head().unwrap_err().code, Code::Unreachable, "it was given up");
 }
 
+/// So many bytes of this item, and then the answer that would end a list of them.
+fn long_list(item: &impl Line, bytes: usize, ends: &Packed) -> Vec<Packed> {
+    let mut lines = Lines::new(Kind::Lines);
+    let frame = std::iter::repeat_with(|| lines.put(item).unwrap()).find_map(|frame| frame);
+    let mut frames = vec![frame.unwrap(); bytes / TARGET];
+    frames.push(ends.clone());
+    frames
+}
+
+#[test]
+fn a_list_of_few_and_endless_lines_is_given_up() {
+    let text = "not as recorded ".repeat(4000);
+    let found = Found::Fault(SnapshotId::FIRST, text.clone());
+    let all = pack(Kind::Answer, &Answer::Contents { files: 1, bytes: 1 }).unwrap();
+    let prove = |endpoint: &RemoteEndpoint| endpoint.verify_contents(None, &Monitor::silent());
+    let long = long_list(&found, 80 << 20, &all);
+    assert!(long.iter().map(Packed::len).sum::<usize>() < 4 << 20, "little travels");
+    assert!(refused(long, prove).contains("does not end"));
+    // One that is long and honest is taken.
+    let honest = met(Cursor::new(script(long_list(&found, 40 << 20, &all))));
+    assert!(prove(&honest).unwrap().faults.len() > 600);
+
+    let names: Vec<String> = (0..2000).map(|n| n.to_string()).collect();
+    let source = Source::of(names.iter().map(|name| (name.as_str(), b"x".to_vec())));
+    let failure = dsg_core::failure::Failure::new(Code::Io, text);
+    let refusal = Refused { index: 0, why: RefusedText::Failed((&failure).into()) };
+    let staged = pack(Kind::Answer, &Answer::Staged { refused: 1 }).unwrap();
+    let frames = [vec![done()], long_list(&refusal, 80 << 20, &staged)].concat();
+    let said = refused(frames, |endpoint| {
+        let mut transaction = endpoint.begin(None, "x", "").unwrap();
+        transaction.stage(&source.uploads(), &source, &Monitor::silent())
+    });
+    assert!(said.contains("more refused"), "{said}");
+}
+
 #[test]
 fn more_wanted_than_offered_is_refused() {
     let source = Source::of([("a", b"a".to_vec())]);
@@ -224,8 +265,8 @@ fn silent_after(says: &[u8]) -> Stream {
 
 #[test]
 fn a_silent_host_is_unreachable_after_a_while() {
-    let patience =
-        Patience { hello: Duration::from_millis(80), silence: Duration::from_millis(80) };
+    let short = Duration::from_millis(80);
+    let patience = Patience { hello: short, silence: short, stop: short };
     let meet = |says: &[u8]| {
         let stream = silent_after(says);
         RemoteEndpoint::with_patience(stream, "/srv/repo", Opening::Existing, patience)
@@ -237,6 +278,50 @@ fn a_silent_host_is_unreachable_after_a_while() {
     let stalled = endpoint.head().unwrap_err();
     assert_eq!(stalled.code, Code::Unreachable);
     assert!(stalled.message.contains("did not answer"), "{stalled}");
+}
+
+/// An agent that lives and does nothing it is told: its signs of life come for ever.
+fn beats_only() -> Stream {
+    let (ended, ends) = bounded::<()>(0);
+    let beat = packed(Kind::Heartbeat, &[]).unwrap();
+    let (reader, mut says) = std::io::pipe().unwrap();
+    says.write_all(&script([])).unwrap();
+    std::thread::spawn(move || {
+        while ends.recv_timeout(Duration::from_millis(5)) == Err(RecvTimeoutError::Timeout) {
+            beat.write(&mut says).unwrap();
+        }
+    });
+    let ended = Mutex::new(Some(ended));
+    let hang_up = Box::new(move || drop(ended.lock().unwrap().take()));
+    Stream { hang_up, ..parrot(reader) }
+}
+
+#[test]
+fn an_agent_that_does_not_stop_when_it_is_told_to_is_left() {
+    let patience = Patience { stop: Duration::from_millis(80), ..Patience::default() };
+    let meet = || {
+        RemoteEndpoint::with_patience(beats_only(), "/srv/repo", Opening::Existing, patience)
+            .unwrap()
+    };
+    let stopped = || {
+        let monitor = Monitor::silent();
+        monitor.stop();
+        monitor
+    };
+    // Whoever waits for an answer, and whoever waits for content.
+    let endpoint = meet();
+    let left = endpoint.verify_history(false, &stopped()).unwrap_err();
+    assert_eq!(left.code, Code::Cancelled, "{left:?}");
+    assert!(left.detail().unwrap_or_default().contains("did not stop"), "{left:?}");
+    assert_eq!(endpoint.head().unwrap_err().code, Code::Unreachable, "nothing more is asked");
+    let left = fetch_with(&meet(), &Takes, &stopped()).unwrap_err();
+    assert_eq!(left.code, Code::Cancelled, "{left:?}");
+    // Of what may have been decided it is not said that it was not.
+    let quick = Patience { silence: Duration::from_millis(80), ..patience };
+    let endpoint =
+        RemoteEndpoint::with_patience(beats_only(), "/srv/repo", Opening::Existing, quick);
+    let unknown = endpoint.unwrap().adopt_drift(authorship("m"), &stopped()).unwrap_err();
+    assert_eq!(unknown.code, Code::Unreachable, "{unknown:?}");
 }
 
 #[test]
