@@ -83,7 +83,10 @@ export class FakeChanges {
   }
 
   select({ view, what, ticked }: SelectChanges): null {
-    const meant = this.#matching(view).filter((row) => {
+    const rows = this.#matching(view);
+    if (what.kind === 'rows')
+      rows.splice(0, rows.length, ...rows.slice(what.offset, what.offset + what.count));
+    const meant = rows.filter((row) => {
       if (what.kind !== 'paths') return true;
       return what.paths.some((path) => row.path === path || row.path.startsWith(`${path}/`));
     });

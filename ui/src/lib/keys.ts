@@ -6,7 +6,9 @@ export function overlaid(): boolean {
 /** Whether an event is this key with Ctrl (on a Mac: Command), and nothing else. */
 export function withControl(event: KeyboardEvent, key: string): boolean {
   const control = (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey;
-  return control && event.key.toLowerCase() === key.toLowerCase();
+  // Digits are reached with Shift on some keyboards.
+  const digit = /^\d$/.test(key) && event.code === `Digit${key}`;
+  return control && (digit || event.key.toLowerCase() === key.toLowerCase());
 }
 
 /** Whether a key is pressed alone (Shift may be needed to reach it). */

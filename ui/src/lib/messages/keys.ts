@@ -5,11 +5,29 @@ export const keys = {
     {
       name: 'Everywhere',
       keys: [
-        ['Ctrl+1 … Ctrl+3', 'Changes, History, Settings'],
+        ['Ctrl+1  Ctrl+2  Ctrl+3', 'Changes, History, Settings'],
         ['Ctrl+F', 'Filter; Escape clears it'],
         ['Ctrl+R', 'Look at everything again'],
-        ['←  →', 'Move a border between panes that has the focus'],
         ['F1', 'This list'],
+      ],
+    },
+    {
+      name: 'In a list',
+      keys: [
+        ['↑  ↓', 'The row above or below'],
+        ['Page up  Page down', 'A page up or down'],
+        ['Home  End', 'The first or the last row'],
+        ['Enter', 'Go to what the row shows; Escape comes back'],
+      ],
+    },
+    {
+      name: 'Changes',
+      keys: [
+        ['Ctrl+Enter', 'Sync'],
+        ['Space', 'Include in the sync, or leave out'],
+        ['Shift+↑  Shift+↓', 'Choose more rows; also with Page, Home and End'],
+        ['→  ←', 'Open or close a folder; Enter does, too'],
+        ['Shift+F10', 'More that can be done with the row'],
       ],
     },
     {
@@ -21,21 +39,17 @@ export const keys = {
       ],
     },
     {
-      name: 'Changes',
+      name: 'History',
       keys: [
-        ['Ctrl+Enter', 'Sync'],
-        ['↑  ↓', 'Move in the list'],
-        ['Space', 'Include in the sync, or leave out'],
-        ['Enter', 'Go to the versions; Escape comes back'],
-        ['→  ←', 'Open or close a folder of the tree'],
-        ['Shift+F10', 'More that can be done with the row'],
+        ['Shift+↑  Shift+↓', 'Compare the snapshot with another one'],
+        ['Shift+F10', 'More that can be done with a file that differs'],
       ],
     },
     {
-      name: 'History',
+      name: 'On a border between panes',
       keys: [
-        ['↑  ↓', 'Another snapshot'],
-        ['Shift+↑  Shift+↓', 'Compare it with another one'],
+        ['←  →', 'Move it; with Shift, faster'],
+        ['Enter', 'Put it back'],
       ],
     },
   ] as { name: string; keys: [string, string][] }[],

@@ -26,6 +26,9 @@ export const GROUPS: Group[] = ['conflicts', 'outgoing', 'incoming', 'blocked', 
 /** Ignored files are looked for only when they are asked for. */
 const AT_FIRST: Group[] = ['conflicts', 'outgoing', 'incoming', 'blocked'];
 
+/** Rows of a range that are named one by one; a longer one is told by its place. */
+const MOST_NAMED = 500;
+
 /** The pending changes of one project: how they are looked at, and what is done with them. */
 export class Changes {
   filter = $state('');
@@ -35,6 +38,8 @@ export class Changes {
   layout = $state<Layout>('list');
   /** The row that the keyboard is on, and whose versions are shown. */
   active = $state(0);
+  /** The other end of a range of rows that Shift chose. */
+  anchor = $state<number | null>(null);
   /** What a change brought about, until it is put away. */
   told = $state<string | null>(null);
   /** The rule that was added just now: it can be taken back. */
@@ -83,7 +88,9 @@ export class Changes {
 
   /** Asks anew; the row that was chosen stays chosen, wherever it stands now. */
   async reload(): Promise<void> {
+    const { total } = this.rows;
     await this.rows.reload();
+    const at = this.active;
     const row = this.rows.row(this.active);
     if (this.#chosen !== null && row?.path !== this.#chosen) {
       const moved = this.rows.find((one) => one.path === this.#chosen);
@@ -91,11 +98,21 @@ export class Changes {
     }
     if (this.active >= this.rows.total) this.active = Math.max(0, this.rows.total - 1);
     this.#chosen = this.rows.row(this.active)?.path ?? null;
+    // Other rows may lie in the range now.
+    if (this.active !== at || this.rows.total !== total) this.anchor = null;
   }
 
   choose(index: number): void {
+    this.anchor = null;
     this.active = index;
     this.#chosen = this.rows.row(index)?.path ?? null;
+  }
+
+  /** Chooses all rows from the one that was chosen to this one. */
+  extend(index: number): void {
+    const anchor = this.anchor ?? this.active;
+    this.choose(index);
+    this.anchor = anchor;
   }
 
   setFilter(text: string): void {
@@ -136,10 +153,26 @@ export class Changes {
     return this.#do('changes_select', { id: this.id, view: this.view, what, ticked });
   }
 
-  /** Ticks a change or all of a folder, or takes the ticks away. */
+  /** Ticks a change, all of a folder or all chosen rows, or takes the ticks away. */
   toggle(row: ChangesRow): void {
-    const ticked = row.kind === 'folder' ? row.ticked === 'all' : row.ticked;
-    if (row.tickable) void this.select({ kind: 'paths', paths: [row.path] }, !ticked);
+    const anchor = this.anchor ?? this.active;
+    const offset = Math.min(anchor, this.active);
+    const count = Math.abs(anchor - this.active) + 1;
+    const among = Array.from({ length: Math.min(count, MOST_NAMED + 1) }, (_, index) =>
+      this.rows.row(offset + index),
+    );
+    // The row decides for all; one that cannot be ticked leaves it to the others.
+    const decides = row.tickable ? row : among.find((one) => one?.tickable);
+    if (!decides) return;
+    const ticked = decides.kind === 'folder' ? decides.ticked === 'all' : decides.ticked;
+    const paths = among.flatMap((one) => (one ? [one.path] : []));
+    const what: SelectWhat =
+      count === 1
+        ? { kind: 'paths', paths: [row.path] }
+        : paths.length === count
+          ? { kind: 'paths', paths }
+          : { kind: 'rows', offset, count };
+    void this.select(what, !ticked);
   }
 
   /** Says how the conflict of a row ends, or those below a folder, or takes that back. */
@@ -205,6 +238,7 @@ export class Changes {
   /** Another list: begins at its top. */
   #again(): Promise<void> {
     this.active = 0;
+    this.anchor = null;
     this.#chosen = null;
     return this.reload();
   }
