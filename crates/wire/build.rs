@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 const BUILT_UPON: [&str; 2] = ["Cargo.lock", "Cargo.toml"];
 
 /// The hash over what stands below the workspace's top.
-fn digest(top: &Path) -> Result<u64, Box<dyn Error>> {
+pub(crate) fn digest(top: &Path) -> Result<u64, Box<dyn Error>> {
     let mut files: Vec<PathBuf> = BUILT_UPON.iter().map(|file| top.join(file)).collect();
     for room in ROOMS {
         let room = top.join("crates").join(room);

@@ -1,46 +1,10 @@
 //! Who is at work in a repository on a host, and how far, as others see it.
 
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
-use std::time::{Duration, Instant};
-
-use dsg_testkit::lab::{Checkout, Lab};
+use dsg_testkit::agent::Known;
 use dsg_testkit::sshd::Kind;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Signal, kill_process};
 
 use crate::lab;
-
-/// The agent of this checkout's repository halts at a place, and leaves its process id in that file.
-fn halts_at(lab: &Lab, checkout: &Checkout, place: &str) -> std::path::PathBuf {
-    let (program, id) = (lab.path().join("agent-that-halts"), lab.path().join("its-id"));
-    let text = format!(
-        "#!/bin/sh\necho $$ >{}\nexport DSG_STOP_AT={place}\nexec {} \"$@\"\n",
-        id.display(),
-        dsg_testkit::agent::program().display()
-    );
-    std::fs::write(&program, text).unwrap();
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let settings = checkout.runner.config.join("dsg.yml");
-    let own = std::fs::read_to_string(&settings).unwrap();
-    let host = format!("hosts: {{127.0.0.1: {{agent_path: {}}}}}\n", program.display());
-    std::fs::write(settings, own + &host).unwrap();
-    id
-}
-
-/// Waits until the process whose id is there halts, and gives it.
-fn halted(id: &Path) -> Pid {
-    let begun = Instant::now();
-    loop {
-        let pid = std::fs::read_to_string(id).unwrap_or_default().trim().parse().ok();
-        let stat =
-            pid.and_then(|pid: i32| std::fs::read_to_string(format!("/proc/{pid}/stat")).ok());
-        if stat.is_some_and(|stat| stat.rsplit(") ").next().unwrap_or_default().starts_with('T')) {
-            return Pid::from_raw(pid.unwrap()).unwrap();
-        }
-        assert!(begun.elapsed() < Duration::from_secs(60), "it does not halt");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
 
 #[test]
 fn others_see_how_far_a_publish_on_a_host_is() {
@@ -52,12 +16,12 @@ fn others_see_how_far_a_publish_on_a_host_is() {
     for (turn, (place, all_done)) in
         [("host.built", false), ("host.applied", true)].into_iter().enumerate()
     {
-        let id = halts_at(&lab, &p2, place);
+        let known = Known::with(&lab, &p2, &format!("DSG_STOP_AT={place}"));
         for n in 0..3 {
             p2.write(&format!("input/0/{turn}-{n}"), "new");
         }
         let running = p2.start(&["sync"]);
-        let agent = halted(&id);
+        let agent = known.halted();
         let told = p1.dsg(&["status"]).ok().json();
         let leases = told["at_work"].as_array().unwrap_or_else(|| panic!("{told}"));
         assert_eq!(leases.len(), 1, "{told}");
@@ -80,9 +44,5 @@ fn others_see_how_far_a_publish_on_a_host_is() {
         kill_process(agent, Signal::CONT).unwrap();
         running.end().ok();
         assert!(p1.dsg(&["status"]).ok().json()["at_work"].is_null());
-        let settings = p2.runner.config.join("dsg.yml");
-        let own = std::fs::read_to_string(&settings).unwrap();
-        let own: Vec<&str> = own.lines().filter(|line| !line.starts_with("hosts")).collect();
-        std::fs::write(settings, own.join("\n") + "\n").unwrap();
     }
 }

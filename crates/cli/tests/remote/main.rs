@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
 mod agents;
+mod broken;
 mod clock;
 mod keys;
 mod lease;

@@ -98,7 +98,7 @@ impl Supply for Against<'_> {
     }
 }
 
-/// Publishes the new version; gives the bytes that travelled.
+/// Publishes the new version; gives the bytes that travelled and told something.
 fn send(host: &Host, source: &Against<'_>) -> u64 {
     let fuse = Fuse::of(u64::MAX);
     let (stream, _) = start(fuse.clone());
@@ -111,7 +111,7 @@ fn send(host: &Host, source: &Against<'_>) -> u64 {
     let sound = host.local().verify_contents(None, &silent).unwrap();
     assert!(sound.faults.is_empty(), "{sound:?}");
     assert_eq!(std::fs::read(host.path().join("large")).unwrap(), source.new.files[0].1);
-    u64::MAX - fuse.0.load(Ordering::Relaxed)
+    fuse.told()
 }
 
 #[test]
@@ -260,7 +260,7 @@ fn a_download_brings_what_is_missing_here() {
         let has = Has { kept, listed: older.clone(), older, built: Mutex::default() };
         remote.fetch(second(), &paths, &has, &Monitor::silent()).unwrap();
         assert!(*has.built.lock().unwrap() == new);
-        let came = u64::MAX - fuse.0.load(Ordering::Relaxed);
+        let came = fuse.told();
         assert!(came < most, "{came}, at most {most}");
     }
 }

@@ -7,8 +7,7 @@ use std::time::Duration;
 use crossbeam_channel::{RecvTimeoutError, bounded};
 use dsg_core::failure::Code;
 use dsg_wire::content;
-use dsg_wire::frame::{Kind, Packed, TARGET, packed};
-use dsg_wire::hello::Hello;
+use dsg_wire::frame::{Packed, TARGET, packed};
 use dsg_wire::list::{Found, Line, Lines, Refused, RefusedText};
 use dsg_wire::message::{Answer, pack};
 

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::io::{Error, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use dsg_core::config::SharedConfig;
@@ -25,6 +25,8 @@ use dsg_core::repository::{Publication, Upload};
 use dsg_core::snapshot::{Authorship, SnapshotHeader, SnapshotId};
 use dsg_host::tree::{Refusal, Supply};
 use dsg_wire::delta::{Basis, Content, Part};
+use dsg_wire::frame::Kind;
+use dsg_wire::hello::Hello;
 use tempfile::TempDir;
 
 use super::{Opening, RemoteEndpoint, Reopen};
@@ -44,30 +46,89 @@ impl Process {
 
 /// How many bytes may pass, in both directions, until the connection is cut.
 #[derive(Clone)]
-struct Fuse(Arc<AtomicU64>);
+struct Fuse {
+    left: Arc<AtomicU64>,
+    /// Those of them that tell something: how many signs of life come is a matter of time.
+    told: Arc<AtomicU64>,
+    /// It is cut where the next answer begins.
+    answer: Arc<AtomicBool>,
+}
 
 impl Fuse {
     fn of(bytes: u64) -> Self {
-        Self(Arc::new(AtomicU64::new(bytes)))
+        let left = Arc::new(AtomicU64::new(bytes));
+        Self { left, told: Arc::default(), answer: Arc::default() }
     }
 
     /// How many of these may still pass.
-    fn burn(&self, bytes: usize) -> usize {
-        let bytes = bytes as u64;
+    fn burn(&self, bytes: &[u8], follows: &mut Follows) -> usize {
+        let (told, answer) = follows.take(bytes);
+        self.told.fetch_add(told, Ordering::Relaxed);
+        let most = match answer {
+            Some(at) if self.answer.load(Ordering::Relaxed) => at,
+            _ => bytes.len(),
+        };
+        let bytes = bytes.len() as u64;
         let take = |left: u64| Some(left.saturating_sub(bytes));
-        let left = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).unwrap();
-        usize::try_from(left.min(bytes)).unwrap()
+        let left = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).unwrap();
+        usize::try_from(left.min(bytes)).unwrap().min(most)
+    }
+
+    fn told(&self) -> u64 {
+        self.told.load(Ordering::Relaxed)
     }
 }
 
-struct CutRead(Option<ChildStdout>, Fuse);
-struct CutWrite(Option<ChildStdin>, Fuse);
+/// Follows one direction, from frame to frame behind the greeting.
+struct Follows {
+    greeting: usize,
+    header: Vec<u8>,
+    left: usize,
+    tells: bool,
+}
+
+impl Follows {
+    fn new() -> Self {
+        let mut greeting = Vec::new();
+        Hello::own().write(&mut greeting).unwrap();
+        Self { greeting: greeting.len(), header: Vec::new(), left: 0, tells: true }
+    }
+
+    /// How many of these bytes tell something, and in which of them a first answer is announced.
+    fn take(&mut self, bytes: &[u8]) -> (u64, Option<usize>) {
+        let (mut told, mut answer) = (0, None);
+        for (at, byte) in bytes.iter().enumerate() {
+            if self.greeting > 0 {
+                self.greeting -= 1;
+                told += 1;
+            } else if self.left > 0 {
+                self.left -= 1;
+                told += u64::from(self.tells);
+            } else {
+                self.header.push(*byte);
+                let [a, b, c, d, number] = self.header[..] else { continue };
+                let is = |kind: Kind| number & 0x7f == kind as u8;
+                self.tells = !is(Kind::Progress) && !is(Kind::Heartbeat);
+                told += if self.tells { 5 } else { 0 };
+                if is(Kind::Answer) && answer.is_none() {
+                    answer = Some(at);
+                }
+                self.left = u32::from_le_bytes([a, b, c, d]) as usize;
+                self.header.clear();
+            }
+        }
+        (told, answer)
+    }
+}
+
+struct CutRead(Option<ChildStdout>, Fuse, Follows);
+struct CutWrite(Option<ChildStdin>, Fuse, Follows);
 
 impl Read for CutRead {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let Some(pipe) = &mut self.0 else { return Err(ErrorKind::ConnectionReset.into()) };
         let read = pipe.read(buffer)?;
-        let passes = self.1.burn(read);
+        let passes = self.1.burn(&buffer[..read], &mut self.2);
         if passes < read {
             self.0 = None;
         }
@@ -77,7 +138,7 @@ impl Read for CutRead {
 
 impl Write for CutWrite {
     fn write(&mut self, buffer: &[u8]) -> std::io::Result<usize> {
-        let passes = self.1.burn(buffer.len());
+        let passes = self.1.burn(buffer, &mut self.2);
         let Some(pipe) = &mut self.0 else { return Err(ErrorKind::ConnectionReset.into()) };
         pipe.write_all(&buffer[..passes])?;
         if passes < buffer.len() {
@@ -113,8 +174,8 @@ fn start(fuse: Fuse) -> (Stream, Process) {
     let process = Process(Arc::new(Mutex::new(child)));
     let hangs = process.clone();
     let stream = Stream {
-        reader: Box::new(CutRead(stdout, fuse.clone())),
-        writer: Box::new(CutWrite(stdin, fuse)),
+        reader: Box::new(CutRead(stdout, fuse.clone(), Follows::new())),
+        writer: Box::new(CutWrite(stdin, fuse, Follows::new())),
         farewell: Box::new(move || said.lock().unwrap().clone()),
         hang_up: Box::new(move || drop(hangs.0.lock().unwrap().kill())),
     };

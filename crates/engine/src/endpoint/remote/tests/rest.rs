@@ -76,7 +76,7 @@ fn an_agent_that_was_lost_while_it_rested_is_not_asked() {
     let fuse = Fuse::of(u64::MAX);
     let (stream, process) = start(fuse.clone());
     drop(opened(&host, stream, &place));
-    fuse.0.store(3, Ordering::Relaxed);
+    fuse.left.store(3, Ordering::Relaxed);
     assert!(rested(&host, &place).is_none());
     process.ended();
 }
