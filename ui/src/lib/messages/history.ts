@@ -92,7 +92,9 @@ export const history = {
     find: 'Find a file',
     found: 'Files found',
     versions: 'Versions of the file',
-    none: 'No such file',
+    none: 'No version yet',
+    noVersionText:
+      'No snapshot holds this file. The next sync that takes it makes its first version.',
     noneText: 'No snapshot has a file whose path contains this.',
     choose: 'Choose a file',
     chooseText: 'Its versions are shown here, also if it was deleted.',

@@ -18,8 +18,10 @@ import { toApiError } from '../errors';
 import { m } from '../messages';
 import type { Platform } from '../platform';
 import { Pages } from './pages.svelte';
+import { Picked } from './picked.svelte';
 import type { Reads } from './reads.svelte';
 import type { Change } from './topics';
+import type { Work } from './work.svelte';
 
 /** The groups, in the order of the window. */
 export const GROUPS: Group[] = ['conflicts', 'outgoing', 'incoming', 'blocked', 'ignored'];
@@ -36,8 +38,6 @@ export class Changes {
   sort = $state<SortKey>('path');
   descending = $state(false);
   layout = $state<Layout>('list');
-  /** The row that the keyboard is on, and whose versions are shown. */
-  active = $state(0);
   /** The other end of a range of rows that Shift chose. */
   anchor = $state<number | null>(null);
   /** What a change brought about, until it is put away. */
@@ -48,21 +48,24 @@ export class Changes {
   failed = $state.raw<ApiError | null>(null);
 
   readonly rows: Pages<ChangesRow, ChangesPage>;
+  /** The row that the keyboard is on, and whose versions are shown. */
+  readonly picked: Picked<ChangesRow, ChangesPage>;
   // A key asks at once; keys that come before its answer are asked about together, after it.
   #narrowing = false;
   #typed = false;
-  #chosen: string | null = null;
 
   constructor(
     private readonly platform: Platform,
     private readonly id: string,
     private readonly reads: Reads,
+    private readonly work: Work,
   ) {
     this.rows = new Pages(
       (offset, limit) =>
         platform.call('changes_list', { id: this.id, view: this.view, offset, limit }),
       ({ rows, total, revision }) => ({ rows, total, revision }),
     );
+    this.picked = new Picked(this.rows, (row) => row.path);
     reads.follow('changes', () => this.reload());
   }
 
@@ -70,6 +73,10 @@ export class Changes {
   get view(): ChangesView {
     const { filter, groups, sort, descending, layout } = this;
     return { filter: filter.trim(), groups, sort, descending, layout };
+  }
+
+  get active(): number {
+    return this.picked.active;
   }
 
   get page(): ChangesPage | null {
@@ -89,23 +96,15 @@ export class Changes {
   /** Asks anew; the row that was chosen stays chosen, wherever it stands now. */
   async reload(): Promise<void> {
     const { total } = this.rows;
-    await this.rows.reload();
     const at = this.active;
-    const row = this.rows.row(this.active);
-    if (this.#chosen !== null && row?.path !== this.#chosen) {
-      const moved = this.rows.find((one) => one.path === this.#chosen);
-      if (moved !== null) this.active = moved;
-    }
-    if (this.active >= this.rows.total) this.active = Math.max(0, this.rows.total - 1);
-    this.#chosen = this.rows.row(this.active)?.path ?? null;
+    await this.picked.reload();
     // Other rows may lie in the range now.
     if (this.active !== at || this.rows.total !== total) this.anchor = null;
   }
 
   choose(index: number): void {
     this.anchor = null;
-    this.active = index;
-    this.#chosen = this.rows.row(index)?.path ?? null;
+    this.picked.choose(index);
   }
 
   /** Chooses all rows from the one that was chosen to this one. */
@@ -189,12 +188,14 @@ export class Changes {
 
   /** Brings a path back to the version of the last sync. */
   async revert(path: string): Promise<void> {
-    const report = await this.#do('changes_revert', { id: this.id, paths: [path] });
+    const request = { id: this.id, paths: [path] };
+    const report = await this.work.during(() => this.#do('changes_revert', request));
     if (report) this.told = m.changes.reverted(path, report);
   }
 
   async ignore(rule: IgnoreRule): Promise<void> {
-    const ignored = await this.#do('changes_ignore', { id: this.id, rule });
+    const request = { id: this.id, rule };
+    const ignored = await this.work.during(() => this.#do('changes_ignore', request));
     if (!ignored) return;
     this.told = m.changes.ignored(ignored);
     if (ignored.isNew) this.added = rule;
@@ -202,7 +203,8 @@ export class Changes {
 
   /** Takes back the rule that was added just now. */
   async heed(): Promise<void> {
-    if (this.added) await this.#do('changes_heed', { id: this.id, rule: this.added });
+    const rule = this.added;
+    if (rule) await this.work.during(() => this.#do('changes_heed', { id: this.id, rule }));
   }
 
   /** Shows the project's folder in the file manager. */
@@ -237,9 +239,8 @@ export class Changes {
 
   /** Another list: begins at its top. */
   #again(): Promise<void> {
-    this.active = 0;
     this.anchor = null;
-    this.#chosen = null;
+    this.picked.begin();
     return this.reload();
   }
 

@@ -10,6 +10,7 @@ import { toApiError } from '../errors';
 import { day } from '../format';
 import type { Platform } from '../platform';
 import { Pages } from './pages.svelte';
+import { Picked } from './picked.svelte';
 import type { Read, Reads } from './reads.svelte';
 
 /** Snapshots asked for at once. */
@@ -33,17 +34,19 @@ export class History {
   loaded = $state(false);
   error = $state.raw<ApiError | null>(null);
   #question = 0;
-  /** The snapshot that was chosen by itself: others are compared with it. */
   /** The newest snapshot, while it is shown because nobody chose another. */
   #followed: string | null = null;
+  /** The snapshot that was chosen by itself: others are compared with it. */
   #chosen: string | null = null;
 
   /** What is compared now. */
   span = $state.raw<Span | null>(null);
   filter = $state('');
-  /** The row of the comparison that is looked at. */
-  active = $state(0);
   readonly differences: Pages<DifferenceRow, ComparisonPage>;
+  /** The row of the comparison that is looked at. */
+  readonly picked: Picked<DifferenceRow, ComparisonPage>;
+  /** Why something that was asked of a row did not happen. */
+  failed = $state.raw<ApiError | null>(null);
   readonly preview: Read<'preview'>;
   #typing: ReturnType<typeof setTimeout> | undefined;
 
@@ -75,15 +78,16 @@ export class History {
       },
       ({ rows, matching }) => ({ rows, total: matching }),
     );
+    this.picked = new Picked(this.differences, (row) => row.path);
     this.preview = reads.read('preview');
     reads.follow('history', () => this.reload());
     // The folder as it is now is one side.
-    reads.follow('changes', () => this.span?.to === null && this.differences.reload());
+    reads.follow('changes', () => this.span?.to === null && this.picked.reload());
   }
 
-  /** Asks for the newest again. */
+  /** Asks for the newest again, and for as many as are shown. */
   async reload(): Promise<void> {
-    await this.#fetch(null, []);
+    await this.#fetch(null, [], this.rows.length);
     const newest = this.rows[0];
     if (!newest || (this.span !== null && this.#followed === null)) return;
     if (this.#followed === newest.id) return;
@@ -116,7 +120,9 @@ export class History {
     this.#followed = null;
     this.#chosen = span.to ?? span.from;
     this.filter = '';
-    this.active = 0;
+    clearTimeout(this.#typing);
+    this.failed = null;
+    this.picked.begin();
     void this.preview.ask(null);
     void this.differences.restart();
   }
@@ -125,8 +131,8 @@ export class History {
     this.filter = text;
     clearTimeout(this.#typing);
     this.#typing = setTimeout(() => {
-      this.active = 0;
-      void this.differences.reload();
+      this.picked.begin();
+      void this.picked.reload();
     }, TYPING_MS);
   }
 
@@ -152,12 +158,19 @@ export class History {
     void this.preview.ask({ id: this.id, left, right });
   }
 
-  async #fetch(before: number | null, kept: SnapshotRow[]): Promise<void> {
+  async #fetch(before: number | null, kept: SnapshotRow[], atLeast = 0): Promise<void> {
     const question = ++this.#question;
+    const ask = (before: number | null) =>
+      this.platform.call('history_list', { id: this.id, before, limit: CHUNK });
     try {
-      const page = await this.platform.call('history_list', { id: this.id, before, limit: CHUNK });
+      let page = await ask(before);
+      let rows = [...kept, ...page.rows];
+      while (rows.length < atLeast && page.rows.length > 0 && question === this.#question) {
+        page = await ask(rows.at(-1)?.number ?? null);
+        rows = [...rows, ...page.rows];
+      }
       if (question !== this.#question) return;
-      this.rows = [...kept, ...page.rows];
+      this.rows = rows;
       this.total = page.total;
       this.loaded = true;
       this.error = null;
@@ -171,17 +184,31 @@ export class History {
 export class Versions {
   text = $state('');
   path = $state<string | null>(null);
-  active = $state(0);
+  /** Where the keyboard is among the paths that were found. */
+  at = $state(0);
+  /** The version that is looked at; nothing for the newest one. */
+  #chosen = $state<string | null>(null);
+  /** Why a version could not be opened. */
+  failed = $state.raw<ApiError | null>(null);
   readonly found: Read<'history_find'>;
   readonly versions: Read<'history_versions'>;
   readonly preview: Read<'preview'>;
   #typing: ReturnType<typeof setTimeout> | undefined;
 
+  /** Its place; newer ones that come to be leave it chosen. */
+  readonly active = $derived.by(() => {
+    const all = this.versions.value ?? [];
+    return Math.max(
+      0,
+      all.findIndex(({ made }) => made.snapshot === this.#chosen),
+    );
+  });
   readonly version = $derived.by(
     (): PathVersion | null => this.versions.value?.[this.active] ?? null,
   );
 
   constructor(
+    private readonly platform: Platform,
     private readonly id: string,
     reads: Reads,
   ) {
@@ -203,14 +230,35 @@ export class Versions {
 
   choose(path: string): void {
     this.path = path;
-    this.active = 0;
+    this.#chosen = null;
+    this.failed = null;
     void this.preview.ask(null);
     void this.versions.ask({ id: this.id, path });
   }
 
-  /** Shows a version beside the one that it replaced, or by itself. */
-  show(index: number): void {
-    this.active = index;
+  /** Goes to another version. */
+  pick(index: number): void {
+    this.failed = null;
+    this.#chosen = this.versions.value?.[index]?.made.snapshot ?? null;
+  }
+
+  /** Opens a copy of the version that is looked at. */
+  async open(): Promise<void> {
+    const { version, path, id } = this;
+    if (!version || path === null) return;
+    this.failed = null;
+    const { snapshot } = version.made;
+    try {
+      await this.platform.call('version_open', { id, snapshot, path });
+    } catch (cause) {
+      if (this.version?.made.snapshot === snapshot && this.path === path)
+        this.failed = toApiError(cause);
+    }
+  }
+
+  /** Shows the version beside the one that it replaced, or by itself. */
+  show(): void {
+    const index = this.active;
     const versions = this.versions.value ?? [];
     const ref = (version: PathVersion | undefined): ContentRef | null =>
       version?.version && this.path !== null
@@ -220,7 +268,12 @@ export class Versions {
     void this.preview.ask(request.left || request.right ? request : null);
   }
 
-  #find(): Promise<void> {
-    return this.found.ask({ id: this.id, text: this.text.trim(), limit: FOUND });
+  async #find(): Promise<void> {
+    await this.found.ask({ id: this.id, text: this.text.trim(), limit: FOUND });
+    const paths = this.found.value ?? [];
+    this.at = Math.max(
+      0,
+      paths.findIndex(({ path }) => path === this.path),
+    );
   }
 }

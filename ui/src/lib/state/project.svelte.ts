@@ -30,7 +30,7 @@ export class Project {
   readonly versions: Versions;
   readonly trash: Trash;
   readonly sync: Sync;
-  /** Restoring or verifying. */
+  /** Restoring, verifying, or another change of the folder. */
   readonly work: Work;
 
   constructor(
@@ -38,13 +38,13 @@ export class Project {
     readonly id: string,
   ) {
     this.reads = new Reads(platform);
-    this.changes = new Changes(platform, id, this.reads);
+    this.work = new Work(platform, id);
+    this.changes = new Changes(platform, id, this.reads, this.work);
     this.detail = new Detail(id, this.reads);
     this.history = new History(platform, id, this.reads);
-    this.versions = new Versions(id, this.reads);
-    this.trash = new Trash(platform, id, this.reads);
+    this.versions = new Versions(platform, id, this.reads);
+    this.trash = new Trash(platform, id, this.reads, this.work);
     this.sync = new Sync(platform, id);
-    this.work = new Work(platform, id);
   }
 
   /** Asks for everything. */
@@ -89,6 +89,7 @@ export class Project {
   handle(event: Event): void {
     switch (event.kind) {
       case 'changes_changed':
+        this.looking = null;
         if (event.revision !== this.changes.rows.revision) this.reads.invalidate('changes');
         break;
       case 'history_changed':
@@ -101,7 +102,7 @@ export class Project {
       case 'progress':
         if (event.task === 'look') this.looking = event;
         else if (event.task === 'sync') this.sync.handle(event);
-        else this.work.progress = event;
+        else this.work.hear(event);
         break;
       default:
         this.sync.handle(event);

@@ -9,18 +9,26 @@ export class Questions {
   /** The one that is shown. */
   readonly first = $derived(this.open[0] ?? null);
 
+  // Counts questions, so that a late answer to an old one is known as such.
+  #asked = 0;
+  readonly #answered = new Set<number>();
+
   constructor(private readonly platform: Platform) {}
 
   async reload(): Promise<void> {
+    const asked = ++this.#asked;
     try {
-      this.open = await this.platform.call('questions_list', null);
+      const open = await this.platform.call('questions_list', null);
+      if (asked !== this.#asked) return;
+      this.open = open.filter(({ id }) => !this.#answered.has(id));
     } catch (cause) {
-      this.error = toApiError(cause);
+      if (asked === this.#asked) this.error = toApiError(cause);
     }
   }
 
   async answer(id: number, answer: Given): Promise<void> {
     // Whatever comes of it: this one is not shown again.
+    this.#answered.add(id);
     this.open = this.open.filter((question) => question.id !== id);
     this.error = null;
     try {

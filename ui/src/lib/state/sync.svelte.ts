@@ -28,6 +28,8 @@ export class Sync {
   /** What the last one did, row by row. */
   readonly results: Pages<ResultRow, ResultsPage>;
   #last: Attempt | null = null;
+  /** The message that goes with what runs; what is typed meanwhile is for the next one. */
+  #sent: string | null = null;
 
   constructor(
     private readonly platform: Platform,
@@ -93,7 +95,8 @@ export class Sync {
   handle(event: Event): void {
     switch (event.kind) {
       case 'progress':
-        // Whoever started it.
+        // What somebody else started is not to be started again from here.
+        if (!this.running) [this.#last, this.#sent] = [null, null];
         this.course = {
           kind: 'running',
           progress: event,
@@ -102,9 +105,11 @@ export class Sync {
         break;
       case 'sync_finished':
         this.course = { kind: 'finished', report: event.report };
-        this.message = '';
+        if (this.message === this.#sent) this.message = '';
+        this.#sent = null;
         break;
       case 'sync_failed':
+        if (!this.running) this.#last = null;
         this.course = { kind: 'failed', error: event.error };
         break;
     }
@@ -113,6 +118,7 @@ export class Sync {
   async #attempt(attempt: Attempt): Promise<void> {
     if (this.running) return;
     this.#last = attempt;
+    this.#sent = attempt.kind === 'sync' ? this.message : null;
     this.course = { kind: 'running', progress: null, cancelling: false };
     try {
       if (attempt.kind === 'undo')

@@ -3,18 +3,20 @@ import { toApiError } from '../errors';
 import { m } from '../messages';
 import type { Platform } from '../platform';
 import { Pages } from './pages.svelte';
+import { Picked } from './picked.svelte';
 import type { Read, Reads } from './reads.svelte';
+import type { Work } from './work.svelte';
 
 const TYPING_MS = 120;
 
 /** What syncs and restores took out of the folder. */
 export class Trash {
   filter = $state('');
-  active = $state(0);
   /** Where the last one came back to. */
   told = $state<string | null>(null);
   failed = $state.raw<ApiError | null>(null);
   readonly rows: Pages<TrashRow, TrashPage>;
+  readonly picked: Picked<TrashRow, TrashPage>;
   readonly preview: Read<'preview'>;
   #typing: ReturnType<typeof setTimeout> | undefined;
   #started = false;
@@ -23,6 +25,7 @@ export class Trash {
     private readonly platform: Platform,
     private readonly id: string,
     private readonly reads: Reads,
+    private readonly work: Work,
   ) {
     this.rows = new Pages(
       (offset, limit) =>
@@ -30,21 +33,24 @@ export class Trash {
       ({ rows, matching }) => ({ rows, total: matching }),
     );
     this.preview = reads.read('preview');
-    reads.follow('trash', () => this.#started && this.rows.reload());
+    this.picked = new Picked(this.rows, (row) => row.item);
+    reads.follow('trash', () => this.#started && this.picked.reload());
   }
 
   /** Looks into the trash, once it is looked at. */
   start(): void {
     this.#started = true;
-    void this.rows.reload();
+    this.told = null;
+    this.failed = null;
+    void this.picked.reload();
   }
 
   setFilter(text: string): void {
     this.filter = text;
     clearTimeout(this.#typing);
     this.#typing = setTimeout(() => {
-      this.active = 0;
-      void this.rows.reload();
+      this.picked.begin();
+      void this.picked.reload();
     }, TYPING_MS);
   }
 
@@ -59,8 +65,10 @@ export class Trash {
 
   async restore(row: TrashRow): Promise<void> {
     this.failed = null;
+    this.told = null;
     try {
-      const { path } = await this.reads.change('trash_restore', { id: this.id, item: row.item });
+      const request = { id: this.id, item: row.item };
+      const { path } = await this.work.during(() => this.reads.change('trash_restore', request));
       this.told = m.trash.restored(path);
     } catch (cause) {
       this.failed = toApiError(cause);

@@ -21,6 +21,8 @@ export class Workspace {
   /** The chosen project as the sidebar knows it. */
   readonly summary = $derived(this.projects.find((project) => project.id === this.project?.id));
 
+  // Counts questions, so that a late answer to an old one is known as such.
+  #question = 0;
   readonly #projects = new Map<string, Project>();
   readonly #tickets = new Map<string, (progress: Progress) => void>();
   readonly #told = new Map<string, (text: string) => void>();
@@ -34,24 +36,32 @@ export class Workspace {
 
   /** Listens first, then asks: nothing that happens in between is missed. */
   async start(): Promise<() => void> {
-    const stop = await this.platform.listen((event) => this.handle(event));
-    await Promise.all([this.reload(), this.questions.reload()]);
-    return stop;
+    try {
+      const stop = await this.platform.listen((event) => this.handle(event));
+      await Promise.all([this.reload(), this.questions.reload()]);
+      return stop;
+    } catch (cause) {
+      this.error = toApiError(cause);
+      return () => undefined;
+    }
   }
 
   async reload(): Promise<void> {
+    const question = ++this.#question;
     try {
-      this.projects = await this.platform.call('projects_list', null);
+      const projects = await this.platform.call('projects_list', null);
+      // A later question knows better.
+      if (question !== this.#question) return;
+      this.projects = projects;
       this.error = null;
       if (!this.summary) {
         const first = this.projects[0];
         if (first) this.choose(first.id);
         else this.project = null;
       }
-    } catch (cause) {
-      this.error = toApiError(cause);
-    } finally {
       this.loaded = true;
+    } catch (cause) {
+      if (question === this.#question) this.error = toApiError(cause);
     }
   }
 

@@ -18,8 +18,10 @@ import { RESOLUTIONS, wayOut } from './rows';
 export function actionsFor(project: Project, row: ChangesRow): Actions {
   const { platform, id, changes } = project;
   const ref = { id, path: row.path };
-  const attempt = (call: () => Promise<unknown>) => () =>
+  const attempt = (call: () => Promise<unknown>) => () => {
+    changes.failed = null;
     void call().catch((cause: unknown) => (changes.failed = toApiError(cause)));
+  };
   const change = row.kind === 'change' ? row : null;
   const here = change === null || change.localSize !== null;
   const actions: Actions = [];

@@ -31,8 +31,10 @@ export function actionsFor(
   restore: (what: Restoring) => void,
 ): Actions {
   const { platform, id, history } = project;
-  const attempt = (call: () => Promise<unknown>) => () =>
-    void call().catch((cause: unknown) => (history.error = toApiError(cause)));
+  const attempt = (call: () => Promise<unknown>) => () => {
+    history.failed = null;
+    void call().catch((cause: unknown) => (history.failed = toApiError(cause)));
+  };
   const actions: Actions = [];
   const back = restorable(history, row);
   if (back) {
