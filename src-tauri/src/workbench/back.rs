@@ -158,6 +158,15 @@ impl Session {
         })
     }
 
+    /// Writes the project's configuration, and shows what is pending by it.
+    pub(super) fn configure(
+        self: &Arc<Self>,
+        seen: Option<&str>,
+        text: &str,
+    ) -> Result<(), ApiError> {
+        self.change_folder(&[], |project, monitor| project.configure(seen, text, monitor))
+    }
+
     /// Learns which sync can be undone, whenever the history has grown; whether that is news.
     pub(super) fn learn_undo(&self) -> bool {
         let head = {
