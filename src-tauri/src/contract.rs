@@ -36,6 +36,19 @@ macro_rules! contract {
                 question_answer(AnswerQuestion) -> ();
                 /// What a folder holds, and what of it would be tracked.
                 project_inspect_folder(InspectFolder) -> FolderPreview;
+                /// Tells what a first sync of a folder would take, in events while it is looked at.
+                outlook_look(LookOut) -> ();
+                /// A configuration file with its form; one that is broken, too.
+                settings_open(OpenSettings) -> Settings;
+                /// What a text becomes when keys of it are changed, and what is wrong in it then. Nothing
+                /// is written.
+                settings_try(TrySettings) -> SettingsDraft;
+                /// Writes a configuration file that is sound, over what was read and nothing else.
+                settings_save(SaveSettings) -> Settings;
+                /// Who works here.
+                profile_read(()) -> Profile;
+                /// Writes name and address of who works here into the person's file.
+                profile_save(SaveProfile) -> ();
                 /// Where a sample would be made, unless another folder is chosen.
                 sample_place(()) -> SamplePlace;
                 /// Makes a sample project and its repository, with history, changes and a conflict.

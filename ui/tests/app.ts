@@ -19,6 +19,7 @@ import {
   word,
 } from './fixtures';
 import { previewOf } from './previews';
+import { fakeSettings } from './settings-file';
 
 export interface World {
   projects: ProjectSummary[];
@@ -172,6 +173,7 @@ export function world(more: Partial<World> = {}): { platform: FakePlatform; chan
     server_folders: ({ path }) => serverFolders(path ?? '/home/ana'),
     place_examine: () => null,
     pick_folder: () => '/home/ana/coast',
+    ...fakeSettings(),
     path_open: () => null,
     path_reveal: () => null,
     version_open: () => null,

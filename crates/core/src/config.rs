@@ -12,12 +12,14 @@
 //! | `patterns` | `.dsgignore` |
 //! | `project` | `.dsgconfig.yml` in each of its formats |
 //! | `user` | `dsg.yml` in each of its places |
-//! | `migrate`, `lines` | changing a file and nothing else in it |
+//! | `edit`, `migrate` | changing a file and nothing else in it |
+//! | [`form`] | the table and a file as a form that can be filled in |
 //! | `schema` | the table as JSON Schema and as pages |
 
 mod check;
+mod edit;
+pub mod form;
 pub mod keys;
-mod lines;
 mod migrate;
 mod mistake;
 mod patterns;
@@ -36,6 +38,7 @@ use serde::{Deserialize, Serialize};
 use crate::keep::Keep;
 use crate::path::RepoPath;
 
+pub use edit::{Setting, edited};
 pub use migrate::{migrated, migrated_oldest};
 pub use mistake::{Broken, Mistake, Place, shown};
 pub use patterns::Patterns;
@@ -201,7 +204,7 @@ impl SharedConfig {
         let unwrapped = migrated(old).ok().flatten();
         let old = unwrapped.as_deref().unwrap_or(old);
         let viewed = self.viewed();
-        if let Some(text) = lines::edited(old, &viewed) {
+        if let Some(text) = viewed.line_by_line(old) {
             return Ok(text);
         }
         let syntax = |e: serde_norway::Error| ConfigError::Syntax(e.to_string());
@@ -215,6 +218,30 @@ impl SharedConfig {
             merged.extend(own);
         }
         serde_norway::to_string(&merged).map_err(syntax)
+    }
+
+    /// `old` with the lines changed by which it says this.
+    fn line_by_line(&self, old: &str) -> Option<String> {
+        let before = Self::from_yaml(old).ok()?;
+        let mut text = old.to_owned();
+        if before.name != self.name {
+            text = edited(&text, &["name"], Some(&Setting::Text(self.name.clone())))?;
+        }
+        if before.retention != self.retention {
+            let rule = self.retention.map(|rule| Setting::Text(rule.to_string()));
+            text = edited(&text, &["retention"], rule.as_ref())?;
+        }
+        for (keys, was, is) in [
+            (&["data_dirs"][..], &before.data_dirs, &self.data_dirs),
+            (&["ignore", "paths"], &before.ignore.paths, &self.ignore.paths),
+            (&["ignore", "names"], &before.ignore.names, &self.ignore.names),
+            (&["ignore", "suffixes"], &before.ignore.suffixes, &self.ignore.suffixes),
+        ] {
+            if was != is {
+                text = edited(&text, keys, Some(&Setting::Texts(is.iter().cloned().collect())))?;
+            }
+        }
+        Self::from_yaml(&text).is_ok_and(|now| now == *self).then_some(text)
     }
 
     /// Whether the YAML view says the same of both.

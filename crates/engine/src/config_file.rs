@@ -131,6 +131,22 @@ pub(crate) fn replace(
     Ok(stands && ignored)
 }
 
+/// Puts a text of a person's in place of what was `seen` there. The former file goes to the transaction's
+/// trash. Gives whether it stands there now: not if the file is not what was seen.
+///
+/// # Errors
+/// It cannot be written; the old one stands.
+pub(crate) fn put(root: &Dir, transaction: &str, seen: Option<&str>, text: &str) -> Outcome<bool> {
+    let view = View { name: NAME, waiting: "config" };
+    view.put(root, transaction, |old| {
+        Ok(match old {
+            old if old != seen => Put::Other,
+            Some(old) if old == text => Put::Stands,
+            _ => Put::Text(text.to_owned()),
+        })
+    })
+}
+
 /// A file that shows the configuration; its successor waits, and it comes out, under a name in `.dsg`.
 #[derive(Clone, Copy)]
 struct View {

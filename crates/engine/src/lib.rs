@@ -16,7 +16,9 @@
 //! | `areas` | staging and trash, per file system |
 //! | [`watch`] | the kernel's word that something in the folder changed |
 //! | [`config_file`], [`user_config`] | `.dsgconfig.yml` and `dsg.yml` on disk |
+//! | [`settings`] | both as they are changed in a form or as text |
 //! | [`validate`] | both looked at by themselves, and an older one made newer |
+//! | [`outlook`] | what a first sync of a folder would take |
 //! | [`wanted`] | a repository that is named by less than an address |
 //! | [`adopt`] | a repository of the earlier DSG, made one of ours |
 //! | [`author`] | who makes a snapshot |
@@ -32,10 +34,12 @@ pub mod endpoint;
 mod incoming;
 pub mod index;
 mod left;
+pub mod outlook;
 pub mod project;
 mod record;
 pub mod report;
 pub mod scan;
+pub mod settings;
 mod settle;
 mod transaction;
 #[allow(dead_code)] // Until an address leads over it.

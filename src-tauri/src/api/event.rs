@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use super::{ApiError, PlaceStep, SyncReport};
+use super::{ApiError, Outlook, PlaceStep, SyncReport};
 
 /// What happens while nobody asked: the one stream from engine to window.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
@@ -34,6 +34,13 @@ pub enum Event {
         id: String,
         /// The step.
         step: PlaceStep,
+    },
+    /// What `outlook_look` found so far.
+    OutlookTold {
+        /// The ticket of the operation.
+        id: String,
+        /// It.
+        outlook: Outlook,
     },
     /// A long operation moved on.
     Progress(Progress),

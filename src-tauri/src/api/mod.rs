@@ -14,6 +14,7 @@ mod preview;
 mod project;
 mod sample;
 mod server;
+mod settings;
 mod sync;
 mod trash;
 
@@ -27,5 +28,6 @@ pub use preview::*;
 pub use project::*;
 pub use sample::*;
 pub use server::*;
+pub use settings::*;
 pub use sync::*;
 pub use trash::*;

@@ -169,6 +169,18 @@ impl Session {
         Ok(changed)
     }
 
+    /// Writes the project's configuration, and shows what is pending by it.
+    pub(super) fn configure(
+        self: &Arc<Self>,
+        seen: Option<&str>,
+        text: &str,
+    ) -> Result<(), ApiError> {
+        let write = |project: &mut Project, monitor: &Monitor| {
+            project.configure(seen, text, monitor).map(|()| true)
+        };
+        self.change_rules(write).map(drop)
+    }
+
     /// Learns which sync can be undone, whenever the history has grown; whether that is news.
     pub(super) fn learn_undo(&self) -> bool {
         let head = {

@@ -17,6 +17,7 @@
 //! | `sample` | a project to try everything with |
 //! | `questions`, `server` | what a login asks; folders of a server, signing in, who is at work |
 //! | `adopting` | repositories of the earlier DSG |
+//! | `settings` | configuration files as forms; what a first sync would take |
 //! | `offline` | a repository that is out of reach, and when it is tried again |
 //! | `gauge`, `words`, `folder` | progress; errors and promises in words; a look before init |
 
@@ -37,6 +38,7 @@ mod rows;
 mod sample;
 mod server;
 mod session;
+mod settings;
 mod syncing;
 #[cfg(test)]
 mod tests;
@@ -365,6 +367,30 @@ impl Workbench {
         request: InspectFolder,
     ) -> Result<FolderPreview, ApiError> {
         folder::inspect(&request.path)
+    }
+
+    pub fn outlook_look(&self, request: LookOut) -> Result<(), ApiError> {
+        self.look_out(&request)
+    }
+
+    pub fn settings_open(&self, request: OpenSettings) -> Result<Settings, ApiError> {
+        self.read_settings(&request.file)
+    }
+
+    pub fn settings_try(&self, request: TrySettings) -> Result<SettingsDraft, ApiError> {
+        settings::tried(request)
+    }
+
+    pub fn settings_save(&self, request: SaveSettings) -> Result<Settings, ApiError> {
+        self.write_settings(&request)
+    }
+
+    pub fn profile_read(&self, (): ()) -> Result<Profile, ApiError> {
+        settings::profile()
+    }
+
+    pub fn profile_save(&self, request: SaveProfile) -> Result<(), ApiError> {
+        settings::keep_profile(&request)
     }
 
     pub fn changes_list(&self, request: ListChanges) -> Result<ChangesPage, ApiError> {

@@ -1,6 +1,7 @@
 //! The workbench with the real engine: what a window would ask, and what it is told.
 
 mod past;
+mod settings;
 
 use std::fs;
 use std::path::{Path, PathBuf};

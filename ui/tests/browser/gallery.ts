@@ -56,6 +56,8 @@ export const titles: Record<string, string> = {
   verify: 'A receipt of the history',
   'no-history': 'No snapshots yet',
   settings: 'Settings',
+  'settings-problems': 'Settings: what is wrong, key by key',
+  'settings-broken': 'Settings: a file that only its text can mend',
   'server-drift': 'Something was changed on the server, not by DSG',
   'place-refused': 'A place on ZFS that is tried, and what an administrator has to type',
   keys: 'Keys',

@@ -40,6 +40,18 @@ export function key(name: string, control = false): void {
   );
 }
 
+/** Types into a field. */
+export async function fillIn(id: string, text: string): Promise<void> {
+  const field = (await found(() => all(`#${id}`)[0])) as HTMLInputElement;
+  field.value = text;
+  field.dispatchEvent(new Event('input', { bubbles: true }));
+  await wait(50);
+}
+
+export async function scrolledTo(selector: string): Promise<void> {
+  (await found(() => all(selector)[0])).scrollIntoView({ block: 'start' });
+}
+
 export async function menuOf(path: string): Promise<void> {
   const target = await found(() =>
     all('[role=row]').find((one) => one.textContent?.includes(path)),

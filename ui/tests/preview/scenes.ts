@@ -23,7 +23,19 @@ import {
   snapshot,
   untracked,
 } from '../fixtures';
-import { type Scene, all, choose, found, key, menuOf, press, wait } from './acts';
+import { fakeSettings } from '../settings-file';
+import {
+  type Scene,
+  all,
+  choose,
+  fillIn,
+  found,
+  key,
+  menuOf,
+  press,
+  scrolledTo,
+  wait,
+} from './acts';
 import { serverScenes } from './server-scenes';
 
 const projects: ProjectSummary[] = [
@@ -462,6 +474,26 @@ export const scenes: Record<string, () => Scene> = {
     return { platform, then: () => key('2', true) };
   },
   settings: () => ({ platform: pending().platform, then: () => key('3', true) }),
+  'settings-problems': () => ({
+    platform: pending().platform,
+    then: async () => {
+      key('3', true);
+      await fillIn('key-data_dirs', 'input\nraw/2024');
+      await fillIn('key-retention', 'some');
+      await scrolledTo('.keys');
+    },
+  }),
+  'settings-broken': () => {
+    const { platform } = pending();
+    Object.assign(platform.answers, fakeSettings('name: [Coast survey\ndata_dirs: [input]\n'));
+    return {
+      platform,
+      then: async () => {
+        key('3', true);
+        await scrolledTo('.keys');
+      },
+    };
+  },
   keys: () => ({ platform: pending().platform, then: () => key('F1') }),
   'no-list': () => {
     const { platform } = world();

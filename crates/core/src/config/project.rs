@@ -106,6 +106,11 @@ impl Demand {
     }
 }
 
+/// Told at the first key of a file that does not say it.
+pub(super) const NO_NAME: &str = "the project has no name";
+/// Told at the first key of a section that does not say it.
+pub(super) const NO_TYPE: &str = "the repository has no type";
+
 /// Hosts that are this computer.
 pub(super) const HERE: [&str; 4] = ["localhost", "127.0.0.1", "::1", "0.0.0.0"];
 
@@ -199,7 +204,7 @@ fn dated(root: &Section<'_>, found: &mut Findings) -> Taken {
         .or_else(|| section.and_then(|section| section.text("name")));
     if name.is_none() && root.at("name").is_none() {
         let here = Place { length: 1, ..root.place };
-        found.wrong(here, "the project has no name", "Add a line name: NAME");
+        found.wrong(here, NO_NAME, "Add a line name: NAME");
     }
     let shared = SharedConfig {
         name: proved_name(name, found),
@@ -351,11 +356,7 @@ fn stored(section: &Section<'_>, name: Option<&str>, found: &mut Findings) -> Op
         if section.at("type").is_none() {
             let place = Place { length: 1, ..section.place };
             let kinds = listed(super::keys::working(STORES));
-            found.wrong(
-                place,
-                "the repository has no type",
-                format!("Add type: to the section; it can be {kinds}"),
-            );
+            found.wrong(place, NO_TYPE, format!("Add type: to the section; it can be {kinds}"));
         }
         return None;
     };

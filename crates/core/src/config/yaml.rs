@@ -15,6 +15,8 @@ const DEEPEST: usize = 32;
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     pub(super) place: Place,
+    /// Just behind it; of what is written without brackets and quotes, only that it is not further.
+    pub(super) end: (usize, usize),
     pub(super) value: Value,
 }
 
@@ -46,6 +48,13 @@ impl Node {
             Value::Scalar { text, plain: true } if is_number(text) => "a number",
             Value::Scalar { .. } => "a text",
         }
+    }
+
+    /// The key and value of this name in a section; the first, if there are two.
+    pub(super) fn entry(&self, name: &str) -> Option<(&Node, &Node)> {
+        let Value::Map(entries) = &self.value else { return None };
+        let named = |key: &Node| matches!(&key.value, Value::Scalar { text, .. } if text == name);
+        entries.iter().find(|(key, _)| named(key)).map(|(key, value)| (key, value))
     }
 
     /// Text that cannot be taken for anything else.
@@ -116,7 +125,10 @@ pub(super) fn read(text: &str) -> Result<Option<Node>, Broken> {
             one(place.on(&lines), format!("this is not YAML: {}", e.info()), SYNTAX)
         })?;
         let place = Place::of(&span, &lines);
-        builder.take(event, place).map_err(|(what, mend)| one(place, what.to_owned(), mend))?;
+        let end = (span.end.line(), span.end.col() + 1);
+        builder
+            .take(event, place, end)
+            .map_err(|(what, mend)| one(place, what.to_owned(), mend))?;
     }
     Ok(builder.root.filter(|root| !root.is_empty()))
 }
@@ -164,7 +176,12 @@ struct Open {
 }
 
 impl Builder {
-    fn take(&mut self, event: Event<'_>, place: Place) -> Result<(), (&'static str, &'static str)> {
+    fn take(
+        &mut self,
+        event: Event<'_>,
+        place: Place,
+        end: (usize, usize),
+    ) -> Result<(), (&'static str, &'static str)> {
         const TAG: (&str, &str) =
             ("a tag (a word after '!') has no meaning here", "Take the tag out");
         match event {
@@ -188,7 +205,8 @@ impl Builder {
                     return Err(TAG);
                 }
                 let plain = style == ScalarStyle::Plain;
-                self.put(Node { place, value: Value::Scalar { text: text.into_owned(), plain } });
+                let value = Value::Scalar { text: text.into_owned(), plain };
+                self.put(Node { place, end, value });
             }
             Event::SequenceStart(_, Some(_)) | Event::MappingStart(_, Some(_)) => return Err(TAG),
             Event::SequenceStart(..) => self.begin(place, Some(Vec::new()))?,
@@ -196,7 +214,7 @@ impl Builder {
             Event::SequenceEnd | Event::MappingEnd => {
                 if let Some(Open { place, list, map, .. }) = self.open.pop() {
                     let value = list.map_or(Value::Map(map), Value::List);
-                    self.put(Node { place, value });
+                    self.put(Node { place, end, value });
                 }
             }
             _ => {}

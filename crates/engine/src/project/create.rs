@@ -71,7 +71,8 @@ impl Project {
     fn first_sync(&mut self, options: &InitOptions, monitor: &Monitor) -> Outcome<SyncReport> {
         crash::CREATED.pass();
         let seen = config_file::read(&self.root)?;
-        let merged = first_config(&self.root, options, seen.as_ref(), monitor)?;
+        let InitOptions { name, data_dirs, .. } = options;
+        let merged = first_config(&self.root, name.as_deref(), data_dirs, seen.as_ref(), monitor)?;
         let coming = endpoint::coming(&self.address, monitor);
         let summary = scan(&self.root, &merged, &mut self.index, Scope::All, monitor)?;
         coming.arrived()?;
@@ -400,9 +401,14 @@ fn keep_apart(root: &Path, address: &Address) -> Outcome<()> {
     Ok(())
 }
 
-fn first_config(
+/// The configuration of a project that is made of a folder: what stands there, with what is chosen.
+///
+/// # Errors
+/// [`Code::Config`]: something in it cannot be used.
+pub(crate) fn first_config(
     root: &Path,
-    options: &InitOptions,
+    name: Option<&str>,
+    data_dirs: &[String],
     seen: Option<&SharedConfig>,
     monitor: &Monitor,
 ) -> Outcome<SharedConfig> {
@@ -414,12 +420,11 @@ fn first_config(
         Some(seen) => seen.clone(),
         None => config_file::with_patterns(root, SharedConfig::new(folder))?,
     };
-    if let Some(name) = &options.name {
-        config.name.clone_from(name);
+    if let Some(name) = name {
+        name.clone_into(&mut config.name);
     }
-    if !options.data_dirs.is_empty() {
-        config.data_dirs =
-            options.data_dirs.iter().map(|d| d.trim_end_matches('/').to_owned()).collect();
+    if !data_dirs.is_empty() {
+        config.data_dirs = data_dirs.iter().map(|d| d.trim_end_matches('/').to_owned()).collect();
     } else if seen.is_none() && !DEFAULT_DATA_DIRS.iter().any(|d| root.join(d).is_dir()) {
         config.data_dirs = ["*".to_owned()].into();
         monitor.event(Event::Notice(format!(

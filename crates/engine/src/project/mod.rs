@@ -14,10 +14,11 @@
 //! | `undo` | the inverse of a snapshot; which one this folder published last |
 //! | `prune` | what former snapshots cost, and their end |
 //! | `trash`, `clean` | what was replaced or deleted: seen, brought back, thrown away |
-//! | `ignore` | a rule more |
+//! | `ignore`, `configure` | a rule more; the configuration as a person wants it |
 
 mod clean;
 mod compare;
+mod configure;
 mod create;
 mod fetched;
 mod head;
@@ -50,6 +51,7 @@ use dsg_fs::lock::{Holder, Lock, Tried};
 
 pub use compare::between;
 pub use create::InitOptions;
+pub(crate) use create::first_config;
 pub use ignore::IgnoreRule;
 pub(crate) use sync::authorship;
 pub(crate) use undo::PUBLISHED;

@@ -9,7 +9,7 @@ use crate::index::{Problem, ProblemKind};
 
 /// A path that no repository can hold: the problem is its first illegal component, be it a file
 /// or a folder with all below.
-pub(super) fn illegal_name(path: &str, error: &PathError) -> Problem {
+pub(crate) fn illegal_name(path: &str, error: &PathError) -> Problem {
     let mut end = 0;
     let culprit = path.split('/').find_map(|component| {
         end += component.len() + usize::from(end > 0);
@@ -35,7 +35,7 @@ pub(super) fn offer_taken(offer: &str) -> String {
     format!(" The legal form of it, {offer:?}, is another file of the repository: rename this one.")
 }
 
-pub(super) fn bad_link(error: &LinkError) -> String {
+pub(crate) fn bad_link(error: &LinkError) -> String {
     let mut sentence = error.to_string();
     if let Some(first) = sentence.get_mut(..1) {
         first.make_ascii_uppercase();
@@ -43,7 +43,7 @@ pub(super) fn bad_link(error: &LinkError) -> String {
     format!("{sentence}. Links are synced only if they are relative and stay inside the project.")
 }
 
-pub(super) fn special() -> String {
+pub(crate) fn special() -> String {
     "It is a pipe, socket or device, which cannot be synced. Move it away or ignore it.".to_owned()
 }
 
@@ -51,7 +51,7 @@ pub(super) fn changing() -> String {
     "It changes while it is read. It is tried again at the next scan.".to_owned()
 }
 
-pub(super) fn case(name: &str, other: &str) -> String {
+pub(crate) fn case(name: &str, other: &str) -> String {
     format!(
         "{name:?} differs from {other:?} by upper and lower case only: on some computers they \
          would be one. Rename one of them."
@@ -71,7 +71,7 @@ pub(super) fn unmounted() -> String {
 }
 
 /// Why something could not be looked at or read.
-pub(super) fn unreadable(error: &FsError) -> (ProblemKind, String) {
+pub(crate) fn unreadable(error: &FsError) -> (ProblemKind, String) {
     let sentence = match error.errno {
         Errno::AGAIN => return (ProblemKind::Changing, changing()),
         Errno::ACCESS | Errno::PERM => {

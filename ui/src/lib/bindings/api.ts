@@ -589,7 +589,15 @@ id: string,
 /**
  * The step.
  */
-step: PlaceStep, } | { "kind": "progress" } & Progress | { "kind": "sync_finished", 
+step: PlaceStep, } | { "kind": "outlook_told", 
+/**
+ * The ticket of the operation.
+ */
+id: string, 
+/**
+ * It.
+ */
+outlook: Outlook, } | { "kind": "progress" } & Progress | { "kind": "sync_finished", 
 /**
  * The project.
  */
@@ -1028,6 +1036,23 @@ view: ChangesView,
 path: string, };
 
 /**
+ * See `outlook_look`.
+ */
+export type LookOut = { 
+/**
+ * The window's name for this operation; `sync_cancel` ends it.
+ */
+ticket: string, 
+/**
+ * The folder.
+ */
+path: string, 
+/**
+ * Folders that are data; `*` is everything.
+ */
+dataDirs: Array<string>, };
+
+/**
  * Who made a version, and when.
  */
 export type Maker = { 
@@ -1088,6 +1113,15 @@ ticket: string,
 path: string, };
 
 /**
+ * See `settings_open`.
+ */
+export type OpenSettings = { 
+/**
+ * The file.
+ */
+file: SettingsFile, };
+
+/**
  * See `version_open`.
  */
 export type OpenVersion = { 
@@ -1103,6 +1137,107 @@ snapshot: string,
  * Within the project.
  */
 path: string, };
+
+/**
+ * What a first sync of a folder would take, as far as it was looked at.
+ */
+export type Outlook = { 
+/**
+ * What is synced.
+ */
+synced: OutlookShare, 
+/**
+ * What lies in data folders and is left alone, rule by rule.
+ */
+ignored: Array<OutlookRule>, 
+/**
+ * What lies outside the data folders.
+ */
+outside: OutlookShare, 
+/**
+ * Files and folders that begin with a dot, which are never synced.
+ */
+hidden: number, 
+/**
+ * The first that cannot be synced as they are.
+ */
+troubles: Array<OutlookTrouble>, 
+/**
+ * How many of them there are.
+ */
+troubled: number, 
+/**
+ * Folders at the top, with what would be synced if each were data.
+ */
+folders: Array<OutlookFolder>, 
+/**
+ * Everything was looked at.
+ */
+complete: boolean, };
+
+/**
+ * A folder at the top.
+ */
+export type OutlookFolder = { 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * Files in it.
+ */
+files: number, 
+/**
+ * Their bytes.
+ */
+bytes: number, };
+
+/**
+ * What one rule leaves alone.
+ */
+export type OutlookRule = { 
+/**
+ * The rule, in words.
+ */
+rule: string, 
+/**
+ * What it leaves alone.
+ */
+share: OutlookShare, };
+
+/**
+ * Files of one kind.
+ */
+export type OutlookShare = { 
+/**
+ * How many.
+ */
+files: number, 
+/**
+ * Their bytes.
+ */
+bytes: number, 
+/**
+ * The first of them.
+ */
+examples: Array<string>, };
+
+/**
+ * A path that cannot be synced as it is.
+ */
+export type OutlookTrouble = { 
+/**
+ * From the folder.
+ */
+path: string, 
+/**
+ * Why.
+ */
+sentence: string, 
+/**
+ * A legal name, where that helps.
+ */
+offer: string | null, };
 
 /**
  * One snapshot of the earlier DSG.
@@ -1290,6 +1425,27 @@ time: string | null,
  * In words: `CSV table`, `PNG image`, `PDF document`, `Text`, `Link`, `File`.
  */
 kind: string, };
+
+/**
+ * Who works here.
+ */
+export type Profile = { 
+/**
+ * The name.
+ */
+name: string | null, 
+/**
+ * The e-mail address: the author of snapshots.
+ */
+mail: string | null, 
+/**
+ * The author while there is no address.
+ */
+otherwise: string, 
+/**
+ * The file that says it, or would.
+ */
+path: string, };
 
 /**
  * Where a long operation stands.
@@ -1732,6 +1888,36 @@ export type SamplePlace = {
 path: string, };
 
 /**
+ * See `profile_save`.
+ */
+export type SaveProfile = { 
+/**
+ * The name; empty: what is said stays.
+ */
+name: string, 
+/**
+ * The e-mail address; likewise.
+ */
+mail: string, };
+
+/**
+ * See `settings_save`.
+ */
+export type SaveSettings = { 
+/**
+ * The file.
+ */
+file: SettingsFile, 
+/**
+ * The text that was read; nothing: there was no file.
+ */
+seen: string | null, 
+/**
+ * The text that shall stand there.
+ */
+text: string, };
+
+/**
  * See `changes_select`.
  */
 export type SelectChanges = { 
@@ -1880,6 +2066,196 @@ guarantee: string | null,
  * Why it cannot be used.
  */
 trouble: ApiError | null, };
+
+/**
+ * One key that shall say something else.
+ */
+export type SettingChange = { 
+/**
+ * Its name, after those of the sections it is in.
+ */
+path: Array<string>, 
+/**
+ * What; nothing: it is taken out.
+ */
+value: SettingValue | null, };
+
+/**
+ * What a key holds.
+ */
+export type SettingHolds = { "kind": "text" } | { "kind": "flag" } | { "kind": "number", 
+/**
+ * From.
+ */
+least: number, 
+/**
+ * To.
+ */
+most: number, } | { "kind": "texts" } | { "kind": "choice", 
+/**
+ * They.
+ */
+words: Array<string>, };
+
+/**
+ * One thing that is wrong in a file.
+ */
+export type SettingMistake = { 
+/**
+ * Its line, counted from 1.
+ */
+line: number, 
+/**
+ * Where in it, in characters.
+ */
+column: number, 
+/**
+ * How many characters are meant.
+ */
+length: number, 
+/**
+ * What.
+ */
+what: string, 
+/**
+ * How to mend it.
+ */
+mend: string, };
+
+/**
+ * Where the value that counts is said.
+ */
+export type SettingOrigin = { "kind": "here" } | { "kind": "file", 
+/**
+ * Which.
+ */
+path: string, } | { "kind": "variable", 
+/**
+ * Which.
+ */
+name: string, } | { "kind": "default" };
+
+/**
+ * What a key says.
+ */
+export type SettingValue = { "kind": "text", 
+/**
+ * It.
+ */
+text: string, } | { "kind": "flag", 
+/**
+ * Which.
+ */
+on: boolean, } | { "kind": "number", 
+/**
+ * It.
+ */
+number: number, } | { "kind": "texts", 
+/**
+ * They.
+ */
+texts: Array<string>, };
+
+/**
+ * A configuration file as it stands.
+ */
+export type Settings = { 
+/**
+ * Where it is, or would be.
+ */
+path: string, 
+/**
+ * Its text; nothing: there is no file.
+ */
+text: string | null, 
+/**
+ * Its form.
+ */
+form: SettingsForm, };
+
+/**
+ * A text that was tried.
+ */
+export type SettingsDraft = { 
+/**
+ * It, with the changes.
+ */
+text: string, 
+/**
+ * Its form.
+ */
+form: SettingsForm, };
+
+/**
+ * One key.
+ */
+export type SettingsField = { 
+/**
+ * Its name, after those of the sections it is in.
+ */
+path: Array<string>, 
+/**
+ * What it holds.
+ */
+holds: SettingHolds, 
+/**
+ * What it means: a sentence without a full stop.
+ */
+says: string, 
+/**
+ * What the file says.
+ */
+said: SettingValue | null, 
+/**
+ * What counts.
+ */
+effective: SettingValue | null, 
+/**
+ * Where that is said.
+ */
+origin: SettingOrigin, 
+/**
+ * The line where it stands, counted from 1.
+ */
+line: number | null, 
+/**
+ * What is wrong with it.
+ */
+mistakes: Array<SettingMistake>, };
+
+/**
+ * Which configuration file.
+ */
+export type SettingsFile = { "kind": "project", 
+/**
+ * The project.
+ */
+id: string, } | { "kind": "own" };
+
+/**
+ * A file to be filled in.
+ */
+export type SettingsForm = { 
+/**
+ * The keys that may be said.
+ */
+fields: Array<SettingsField>, 
+/**
+ * What is wrong and belongs to none of them.
+ */
+mistakes: Array<SettingMistake>, 
+/**
+ * What is right and has no effect.
+ */
+notes: Array<SettingMistake>, 
+/**
+ * Keys can be changed one by one; else only the text as a whole.
+ */
+readable: boolean, 
+/**
+ * Nothing is wrong.
+ */
+sound: boolean, };
 
 /**
  * See `preview`.
@@ -2268,6 +2644,23 @@ why: string,
  * Something stands at its place now: it would come back beside that.
  */
 taken: boolean, };
+
+/**
+ * See `settings_try`.
+ */
+export type TrySettings = { 
+/**
+ * The file.
+ */
+file: SettingsFile, 
+/**
+ * Its text, as it is wanted so far.
+ */
+text: string, 
+/**
+ * Keys of it that shall say something else.
+ */
+changes: Array<SettingChange>, };
 
 /**
  * What `sync_undo` would undo.

@@ -1,5 +1,5 @@
 // Generated from src-tauri/src/contract.rs. Do not edit: make bindings.
-import type { AdoptRepository, Adoption, AnswerQuestion, ChangeDetail, ChangesPage, CloneProject, CompareSnapshots, ComparisonPage, CreateProject, CreateSample, EmptiedTrash, EmptyTrash, ExaminePlace, ExpandFolders, FindPaths, FolderPreview, FoundPath, HistoryPage, IgnorePath, Ignored, InspectFolder, ListChanges, ListHistory, ListResults, ListServerFolders, ListTrash, LocateChange, OpenProject, OpenVersion, PathRef, PathVersion, PickFolder, Preview, ProjectRef, ProjectSummary, Question, Receipt, RemoveSample, ResolveConflicts, RestoreFiles, RestoreReport, RestoreTrash, RestoredTrash, ResultsPage, RevertChanges, SamplePlace, SelectChanges, ServerFolders, ShowPreview, StartSync, TrashPage, UndoSync, VerifyHistory } from './api';
+import type { AdoptRepository, Adoption, AnswerQuestion, ChangeDetail, ChangesPage, CloneProject, CompareSnapshots, ComparisonPage, CreateProject, CreateSample, EmptiedTrash, EmptyTrash, ExaminePlace, ExpandFolders, FindPaths, FolderPreview, FoundPath, HistoryPage, IgnorePath, Ignored, InspectFolder, ListChanges, ListHistory, ListResults, ListServerFolders, ListTrash, LocateChange, LookOut, OpenProject, OpenSettings, OpenVersion, PathRef, PathVersion, PickFolder, Preview, Profile, ProjectRef, ProjectSummary, Question, Receipt, RemoveSample, ResolveConflicts, RestoreFiles, RestoreReport, RestoreTrash, RestoredTrash, ResultsPage, RevertChanges, SamplePlace, SaveProfile, SaveSettings, SelectChanges, ServerFolders, Settings, SettingsDraft, ShowPreview, StartSync, TrashPage, TrySettings, UndoSync, VerifyHistory } from './api';
 
 /** Every command that the window may call. */
 export interface Commands {
@@ -29,6 +29,18 @@ export interface Commands {
   question_answer: { request: AnswerQuestion; response: null };
   /** What a folder holds, and what of it would be tracked. */
   project_inspect_folder: { request: InspectFolder; response: FolderPreview };
+  /** Tells what a first sync of a folder would take, in events while it is looked at. */
+  outlook_look: { request: LookOut; response: null };
+  /** A configuration file with its form; one that is broken, too. */
+  settings_open: { request: OpenSettings; response: Settings };
+  /** What a text becomes when keys of it are changed, and what is wrong in it then. Nothing is written. */
+  settings_try: { request: TrySettings; response: SettingsDraft };
+  /** Writes a configuration file that is sound, over what was read and nothing else. */
+  settings_save: { request: SaveSettings; response: Settings };
+  /** Who works here. */
+  profile_read: { request: null; response: Profile };
+  /** Writes name and address of who works here into the person's file. */
+  profile_save: { request: SaveProfile; response: null };
   /** Where a sample would be made, unless another folder is chosen. */
   sample_place: { request: null; response: SamplePlace };
   /** Makes a sample project and its repository, with history, changes and a conflict. */

@@ -4,6 +4,7 @@ import { visible } from '../names';
 import { history } from './history';
 import { keys } from './keys';
 import { server } from './server';
+import { configuring } from './settings';
 
 const GROUP_HINTS: Record<Group, string> = {
   conflicts: 'Changed on both sides: waits for your decision.',
@@ -17,6 +18,7 @@ const GROUP_HINTS: Record<Group, string> = {
 export const m = {
   ...history,
   ...server,
+  ...configuring,
   keys,
 
   app: {
@@ -320,9 +322,6 @@ export const m = {
         .join(' · '),
     newest: 'Newest snapshot',
     lastSync: 'Last sync of this folder',
-    configuration: 'Configuration',
-    configurationText:
-      'Name, tracked folders and ignore rules stand in .dsgconfig.yml at the top of the folder; they are shared with everybody who works with the repository.',
   },
 
   place: {

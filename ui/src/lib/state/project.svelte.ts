@@ -5,6 +5,7 @@ import { Changes } from './changes.svelte';
 import { Detail } from './detail.svelte';
 import { History, Versions } from './history.svelte';
 import { Reads } from './reads.svelte';
+import { FileSettings } from './settings.svelte';
 import { Sync } from './sync.svelte';
 import { Trash } from './trash.svelte';
 import { Work } from './work.svelte';
@@ -32,6 +33,8 @@ export class Project {
   readonly sync: Sync;
   /** Restoring, verifying, or another change of the folder. */
   readonly work: Work;
+  /** The configuration: the project's, and the person's. */
+  readonly settings: { project: FileSettings; own: FileSettings };
 
   constructor(
     readonly platform: Platform,
@@ -45,6 +48,10 @@ export class Project {
     this.versions = new Versions(platform, id, this.reads);
     this.trash = new Trash(platform, id, this.reads, this.work);
     this.sync = new Sync(platform, id);
+    this.settings = {
+      project: new FileSettings(platform, { kind: 'project', id }),
+      own: new FileSettings(platform, { kind: 'own' }),
+    };
   }
 
   /** Asks for everything. */

@@ -70,7 +70,7 @@ fn sets(word: impl Strategy<Value = String>) -> impl Strategy<Value = BTreeSet<S
 }
 
 /// Configurations that pass their own proof.
-fn configs() -> impl Strategy<Value = SharedConfig> {
+pub(super) fn configs() -> impl Strategy<Value = SharedConfig> {
     let rule = prop::sample::select(vec![None, Some("last=3"), Some("daily=7,yearly=1")]);
     (words(), sets(words()), sets(words()), sets(words()), sets(words()), rule).prop_filter_map(
         "one that counts",
