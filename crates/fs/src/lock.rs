@@ -8,12 +8,14 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
 
 use rustix::fs::{self as sys, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::dir::Dir;
+use crate::dir::{Dir, file_stat};
 use crate::error::{FsError, FsResult};
+use crate::stat::Stat;
 
 /// Longest content that is read.
 const MAX_CONTENT: u64 = 4096;
@@ -96,6 +98,15 @@ impl Lock {
         let mut lock = Self { file, holder };
         lock.write().map_err(|e| FsError::std("lock", dir.at(name), &e))?;
         Ok(Tried::Held(lock))
+    }
+
+    /// Its file, which was written when it was taken or later: the newest time of its file system that is
+    /// known.
+    ///
+    /// # Errors
+    /// The file cannot be looked at.
+    pub fn written(&self) -> FsResult<Stat> {
+        file_stat(&self.file, Path::new("a lock"))
     }
 
     /// Who holds the lock file `name` in `dir` now; `None` if nobody does.

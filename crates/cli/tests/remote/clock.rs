@@ -90,7 +90,10 @@ fn a_host_whose_clock_is_a_year_off_loses_nothing() {
         proxy.set(Weather::default());
         assert_eq!(World::observe(&lab, &[&p1, &p2]).which(&[&before]), Ok(0));
         assert!(p2.dsg(&["status"]).ok().json()["at_work"].is_null());
+        let sent = proxy.bytes().0;
         p1.sync();
+        let again = proxy.bytes().0 - sent;
+        assert!(again < (9 << 20), "{off}: {again} of {} bytes were sent again", 12 << 20);
         p1.assert_in_sync();
         assert_repository(&lab, &p1);
     }

@@ -6,6 +6,7 @@
 mod agents;
 mod broken;
 mod clock;
+mod early;
 mod keys;
 mod lease;
 mod network;

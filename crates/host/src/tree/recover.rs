@@ -239,13 +239,14 @@ impl Repo {
     }
 
     /// Removes what transactions left whose owners are dead, once it is too old to be taken over.
-    pub(super) fn clean(&self, _lock: &Lock) -> Outcome<()> {
+    pub(super) fn clean(&self, lock: &Lock) -> Outcome<()> {
+        let now = lock.written()?;
         let staging = self.layout.folder(STAGING)?;
         for name in staging.list()? {
             let Some(name) = name.name.to_str() else { continue };
             let Some(stat) = staging.stat(name)? else { continue };
             let stat = staging.stat(format!("{name}/{LOCK}"))?.unwrap_or(stat);
-            if age(&stat) < KEPT || self.journal()?.is_some_and(|j| j.transaction == name) {
+            if age(&stat, &now) < KEPT || self.journal()?.is_some_and(|j| j.transaction == name) {
                 continue;
             }
             let Ok(dir) = staging.open_beneath(name) else { continue };

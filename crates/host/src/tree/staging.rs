@@ -191,10 +191,11 @@ impl Staging {
         if !take_over(folder, transaction, &adopted, repo, None)? {
             return Err(locked(&repo.layout, None));
         }
+        let now = alive.written()?;
         for name in folder.list()? {
             if let Some(name) = name.name.to_str().filter(|n| check_transaction(n).is_ok()) {
                 // Whatever fails there is not needed here.
-                let _ = take_over(folder, name, &adopted, repo, Some(KEPT));
+                let _ = take_over(folder, name, &adopted, repo, Some((&now, KEPT)));
             }
         }
         let inherited = !adopted.list()?.is_empty();
@@ -397,13 +398,14 @@ fn move_all(from: &Dir, to: &Dir) {
 }
 
 /// Takes what a dead transaction staged, and removes it; whether nothing is left of it. One that
-/// lives, or that is being decided, is left alone, as is one that is older than `kept`.
+/// lives, or that is being decided, is left alone, as is one that is older than `kept` says: a file that is
+/// written now, and how long before it.
 fn take_over(
     folder: &Dir,
     name: &str,
     adopted: &Dir,
     repo: &Repo,
-    kept: Option<Duration>,
+    kept: Option<(&Stat, Duration)>,
 ) -> Outcome<bool> {
     let dir = match folder.open_beneath(name) {
         Ok(dir) => dir,
@@ -421,7 +423,7 @@ fn take_over(
         }
         return Ok(kept.is_none());
     };
-    if kept.is_some_and(|kept| age(&lock_file) > kept) {
+    if kept.is_some_and(|(now, kept)| age(&lock_file, now) > kept) {
         return Ok(false);
     }
     let Some(Tried::Held(_dead)) = Lock::try_existing(&dir, LOCK, holder("", "take over"))? else {
@@ -437,8 +439,8 @@ fn take_over(
     Ok(true)
 }
 
-/// How long ago a file was last written or renamed.
-pub(super) fn age(stat: &Stat) -> Duration {
-    let since = Duration::from_nanos(stat.ctime.0.max(0).unsigned_abs());
-    std::time::UNIX_EPOCH.checked_add(since).and_then(|t| t.elapsed().ok()).unwrap_or_default()
+/// How long ago a file was last written or renamed when `now`, a file beside it, was written: the clock of a
+/// disk that is shared may be another than this computer's.
+pub(super) fn age(stat: &Stat, now: &Stat) -> Duration {
+    Duration::from_nanos(now.ctime.0.saturating_sub(stat.ctime.0).max(0).unsigned_abs())
 }

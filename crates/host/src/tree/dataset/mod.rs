@@ -29,11 +29,12 @@ use dsg_core::repository::{Outcome as TransactionOutcome, Settled, Standing};
 use dsg_core::snapshot::SnapshotId;
 use dsg_fs::dir::Dir;
 use dsg_fs::lock::{Lock, Tried};
+use dsg_fs::stat::Stat;
 use uuid::Uuid;
 
 use super::layout::{Facts, LOCK, Layout, Modes, OURS, STAGING};
 use super::repo::{Repo, holder};
-use super::staging::{KEPT, RECORD, age, check_transaction};
+use super::staging::{KEPT, RECORD, check_transaction};
 use crate::zfs::name::{Dataset, Part, Tag};
 use crate::zfs::verb::{Answer, Family, Hands, Member, Verb};
 
@@ -371,6 +372,12 @@ fn parsed(transaction: &str) -> Outcome<Uuid> {
 fn strange(verb: &Verb, answer: &Answer) -> Failure {
     Failure::new(Code::Io, format!("{verb:?} was answered with {answer:?}."))
         .hint("The helper on the host is of another build: install this one's.")
+}
+
+/// How long ago a file was last written or renamed: a dataset's files have this computer's time.
+fn age(stat: &Stat) -> Duration {
+    let since = Duration::from_nanos(stat.ctime.0.max(0).unsigned_abs());
+    std::time::UNIX_EPOCH.checked_add(since).and_then(|t| t.elapsed().ok()).unwrap_or_default()
 }
 
 #[cfg(test)]
