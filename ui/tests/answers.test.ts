@@ -56,10 +56,10 @@ describe('a late answer', () => {
     platform.answers.projects_list = ask;
     platform.emit({ kind: 'projects_changed' });
     platform.emit({ kind: 'projects_changed' });
-    waiting[1]?.([project({ word: 'In sync' })]);
-    waiting[0]?.([project({ word: 'Syncing 99 %' })]);
+    waiting[1]?.([project({ name: 'New name' })]);
+    waiting[0]?.([project({ name: 'Old name' })]);
     await settled();
-    expect(space.summary?.word).toBe('In sync');
+    expect(space.summary?.name).toBe('New name');
   });
 
   it('does not ask again what was answered already', async () => {

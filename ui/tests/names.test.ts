@@ -1,7 +1,9 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import {
   hasRightToLeft,
+  named,
+  said,
   shortened,
   splitName,
   splitPath,
@@ -47,4 +49,16 @@ it('shortens a text that is long, and says so', () => {
   expect(shortened('Monthly means, figures and the draft')).toBe('Monthly means, figures and the…');
   expect(shortened('👩‍🔬'.repeat(33))).toBe('👩‍🔬'.repeat(31) + '…');
   expect(shortened('short')).toBe('short');
+});
+
+describe('a name within a sentence', () => {
+  it('turns nothing around it, and hides nothing', () => {
+    expect(named('a.csv')).toBe('a.csv');
+    expect(named('تجربة.csv')).toBe('\u2068تجربة.csv\u2069');
+    expect(named('in\u202evoice')).toBe('in‹U+202E›voice');
+  });
+
+  it('that Rust says keeps its lines, and shows what is unseen in them', () => {
+    expect(said('No a\u202eb.\nTry\tagain')).toBe('No a‹U+202E›b.\nTry␉again');
+  });
 });

@@ -215,10 +215,20 @@ describe('changes', () => {
     expect(document.activeElement).toBe(grid);
   });
 
-  it('ignores by a rule from the menu, and says what that means', async () => {
-    const platform = open([row('input/a.csv')]);
-    await user.click(await button('More about input/a.csv'));
-    await user.click(await screen.findByRole('menuitem', { name: 'Ignore all *.csv' }));
+  it('ignores by a rule only after saying what that leaves alone, and says what it means', async () => {
+    const platform = open([row('input/a.csv'), row('b.csv'), row('a.csv.txt')]);
+    const ask = async () => {
+      await user.click(await button('More about b.csv'));
+      await user.click(await screen.findByRole('menuitem', { name: 'Ignore all *.csv…' }));
+      await screen.findByText('Of what is pending now, it leaves alone 2 changes:');
+    };
+    await user.click((await screen.findAllByRole('row'))[1]!);
+    await ask();
+    await user.keyboard('{Escape}');
+    await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
+    expect(platform.requests('changes_ignore')).toEqual([]);
+    await ask();
+    await user.click(await button('Ignore'));
     await screen.findByText('All *.csv are left alone from now on.');
     expect(platform.requests('changes_ignore')).toEqual([
       { id: 'p1', rule: { kind: 'suffix', suffix: '.csv' } },

@@ -31,6 +31,17 @@ export function hasRightToLeft(text: string): boolean {
   return RIGHT_TO_LEFT.test(text);
 }
 
+/** A name within a sentence: what is unseen is shown, and it turns nothing around it. */
+export function named(text: string): string {
+  const shown = visible(text);
+  return hasRightToLeft(shown) ? `\u2068${shown}\u2069` : shown;
+}
+
+/** What Rust says, with the names that it speaks of; its lines stay lines. */
+export function said(text: string): string {
+  return text.split('\n').map(visible).join('\n');
+}
+
 /** Splits `a/b/c.csv` into `a/b/` and `c.csv`. */
 export function splitPath(path: string): [folder: string, name: string] {
   const cut = path.lastIndexOf('/', path.length - 2) + 1;

@@ -1,5 +1,6 @@
 import type { DifferenceKind, RestoreReport } from '../bindings/api';
 import { count, counted } from '../format';
+import { named } from '../names';
 import type { Pair } from '../state/detail.svelte';
 
 /** Texts about versions, snapshots, the trash and the way back. */
@@ -18,7 +19,7 @@ export const history = {
     compare: 'Compare',
     modified: (when: string) => `Last modified ${when}`,
     madeBy: (author: string, snapshot: string, when: string) =>
-      `${author}, in ${snapshot}, ${when}`,
+      `${named(author)}, in ${snapshot}, ${when}`,
     pair: {
       'cached-local': 'Last synced with here',
       'cached-remote': 'Last synced with repository',
@@ -112,7 +113,7 @@ export const history = {
     inTrash: 'In the trash',
     restore: 'Put back',
     restoreBeside: 'Put back beside the present one',
-    restored: (path: string) => `It is in your folder again: ${path}`,
+    restored: (path: string) => `It is in your folder again: ${named(path)}`,
     empty: 'Empty…',
     emptyTitle: 'Empty the trash?',
     emptyText: (files: number, size: string) =>
@@ -124,10 +125,11 @@ export const history = {
     allShort: 'All…',
     all: (snapshot: string) => `Restore all of ${snapshot}…`,
     from: (snapshot: string) => `Restore from ${snapshot}…`,
-    folder: (folder: string, snapshot: string) => `Restore all of ${folder}/ from ${snapshot}…`,
+    folder: (folder: string, snapshot: string) =>
+      `Restore all of ${named(folder + '/')} from ${snapshot}…`,
     open: (snapshot: string) => `Open as of ${snapshot}`,
     everything: (snapshot: string) => `all of ${snapshot}`,
-    title: (what: string) => `Restore ${what}`,
+    title: (what: string) => `Restore ${named(what)}`,
     text: (snapshot: string) => `As it was in ${snapshot}.`,
     where: 'Where to',
     to: { project: 'Into the project', folder: 'Into another folder' },
@@ -148,7 +150,7 @@ export const history = {
       ]
         .filter((sentence) => sentence !== null)
         .join(' '),
-    doneFolder: (folder: string) => `The files are in ${folder}.`,
+    doneFolder: (folder: string) => `The files are in ${named(folder)}.`,
     skipped: (n: number) => `${counted(n, 'file')} could not be restored`,
     showChanges: 'Show the changes',
   },
@@ -178,9 +180,9 @@ export const history = {
     copyPath: 'Copy path',
     versions: 'Show its history',
     revert: 'Restore last synced version',
-    ignoreFile: 'Ignore this file',
-    ignoreFolder: (folder: string) => `Ignore the folder ${folder}/`,
-    ignoreSuffix: (suffix: string) => `Ignore all *${suffix}`,
+    ignoreFile: 'Ignore this file…',
+    ignoreFolder: (folder: string) => `Ignore the folder ${named(folder + '/')}…`,
+    ignoreSuffix: (suffix: string) => `Ignore all ${named('*' + suffix)}…`,
   },
 };
 

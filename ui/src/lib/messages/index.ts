@@ -1,6 +1,6 @@
-import type { Group, Phase, Resolution, SortKey } from '../bindings/api';
+import type { Group, IgnoreRule, Phase, Resolution, SortKey } from '../bindings/api';
 import { bytes, count, counted } from '../format';
-import { visible } from '../names';
+import { named, said } from '../names';
 import { history } from './history';
 import { keys } from './keys';
 import { server } from './server';
@@ -40,9 +40,9 @@ export const m = {
     title: 'Projects',
     add: 'Add a project',
     empty: 'No projects yet',
-    more: (name: string) => `More about ${name}`,
+    more: (name: string) => `More about ${named(name)}`,
     forget: 'Remove from list…',
-    forgetTitle: (name: string) => `Remove “${name}” from the list?`,
+    forgetTitle: (name: string) => `Remove “${named(name)}” from the list?`,
     forgetText:
       'Nothing is deleted: the folder and the repository stay as they are, and you can open the folder again.',
     forgetConfirm: 'Remove from list',
@@ -186,13 +186,13 @@ export const m = {
     layout: 'Layout',
     asList: 'List',
     asTree: 'Folders',
-    open: (folder: string) => `Open ${folder}`,
-    close: (folder: string) => `Close ${folder}`,
+    open: (folder: string) => `Open ${named(folder)}`,
+    close: (folder: string) => `Close ${named(folder)}`,
     inFolder: (n: number) => counted(n, 'change'),
     conflictsIn: (n: number) => counted(n, 'conflict'),
     folderHolds: (n: number, size: string) => `${counted(n, 'change')} in this folder · ${size}`,
     folderConflicts: (n: number) => `${counted(n, 'conflict')} in it to decide`,
-    more: (path: string) => `More about ${path}`,
+    more: (path: string) => `More about ${named(path)}`,
     noneChosen: 'No change is chosen',
     noneChosenText: 'Choose one in the list to see its versions.',
     delta: (delta: string, size: number) => `${delta}; ${bytes(size)} now`,
@@ -201,22 +201,22 @@ export const m = {
     decideThis: 'Changed on both sides. Which one is right?',
     notHere: 'It is not in the folder.',
     reverted: (path: string, report: { replaced: number; deleted: number; added: number }) =>
-      `${visible(path)} is as last synced again.${
+      `${named(path)} is as last synced again.${
         report.replaced + report.deleted > 0
           ? ' What was here is in the trash (History, Trash).'
           : ''
       }`,
     ignored: (ignored: { sentence: string; decisions: number }) =>
       ignored.decisions > 0
-        ? `${ignored.sentence} ${counted(ignored.decisions, 'file')} of it ${ignored.decisions === 1 ? 'is' : 'are'} in the repository: decide below whether they stay there.`
-        : ignored.sentence,
+        ? `${said(ignored.sentence)} ${counted(ignored.decisions, 'file')} of it ${ignored.decisions === 1 ? 'is' : 'are'} in the repository: decide below whether they stay there.`
+        : said(ignored.sentence),
     includeAll: 'Include everything in the sync',
-    include: (path: string) => `Include ${path} in the sync`,
+    include: (path: string) => `Include ${named(path)} in the sync`,
     columns: { what: 'What', who: 'By', size: 'Size' },
     shown: (matching: number) => counted(matching, 'change'),
     undo: 'Undo',
     undoDecision: 'Undo',
-    movedFrom: (old: string) => `from ${old}`,
+    movedFrom: (old: string) => `from ${named(old)}`,
     inSync: 'Everything is in sync',
     inSyncText: 'Changes in the folder and in the repository appear here by themselves.',
     unchanged: 'No changes in the folder',
@@ -235,6 +235,21 @@ export const m = {
     decideAllHint: (way: string) => `${way}: all undecided conflicts that are shown`,
     notices: 'What you should know',
     dismiss: 'Got it',
+  },
+
+  ignore: {
+    title: (rule: IgnoreRule) =>
+      rule.kind === 'suffix'
+        ? `Ignore all files that end in ${named(rule.suffix)}?`
+        : `Ignore ${named(rule.kind === 'path' ? rule.path : rule.name)}?`,
+    text: 'A rule leaves it alone from now on: here at once, and for everybody who works with the repository after your next sync. Nothing is deleted. The rule stands in .dsgconfig.yml and can be taken out there again.',
+    looking: 'Looking at what is pending…',
+    affected: (n: number, complete: boolean) =>
+      n === 0 && complete
+        ? 'Nothing that is pending now is left alone by it.'
+        : `Of what is pending now, it leaves alone ${complete ? '' : 'at least '}${counted(n, 'change')}:`,
+    more: (n: number, complete: boolean) => `and ${complete ? '' : 'at least '}${count(n)} more`,
+    submit: 'Ignore',
   },
 
   sync: {

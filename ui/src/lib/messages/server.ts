@@ -1,6 +1,6 @@
 import type { Adoption, AtWork, OfflineReason, PastSnapshot } from '../bindings/api';
 import { ago, bytes, count, counted, duration } from '../format';
-import { visible } from '../names';
+import { named } from '../names';
 
 /** Texts about servers: signing in, looking around, being cut off, who else is at work. */
 export const server = {
@@ -24,13 +24,13 @@ export const server = {
     taken: 'is a repository already',
     newFolder: 'Folder for the new repository',
     newFolderHint: 'It is made in the folder that is shown.',
-    willBe: (address: string) => `It will be ${address}`,
+    willBe: (address: string) => `It will be ${named(address)}`,
     readOnly: 'You may not make a folder here: go to another one.',
     chooseRepository: 'Choose a repository in the list.',
 
     trustTitle: 'Is this the right server?',
     trustText: (about: string) =>
-      `Nobody has confirmed it on this computer yet. Asked for ${about}.`,
+      `Nobody has confirmed it on this computer yet. Asked for ${named(about)}.`,
     trustHow:
       'Compare the fingerprint with the one that the server’s administrator gives. If they differ, somebody else answers in its place: cancel, and ask the administrator.',
     keyKind: 'Key',
@@ -41,10 +41,10 @@ export const server = {
     passphraseTitle: 'Your key has a passphrase',
     passwordTitle: 'A password is needed',
     promptTitle: 'The server asks',
-    signInText: (about: string) => `To sign in for ${about}.`,
-    passphraseOf: (key: string) => `Passphrase of ${key}`,
-    passwordOf: (login: string) => `Password of ${login}`,
-    promptOf: (login: string) => `Answer for ${login}`,
+    signInText: (about: string) => `To sign in for ${named(about)}.`,
+    passphraseOf: (key: string) => `Passphrase of ${named(key)}`,
+    passwordOf: (login: string) => `Password of ${named(login)}`,
+    promptOf: (login: string) => `Answer for ${named(login)}`,
     secretHint: 'It is used for this sign-in and kept nowhere.',
     again: 'That was not right. Try again.',
     skip: 'Another way',
@@ -58,7 +58,7 @@ export const server = {
     text: (address: string) =>
       `${address} can be taken over where it stands, with its history. No file is moved; everybody then goes on with a copy made by this DSG.`,
     holds: ({ name, snapshots, files, bytes: size }: Adoption) =>
-      `${visible(name)}: ${counted(snapshots, 'snapshot')}, ${counted(files, 'file')}, ${bytes(size)}`,
+      `${named(name)}: ${counted(snapshots, 'snapshot')}, ${counted(files, 'file')}, ${bytes(size)}`,
     history: 'Its snapshots, newest first',
     size: ({ files, bytes: size }: PastSnapshot) => `${counted(files, 'file')}, ${bytes(size)}`,
     before: (n: number) => `and ${counted(n, 'snapshot')} before`,
@@ -118,13 +118,13 @@ export const server = {
   offlineTrying: 'Trying…',
 
   atWork: {
-    brief: (all: AtWork[]) => all[0] && `${visible(all[0].who)} ${all[0].doing}${others(all)}`,
-    title: (all: AtWork[]) => all.map((one) => `${visible(one.who)} ${one.doing}`).join('\n'),
+    brief: (all: AtWork[]) => all[0] && `${named(all[0].who)} ${all[0].doing}${others(all)}`,
+    title: (all: AtWork[]) => all.map((one) => `${named(one.who)} ${one.doing}`).join('\n'),
     sentence: (all: AtWork[]) => {
       const first = all[0];
       if (!first) return '';
       const since = first.since ? `, begun ${ago(first.since)}` : '';
-      return `${visible(first.who)} ${first.doing}${since}${others(all)}.`;
+      return `${named(first.who)} ${first.doing}${since}${others(all)}.`;
     },
   },
 };

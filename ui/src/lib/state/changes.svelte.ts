@@ -28,6 +28,28 @@ export const GROUPS: Group[] = ['conflicts', 'outgoing', 'incoming', 'blocked', 
 /** Ignored files are looked for only when they are asked for. */
 const AT_FIRST: Group[] = ['conflicts', 'outgoing', 'incoming', 'blocked'];
 
+/** Rows that are looked at to say what a rule would leave alone. */
+const MOST_AFFECTED = 1000;
+
+/** What a rule would leave alone of what is pending. */
+export interface Affected {
+  paths: string[];
+  count: number;
+  /** There are no more than these. */
+  complete: boolean;
+}
+
+function fits(rule: IgnoreRule, path: string): boolean {
+  switch (rule.kind) {
+    case 'path':
+      return path === rule.path || path.startsWith(`${rule.path}/`);
+    case 'name':
+      return path.split('/').includes(rule.name);
+    case 'suffix':
+      return path.endsWith(rule.suffix);
+  }
+}
+
 /** Rows of a range that are named one by one; a longer one is told by its place. */
 const MOST_NAMED = 500;
 
@@ -44,6 +66,8 @@ export class Changes {
   told = $state<string | null>(null);
   /** The rule that was added just now: it can be taken back. */
   added = $state.raw<IgnoreRule | null>(null);
+  /** The rule that somebody is asked about. */
+  ignoring = $state.raw<IgnoreRule | null>(null);
   /** Why the last change did not happen. */
   failed = $state.raw<ApiError | null>(null);
 
@@ -191,6 +215,22 @@ export class Changes {
     const request = { id: this.id, paths: [path] };
     const report = await this.work.during(() => this.#do('changes_revert', request));
     if (report) this.told = m.changes.reverted(path, report);
+  }
+
+  /** The pending changes that a rule would leave alone. */
+  async affectedBy(rule: IgnoreRule): Promise<Affected> {
+    const text = rule.kind === 'path' ? rule.path : rule.kind === 'name' ? rule.name : rule.suffix;
+    const view: ChangesView = {
+      filter: text,
+      groups: AT_FIRST,
+      sort: 'path',
+      descending: false,
+      layout: 'list',
+    };
+    const request = { id: this.id, view, offset: 0, limit: MOST_AFFECTED };
+    const { rows, matching } = await this.platform.call('changes_list', request);
+    const paths = rows.map(({ path }) => path).filter((path) => fits(rule, path));
+    return { paths, count: paths.length, complete: matching <= rows.length };
   }
 
   async ignore(rule: IgnoreRule): Promise<void> {

@@ -10,7 +10,7 @@ import type { ChangesRow, IgnoreRule } from '../../lib/bindings/api';
 import type { Actions } from '../../lib/components/Menu.svelte';
 import { toApiError } from '../../lib/errors';
 import { m } from '../../lib/messages';
-import { splitPath, visible } from '../../lib/names';
+import { splitPath } from '../../lib/names';
 import type { Project } from '../../lib/state/project.svelte';
 import { RESOLUTIONS, wayOut } from './rows';
 
@@ -68,7 +68,7 @@ export function actionsFor(project: Project, row: ChangesRow): Actions {
   if (change?.group !== 'ignored') {
     actions.push(null);
     for (const { label, rule } of rules(row)) {
-      actions.push({ label, icon: EyeOff, run: () => void changes.ignore(rule) });
+      actions.push({ label, icon: EyeOff, run: () => (changes.ignoring = rule) });
     }
   }
   return actions;
@@ -79,19 +79,19 @@ function rules(row: ChangesRow): { label: string; rule: IgnoreRule }[] {
   const path = row.path;
   const [folder, name] = splitPath(path);
   if (row.kind === 'folder') {
-    return [{ label: m.menu.ignoreFolder(visible(path)), rule: { kind: 'path', path } }];
+    return [{ label: m.menu.ignoreFolder(path), rule: { kind: 'path', path } }];
   }
   const found: { label: string; rule: IgnoreRule }[] = [
     { label: m.menu.ignoreFile, rule: { kind: 'path', path } },
   ];
   if (folder) {
     const path = folder.slice(0, -1);
-    found.push({ label: m.menu.ignoreFolder(visible(path)), rule: { kind: 'path', path } });
+    found.push({ label: m.menu.ignoreFolder(path), rule: { kind: 'path', path } });
   }
   const dot = name.lastIndexOf('.');
   if (dot > 0 && dot < name.length - 1) {
     const suffix = name.slice(dot);
-    found.push({ label: m.menu.ignoreSuffix(visible(suffix)), rule: { kind: 'suffix', suffix } });
+    found.push({ label: m.menu.ignoreSuffix(suffix), rule: { kind: 'suffix', suffix } });
   }
   return found;
 }

@@ -8,7 +8,7 @@ import type { DifferenceRow } from '../../lib/bindings/api';
 import type { Actions } from '../../lib/components/Menu.svelte';
 import { toApiError } from '../../lib/errors';
 import { m } from '../../lib/messages';
-import { splitPath, visible } from '../../lib/names';
+import { splitPath } from '../../lib/names';
 import type { History } from '../../lib/state/history.svelte';
 import type { Project } from '../../lib/state/project.svelte';
 import type { Restoring } from './RestoreDialog.svelte';
@@ -21,7 +21,7 @@ export function restorable(history: History, row: DifferenceRow): Restoring | nu
   if (snapshot === null) return null;
   if (row.kind === 'added' && snapshot === earlier) return null;
   const path = snapshot === earlier ? (row.oldPath ?? row.path) : row.path;
-  return { snapshot, paths: [path], what: visible(path) };
+  return { snapshot, paths: [path], what: path };
 }
 
 /** What can be done with a row of a comparison. */
@@ -49,8 +49,8 @@ export function actionsFor(
     });
     const folder = splitPath(path)[0].slice(0, -1);
     if (folder) {
-      const run = () => restore({ snapshot, paths: [folder], what: visible(`${folder}/`) });
-      actions.push({ label: m.restore.folder(visible(folder), snapshot), icon: Folder, run });
+      const run = () => restore({ snapshot, paths: [folder], what: `${folder}/` });
+      actions.push({ label: m.restore.folder(folder, snapshot), icon: Folder, run });
     }
     actions.push(null);
   }
