@@ -10,7 +10,7 @@ use dsg_testkit::sshd::{Kind, Sshd, missing};
 use fantoccini::Locator;
 
 use crate::harness::{Outcome, Session, Setup, Stage};
-use crate::work::data;
+use crate::work::{create_at, data};
 
 const PASSPHRASE: &str = "correct horse battery";
 
@@ -64,7 +64,7 @@ async fn a_repository_on_a_server_from_its_fingerprint_to_a_copy_and_through_a_b
     session.click("Create a repository…").await?;
     session.fill("folder", &session.at("coast").display().to_string()).await?;
     session.fill("name", "Coast survey").await?;
-    session.text("s1 will hold").await?;
+    session.click("Next").await?;
     session.click("A server").await?;
     session.fill("host", &format!("{}@127.0.0.1:{}", sshd.user, sshd.port)).await?;
     session.click("Connect").await?;
@@ -85,6 +85,9 @@ async fn a_repository_on_a_server_from_its_fingerprint_to_a_copy_and_through_a_b
     session.text("No folders are in it.").await?;
     session.fill("new-folder", "study").await?;
     session.picture("server-create-light").await?;
+    session.click("Next").await?;
+    session.text("s1 will hold").await?;
+    session.click("Next").await?;
     session.click("Create repository").await?;
     session.text("Everything is in sync").await?;
     let there = sshd.home().join("surveys/study");
@@ -145,14 +148,9 @@ async fn a_server_that_comes_back_is_found_by_itself_and_another_one_is_a_stop()
     sshd.introduce(&stage.home(""), sshd.port);
     let session = start(stage).await?;
     data(&session)?;
-    session.click("Create a repository…").await?;
-    session.fill("folder", &session.at("coast").display().to_string()).await?;
     // An address of a server can be typed as well.
     let address = sshd.address(sshd.port, &sshd.home().join("surveys/study"));
-    session.fill("address", &address).await?;
-    session.text("s1 will hold").await?;
-    session.click("Create repository").await?;
-    session.text("Everything is in sync").await?;
+    create_at(&session, &address).await?;
 
     sshd.stop();
     session.text("The repository is out of reach").await?;

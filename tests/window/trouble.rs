@@ -8,7 +8,7 @@ use fantoccini::Locator;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::harness::{Outcome, PATIENCE, Session, Setup, Stage};
-use crate::work::{create, data};
+use crate::work::{create, create_at, data};
 
 /// The answer of the page to a question that it answers only if it is alive.
 async fn is_alive(session: &Session) -> Outcome {
@@ -244,13 +244,8 @@ async fn a_full_disk_stops_a_sync_before_anything_has_changed() -> Outcome {
     let Some(disk) = Disk::new(Format::Ext4, 64) else { return Ok(()) };
     let session = Session::start(Setup::default()).await?;
     data(&session)?;
-    session.click("Create a repository…").await?;
-    session.fill("folder", &session.at("coast").display().to_string()).await?;
     let address = disk.path().join("repository");
-    session.fill("address", &address.display().to_string()).await?;
-    session.text("s1 will hold").await?;
-    session.click("Create repository").await?;
-    session.text("Everything is in sync").await?;
+    create_at(&session, &address.display().to_string()).await?;
     let tile = |n: u8| format!("coast/input/tile-{n}.tif");
     for n in 0..3_u8 {
         session.write(

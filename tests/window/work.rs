@@ -28,12 +28,28 @@ pub(crate) async fn create(session: &Session) -> Outcome {
     session.work_as("ana@example.org")?;
     session.click("Create a repository…").await?;
     session.fill("folder", &session.at("coast").display().to_string()).await?;
+    session.fill("name", "Coast survey").await?;
+    session.click("Next").await?;
     session.fill("address", &session.at("repository").display().to_string()).await?;
-    session.text("s1 will hold").await?;
     session.click("Try this place").await?;
     session.text("A repository can live here.").await?;
-    session.fill("name", "Coast survey").await?;
+    session.click("Next").await?;
+    session.text("s1 will hold").await?;
+    session.click("Next").await?;
     session.fill("message", "Stations of October").await?;
+    session.click("Create repository").await?;
+    session.text("Everything is in sync").await
+}
+
+/// Makes a repository of it at an address, with all else as it is proposed.
+pub(crate) async fn create_at(session: &Session, address: &str) -> Outcome {
+    session.click("Create a repository…").await?;
+    session.fill("folder", &session.at("coast").display().to_string()).await?;
+    session.click("Next").await?;
+    session.fill("address", address).await?;
+    session.click("Next").await?;
+    session.text("s1 will hold").await?;
+    session.click("Next").await?;
     session.click("Create repository").await?;
     session.text("Everything is in sync").await
 }

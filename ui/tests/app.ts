@@ -11,6 +11,7 @@ import {
   difference,
   folder,
   hoursAgo,
+  outlook,
   pathVersion,
   project,
   serverFolders,
@@ -174,6 +175,10 @@ export function world(more: Partial<World> = {}): { platform: FakePlatform; chan
     place_examine: () => null,
     pick_folder: () => '/home/ana/coast',
     ...fakeSettings(),
+    outlook_look: ({ ticket, dataDirs }) => {
+      platform.emit({ kind: 'outlook_told', id: ticket, outlook: outlook(dataDirs) });
+      return null;
+    },
     path_open: () => null,
     path_reveal: () => null,
     version_open: () => null,

@@ -7,6 +7,7 @@ import type {
   FolderPreview,
   Offline,
   OfflineReason,
+  Outlook,
   PastSnapshot,
   PathVersion,
   ProjectStatus,
@@ -356,10 +357,46 @@ export function folder(more: Partial<FolderPreview> = {}): FolderPreview {
     hasRepository: false,
     defaultDataDirsFound: ['input'],
     topLevel: [
-      { name: 'input', isDir: true, files: 120, bytes: 2_400_000_000 },
-      { name: 'scratch', isDir: true, files: 8, bytes: 1_000_000 },
-      { name: 'notes.txt', isDir: false, files: 1, bytes: 500 },
+      { name: 'input', isDir: true },
+      { name: 'scratch', isDir: true },
+      { name: 'notes.txt', isDir: false },
     ],
+    ...more,
+  };
+}
+
+/** What a first sync of that folder would take. */
+export function outlook(dataDirs: string[], more: Partial<Outlook> = {}): Outlook {
+  const all = dataDirs.includes('*');
+  const takes = (name: string) => all || dataDirs.includes(name);
+  const share = (files: number, bytes: number, examples: string[]) => ({ files, bytes, examples });
+  const files = (takes('input') ? 120 : 0) + (takes('scratch') ? 8 : 0) + (all ? 1 : 0);
+  const bytes =
+    (takes('input') ? 2_400_000_000 : 0) + (takes('scratch') ? 1_000_000 : 0) + (all ? 500 : 0);
+  return {
+    synced: share(files, bytes, ['input/stations/buoy.csv', 'input/stations/harbour.csv']),
+    ignored: [
+      {
+        rule: 'ignored by ignore.suffixes: .tmp',
+        share: share(3, 4096, ['input/a.tmp', 'input/b.tmp', 'input/c.tmp']),
+      },
+    ],
+    outside: share(129 - files, 2_401_000_500 - bytes, all ? [] : ['notes.txt']),
+    hidden: 2,
+    troubles: [
+      {
+        path: 'input/wind: gusts.csv',
+        sentence:
+          "Its name cannot be synced: the name contains ':' (U+003A), which is not allowed.",
+        offer: 'input/wind_ gusts.csv',
+      },
+    ],
+    troubled: 1,
+    folders: [
+      { name: 'input', files: 120, bytes: 2_400_000_000 },
+      { name: 'scratch', files: 8, bytes: 1_000_000 },
+    ],
+    complete: true,
     ...more,
   };
 }

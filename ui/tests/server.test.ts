@@ -133,6 +133,7 @@ describe('a server', () => {
     render(App, { platform });
     await user.click(await button(/Create a repository/));
     await user.click(await button('Browse…'));
+    await user.click(await button('Next'));
     await user.click(await screen.findByRole('radio', { name: 'A server' }));
     await user.type(await screen.findByLabelText('Server'), 'tank{Enter}');
     const name = (await screen.findByLabelText(
@@ -142,6 +143,8 @@ describe('a server', () => {
     await user.clear(name);
     await user.type(name, 'survey');
     await screen.findByText('It will be ssh://ana@data.example.org/home/ana/survey');
+    await user.click(await button('Next'));
+    await user.click(await button('Next'));
     await user.click(await button('Create repository'));
     expect(platform.requests('project_create')).toMatchObject([
       { address: 'ssh://ana@data.example.org/home/ana/survey' },
@@ -154,6 +157,8 @@ describe('a server', () => {
     platform.answers.place_examine = () => new Promise<null>((done) => (end = done));
     render(App, { platform });
     await user.click(await button(/Create a repository/));
+    await user.click(await button('Browse…'));
+    await user.click(await button('Next'));
     const trial = await button('Try this place');
     expect(trial.hasAttribute('disabled')).toBe(true);
     await user.type(await screen.findByLabelText('Repository address'), 'tank:/dsg/survey');

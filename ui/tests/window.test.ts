@@ -88,10 +88,13 @@ describe('first start', () => {
     platform.answers.project_create = () => project();
     await user.click(await button(/Create a repository/));
     await user.click(await button('Browse…'));
+    await user.click(await button('Next'));
+    await user.type(screen.getByLabelText('Repository address'), 'server:/data/coast');
+    await user.click(await button('Next'));
     await screen.findByText('s1 will hold 120 files · 2.4 GB');
     await user.click(screen.getByRole('checkbox', { name: 'scratch' }));
     await screen.findByText('s1 will hold 128 files · 2.4 GB');
-    await user.type(screen.getByLabelText('Repository address'), 'server:/data/coast');
+    await user.click(await button('Next'));
     platform.answers.projects_list = () => [project()];
     await user.click(await button('Create repository'));
     await screen.findByRole('heading', { name: 'Coast survey' });
@@ -112,6 +115,9 @@ describe('first start', () => {
     platform.answers.project_inspect_folder = () => folder({ defaultDataDirsFound: [] });
     await user.click(await button(/Create a repository/));
     await user.click(await button('Browse…'));
+    await user.click(await button('Next'));
+    await user.type(screen.getByLabelText('Repository address'), '/data/coast');
+    await user.click(await button('Next'));
     await screen.findByText(/None of the usual data folders/);
     await screen.findByText('s1 will hold 129 files · 2.4 GB');
   });

@@ -171,7 +171,7 @@ pub struct InspectFolder {
     pub path: String,
 }
 
-/// What a folder holds, and what of it would be tracked.
+/// What a folder is, and what lies directly in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export_to = "api.ts")]
 #[serde(rename_all = "camelCase")]
@@ -199,10 +199,6 @@ pub struct TopLevelEntry {
     pub name: String,
     /// Whether it is a folder.
     pub is_dir: bool,
-    /// Files in it that would be tracked; 1 for a file.
-    pub files: u64,
-    /// Their bytes.
-    pub bytes: u64,
 }
 
 /// See `pick_folder`.

@@ -29,19 +29,11 @@ pub(super) fn inspect(path: &str) -> Result<FolderPreview, ApiError> {
     for entry in entries.filter_map(Result::ok) {
         let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
         let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        let (mut files, mut bytes) = (0, 0);
-        if is_dir {
-            if !enters(&rules, &name) {
-                continue;
-            }
-            measure(&entry.path(), &name, &rules, &mut files, &mut bytes);
-        } else if rules.file(&name) == Tracking::Tracked {
-            files = 1;
-            bytes = entry.metadata().map_or(0, |m| m.len());
-        } else {
-            continue;
+        let tracked =
+            if is_dir { enters(&rules, &name) } else { rules.file(&name) == Tracking::Tracked };
+        if tracked {
+            top_level.push(TopLevelEntry { name, is_dir });
         }
-        top_level.push(TopLevelEntry { name, is_dir, files, bytes });
     }
     top_level.sort_by(|a, b| (!a.is_dir, &a.name).cmp(&(!b.is_dir, &b.name)));
     let is_default = |dir: &&&str| root.join(dir).is_dir();
@@ -81,28 +73,6 @@ fn enters(rules: &SharedConfig, path: &str) -> bool {
     !matches!(rules.directory(path), Tracking::Hidden | Tracking::Ignored)
 }
 
-/// Counts what would be tracked below; what cannot be read counts as nothing here, and is listed
-/// as blocked once it is a project.
-fn measure(dir: &Path, path: &str, rules: &SharedConfig, files: &mut u64, bytes: &mut u64) {
-    let mut todo = vec![(dir.to_owned(), path.to_owned())];
-    while let Some((dir, path)) = todo.pop() {
-        let Ok(entries) = std::fs::read_dir(&dir) else { continue };
-        for entry in entries.filter_map(Result::ok) {
-            let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
-            let below = format!("{path}/{name}");
-            let Ok(kind) = entry.file_type() else { continue };
-            if kind.is_dir() {
-                if enters(rules, &below) {
-                    todo.push((entry.path(), below));
-                }
-            } else if rules.file(&below) == Tracking::Tracked {
-                *files += 1;
-                *bytes += entry.metadata().map_or(0, |m| m.len());
-            }
-        }
-    }
-}
-
 /// Whether a folder is a repository's, or lies in one.
 fn in_repository(root: &Path) -> bool {
     root.ancestors()
@@ -115,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_what_would_be_tracked() -> Result<(), Box<dyn std::error::Error>> {
+    fn tells_what_could_be_tracked() -> Result<(), Box<dyn std::error::Error>> {
         let dir = tempfile::tempdir()?;
         let root = dir.path().join("coast");
         for (path, content) in [
@@ -131,13 +101,8 @@ mod tests {
         let preview = inspect(&root.display().to_string()).map_err(|e| e.message)?;
         assert_eq!(preview.suggested_name, "coast");
         assert_eq!(preview.default_data_dirs_found, ["input"]);
-        let entry = |name: &str, is_dir, files, bytes| TopLevelEntry {
-            name: name.into(),
-            is_dir,
-            files,
-            bytes,
-        };
-        assert_eq!(preview.top_level, [entry("input", true, 2, 6), entry("n.txt", false, 1, 2)]);
+        let entry = |name: &str, is_dir| TopLevelEntry { name: name.into(), is_dir };
+        assert_eq!(preview.top_level, [entry("input", true), entry("n.txt", false)]);
         assert!(!preview.is_project && !preview.has_repository);
         Ok(())
     }

@@ -4,7 +4,10 @@
 export const titles: Record<string, string> = {
   first: 'The first start',
   sample: 'Making the sample',
-  create: 'Creating a repository',
+  create: 'Creating a repository: the folder',
+  'create-place': 'Creating a repository: where it goes',
+  'create-data': 'Creating a repository: what the first snapshot would hold',
+  'create-summary': 'Creating a repository: before it is made',
   'create-problems': 'Creating a repository: what is missing',
   open: 'Opening a folder that is no project',
   looking: 'The first look at a folder',

@@ -5,6 +5,7 @@ import type {
   ChangesView,
   ProjectSummary,
 } from '../../src/lib/bindings/api';
+import { type Step, steps } from '../../src/lib/state/new-project.svelte';
 import { world } from '../app';
 import { change } from '../engine';
 import { apiError } from '../fake';
@@ -229,19 +230,38 @@ function endless(count: number): Scene {
   return { platform };
 }
 
+/** A repository that is being made, up to a step; nobody has said yet who works here. */
+const creating = (step: Step) => (): Scene => {
+  const { platform } = world({ projects: [] });
+  platform.answers.profile_read = () => ({
+    name: null,
+    mail: null,
+    otherwise: 'ana@laptop',
+    path: '/home/ana/.config/dsg/dsg.yml',
+  });
+  return {
+    platform,
+    then: async () => {
+      await press('Create a repository');
+      await press('Browse');
+      for (const one of steps.slice(0, steps.indexOf(step))) {
+        if (one === 'place') await fillIn('address', '/srv/shared/coast');
+        await press('Next');
+      }
+    },
+  };
+};
+
 export const scenes: Record<string, () => Scene> = {
   first: () => ({ platform: world({ projects: [] }).platform }),
   sample: () => ({
     platform: world({ projects: [] }).platform,
     then: () => press('Try it with sample data'),
   }),
-  create: () => ({
-    platform: world({ projects: [] }).platform,
-    then: async () => {
-      await press('Create a repository');
-      await press('Browse');
-    },
-  }),
+  create: creating('folder'),
+  'create-place': creating('place'),
+  'create-data': creating('data'),
+  'create-summary': creating('summary'),
   'create-problems': () => ({
     platform: world({ projects: [] }).platform,
     then: async () => {

@@ -26,7 +26,10 @@ const browsing = (form: string, then?: () => Promise<void>): Scene => ({
   platform: world({ projects: [] }).platform,
   then: async () => {
     await press(form);
-    if (form === 'Create a repository') await press('Browse');
+    if (form === 'Create a repository') {
+      await press('Browse');
+      await press('Next');
+    }
     await press('A server');
     await fill('host', 'ana@data.example.org');
     await press('Connect');

@@ -667,7 +667,7 @@ text: string,
 limit: number, };
 
 /**
- * What a folder holds, and what of it would be tracked.
+ * What a folder is, and what lies directly in it.
  */
 export type FolderPreview = { 
 /**
@@ -2585,15 +2585,7 @@ name: string,
 /**
  * Whether it is a folder.
  */
-isDir: boolean, 
-/**
- * Files in it that would be tracked; 1 for a file.
- */
-files: number, 
-/**
- * Their bytes.
- */
-bytes: number, };
+isDir: boolean, };
 
 /**
  * One page of the trash, newest first.

@@ -395,6 +395,15 @@ export const m = {
 
   create: {
     title: 'Create a repository',
+    step: (n: number, all: number, title: string) => `Step ${n} of ${all}: ${title}`,
+    steps: {
+      folder: 'The folder with your data',
+      place: 'Where the repository goes',
+      data: 'Which folders are data',
+      summary: 'Before it is made',
+    },
+    next: 'Next',
+    back: 'Back',
     text: 'The folder becomes a project, and what it holds becomes snapshot s1 of a new repository.',
     pick: 'Choose the folder with your data',
     name: 'Project name',
@@ -414,6 +423,25 @@ export const m = {
     openInstead: 'Open it…',
     isRepository: 'This folder is, or lies in, a repository. Choose another one.',
     looking: 'Looking at the folder…',
+    soFar: (files: number, size: number) => `${counted(files, 'file')} · ${bytes(size)} so far…`,
+    more: (n: number) => `and ${count(n)} more`,
+    synced: 'What will be synced',
+    leftAlone: (rule: string) => `Left alone: ${visible(rule)}`,
+    outside: 'Not in these folders',
+    hidden: (n: number) =>
+      `${counted(n, 'name')} beginning with a dot ${n === 1 ? 'is' : 'are'} never synced.`,
+    troubles: (n: number) =>
+      `${counted(n, 'name')} cannot be synced as ${n === 1 ? 'it is' : 'they are'}`,
+    troublesText: 'They are left out until they are renamed or moved; all else is synced.',
+    offer: (name: string) => `A name that can be synced: ${visible(name)}`,
+    repository: 'Repository',
+    first: 'First snapshot',
+    who: 'Who are you?',
+    whoText: (otherwise: string, file: string) =>
+      `Your colleagues see it in the history. Without an address it says ${otherwise}. It is written into ${file}.`,
+    whoName: 'Your name',
+    whoMail: 'Your e-mail address',
+    noMail: 'Write an address as in ann@example.org, or nothing.',
     submit: 'Create repository',
   },
 

@@ -3,8 +3,13 @@ import { toApiError } from '../errors';
 import { m } from '../messages';
 import type { Platform } from '../platform';
 
+/** The steps in which a folder becomes a project, in their order. */
+export const steps = ['folder', 'place', 'data', 'summary'] as const;
+export type Step = (typeof steps)[number];
+
 /** What is typed and chosen while a repository is made from a folder. */
 export class NewProject {
+  step = $state<Step>('folder');
   path = $state('');
   address = $state('');
   name = $state('');
@@ -16,37 +21,36 @@ export class NewProject {
   everything = $state(true);
   dirs = $state.raw<ReadonlySet<string>>(new Set());
 
-  #question = 0;
   #suggested = '';
+  /** The folder that was looked at last, and the look. */
+  #looked: { path: string; done: Promise<void> } | null = null;
 
   /** Folders to choose from. */
   readonly choices = $derived(this.preview?.topLevel.filter((entry) => entry.isDir) ?? []);
-  /** What the first snapshot will hold. */
-  readonly tracked = $derived.by(() => {
-    const entries = (this.preview?.topLevel ?? []).filter(
-      (entry) => this.everything || (entry.isDir && this.dirs.has(entry.name)),
-    );
-    return {
-      files: entries.reduce((sum, entry) => sum + entry.files, 0),
-      bytes: entries.reduce((sum, entry) => sum + entry.bytes, 0),
-    };
-  });
   /** The folders as the contract wants them. */
   readonly dataDirs = $derived(this.everything ? ['*'] : [...this.dirs].sort());
+  readonly number = $derived(steps.indexOf(this.step) + 1);
 
   constructor(private readonly platform: Platform) {}
 
-  /** Looks at the folder, and proposes what to track and a name. */
-  async inspect(): Promise<void> {
-    const question = ++this.#question;
+  /** Looks at the folder, and proposes what to track and a name; once for each folder. */
+  inspect(): Promise<void> {
     const path = this.path.trim();
+    if (this.#looked?.path === path) return this.#looked.done;
+    const look = { path, done: Promise.resolve() };
+    this.#looked = look;
+    look.done = this.#inspect(path, () => this.#looked === look);
+    return look.done;
+  }
+
+  async #inspect(path: string, counts: () => boolean): Promise<void> {
     this.preview = null;
     this.error = null;
     if (path === '') return;
     this.looking = true;
     try {
       const preview = await this.platform.call('project_inspect_folder', { path });
-      if (question !== this.#question) return;
+      if (!counts()) return;
       this.preview = preview;
       this.dirs = new Set(preview.defaultDataDirsFound);
       this.everything = this.dirs.size === 0;
@@ -54,9 +58,12 @@ export class NewProject {
       if (this.name === this.#suggested) this.name = preview.suggestedName;
       this.#suggested = preview.suggestedName;
     } catch (cause) {
-      if (question === this.#question) this.error = toApiError(cause);
+      if (!counts()) return;
+      this.error = toApiError(cause);
+      // The next try looks again.
+      this.#looked = null;
     } finally {
-      if (question === this.#question) this.looking = false;
+      if (counts() || this.#looked === null) this.looking = false;
     }
   }
 
@@ -64,5 +71,13 @@ export class NewProject {
     const dirs = new Set(this.dirs);
     if (!dirs.delete(name)) dirs.add(name);
     this.dirs = dirs;
+  }
+
+  next(): void {
+    this.step = steps[this.number] ?? this.step;
+  }
+
+  back(): void {
+    this.step = steps[this.number - 2] ?? this.step;
   }
 }

@@ -1,4 +1,11 @@
-import type { ApiError, Event, PlaceStep, Progress, ProjectSummary } from '../bindings/api';
+import type {
+  ApiError,
+  Event,
+  Outlook,
+  PlaceStep,
+  Progress,
+  ProjectSummary,
+} from '../bindings/api';
 import { toApiError } from '../errors';
 import type { Platform } from '../platform';
 import { Project } from './project.svelte';
@@ -27,6 +34,7 @@ export class Workspace {
   readonly #tickets = new Map<string, (progress: Progress) => void>();
   readonly #told = new Map<string, (text: string) => void>();
   readonly #steps = new Map<string, (step: PlaceStep) => void>();
+  readonly #outlooks = new Map<string, (outlook: Outlook) => void>();
   /** What a login asks. */
   readonly questions: Questions;
 
@@ -111,7 +119,13 @@ export class Workspace {
     this.#steps.set(ticket, handler);
   }
 
+  /** Hears what a first sync of a folder would take. */
+  watchOutlook(ticket: string, handler: (outlook: Outlook) => void): void {
+    this.#outlooks.set(ticket, handler);
+  }
+
   forgetTicket(ticket: string): void {
+    this.#outlooks.delete(ticket);
     this.#steps.delete(ticket);
     this.#tickets.delete(ticket);
     this.#told.delete(ticket);
@@ -132,6 +146,10 @@ export class Workspace {
     }
     if (event.kind === 'examined') {
       this.#steps.get(event.id)?.(event.step);
+      return;
+    }
+    if (event.kind === 'outlook_told') {
+      this.#outlooks.get(event.id)?.(event.outlook);
       return;
     }
     const ticket = this.#tickets.get(event.id);
