@@ -426,14 +426,14 @@ export const m = {
     soFar: (files: number, size: number) => `${counted(files, 'file')} · ${bytes(size)} so far…`,
     more: (n: number) => `and ${count(n)} more`,
     synced: 'What will be synced',
-    leftAlone: (rule: string) => `Left alone: ${visible(rule)}`,
+    leftAlone: (rule: string) => `Left alone: ${named(rule)}`,
     outside: 'Not in these folders',
     hidden: (n: number) =>
       `${counted(n, 'name')} beginning with a dot ${n === 1 ? 'is' : 'are'} never synced.`,
     troubles: (n: number) =>
       `${counted(n, 'name')} cannot be synced as ${n === 1 ? 'it is' : 'they are'}`,
     troublesText: 'They are left out until they are renamed or moved; all else is synced.',
-    offer: (name: string) => `A name that can be synced: ${visible(name)}`,
+    offer: (name: string) => `A name that can be synced: ${named(name)}`,
     repository: 'Repository',
     first: 'First snapshot',
     who: 'Who are you?',
