@@ -1,5 +1,6 @@
 //! The real `dsg-agent`, of this very build.
 
+use std::cell::RefCell;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -58,6 +59,7 @@ pub struct Known {
     noted: PathBuf,
     settings: PathBuf,
     own: String,
+    frozen: RefCell<Vec<Pid>>,
 }
 
 impl Known {
@@ -80,7 +82,7 @@ impl Known {
         let own = std::fs::read_to_string(&settings).unwrap();
         let host = format!("hosts: {{127.0.0.1: {{agent_path: {}}}}}\n", script.display());
         std::fs::write(&settings, own.clone() + &host).unwrap();
-        Self { noted, settings, own }
+        Self { noted, settings, own, frozen: RefCell::default() }
     }
 
     /// The one that was started last.
@@ -110,8 +112,9 @@ impl Known {
         wait_until(|| self.state().is_none());
     }
 
-    /// It does nothing any more, and does not end.
+    /// It does nothing any more, and does not end before this is dropped.
     pub fn freeze(&self) {
+        self.frozen.borrow_mut().push(self.process());
         kill_process(self.process(), Signal::STOP).unwrap();
         self.halted();
     }
@@ -125,6 +128,9 @@ impl Known {
 
 impl Drop for Known {
     fn drop(&mut self) {
+        for pid in self.frozen.take() {
+            let _ = kill_process(pid, Signal::KILL);
+        }
         let _ = std::fs::write(&self.settings, &self.own);
     }
 }

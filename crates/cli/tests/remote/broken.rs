@@ -67,11 +67,11 @@ fn a_sync_whose_agent_freezes_is_stopped_by_whoever_stops_it() {
     sync.end().expect(130).failed("cancelled");
     // No sign of life for a minute would end it, too.
     assert!(begun.elapsed() < Duration::from_secs(40), "{:?}", begun.elapsed());
-    assert_eq!(agent.process(), agent.halted(), "it is still there, and in nobody's way");
-    let frozen = agent.process();
+    // It is still there, and in nobody's way.
+    let frozen = agent.halted();
     assert_eq!(World::observe(&lab, &[&p1]).which(&[&before]), Ok(0));
     next(&lab, &proxy, &p1);
-    rustix::process::kill_process(frozen, Signal::KILL).unwrap();
+    assert_ne!(agent.process(), frozen);
 }
 
 #[test]

@@ -109,18 +109,18 @@ impl Attempt<'_> {
 
     /// Tries what there is, until it leads somewhere.
     fn each_way(&mut self) -> Outcome<Led> {
-        let ways: [(&str, fn(&mut Self) -> Outcome<Led>); 4] = [
-            ("publickey", Self::agent),
-            ("publickey", Self::key_files),
-            ("keyboard-interactive", Self::interactive),
-            ("password", Self::password),
-        ];
-        for (name, way) in ways {
-            if self.accepts(name) {
-                match way(self)? {
-                    Led::Nowhere => {}
-                    led => return Ok(led),
-                }
+        for way in ["publickey", "keyboard-interactive", "password"] {
+            let led = match way {
+                _ if !self.accepts(way) => Led::Nowhere,
+                "publickey" => match self.agent()? {
+                    Led::Nowhere => self.key_files()?,
+                    led => led,
+                },
+                "password" => self.password()?,
+                _ => self.interactive()?,
+            };
+            if !matches!(led, Led::Nowhere) {
+                return Ok(led);
             }
         }
         Ok(Led::Nowhere)

@@ -5,13 +5,13 @@ use dsg_testkit::ssh_agent::SshAgent;
 use super::*;
 
 /// A server with an account that has a key and a password, and wants this (`AuthenticationMethods`).
-fn wants(methods: &str, kind: Kind) -> Option<(Sshd, Client)> {
-    if let Some(why) = missing(&kind) {
+fn wants(methods: &str, kind: &Kind) -> Option<(Sshd, Client)> {
+    if let Some(why) = missing(kind) {
         skipped(&why);
         return None;
     }
     let rules = vec![format!("AuthenticationMethods {methods}"), "PubkeyAuthentication yes".into()];
-    let sshd = Sshd::start(&Kind { rules, ..kind });
+    let sshd = Sshd::start(&Kind { rules, ..kind.clone() });
     let client = Client::of(&sshd);
     Some((sshd, client))
 }
@@ -24,7 +24,7 @@ fn told(secrets: &[&'static str]) -> Told {
 fn a_host_that_wants_a_key_and_a_password_gets_both() {
     for methods in ["publickey,password", "password,publickey"] {
         let kind = Kind { password: true, ..Kind::default() };
-        let Some((sshd, client)) = wants(methods, kind) else { return };
+        let Some((sshd, client)) = wants(methods, &kind) else { return };
         let person = told(&["wrong", PASSWORD]);
         let session = client.connect(&sshd, sshd.port, &person).unwrap();
         assert_eq!(
@@ -50,7 +50,7 @@ fn a_host_that_wants_a_key_and_a_password_gets_both() {
 #[test]
 fn a_host_that_wants_a_key_and_asks_then_gets_both() {
     let kind = Kind { asks: true, ..Kind::default() };
-    let Some((sshd, mut client)) = wants("publickey,keyboard-interactive", kind) else { return };
+    let Some((sshd, mut client)) = wants("publickey,keyboard-interactive", &kind) else { return };
     let session = client.connect(&sshd, sshd.port, &told(&["wrong", PASSWORD])).unwrap();
     assert_eq!(said(session.program("id -un".into(), &Nobody).unwrap()), "dsg-tester\n");
 
@@ -66,7 +66,7 @@ fn a_host_that_wants_a_key_and_asks_then_gets_both() {
 #[test]
 fn a_host_that_wants_two_keys_gets_both() {
     let kind = Kind { tester: true, ..Kind::default() };
-    let Some((sshd, client)) = wants("publickey,publickey", kind) else { return };
+    let Some((sshd, client)) = wants("publickey,publickey", &kind) else { return };
     assert_eq!(code(client.connect(&sshd, sshd.port, &Nobody)), Code::LoginRefused);
     let second = Client::of(&sshd);
     let from = second.home.path().join(".ssh/id_ed25519");
@@ -97,22 +97,23 @@ fn a_host_that_hangs_up_after_too_many_tries_is_not_out_of_reach() {
     }
 }
 
+/// Whoever is asked for the password trips over the cable.
+struct Trips<'a>(&'a Proxy);
+impl Ask for Trips<'_> {
+    fn trust(&self, _: &UnknownHost) -> Option<bool> {
+        None
+    }
+    fn secret(&self, _: &Secret) -> Option<String> {
+        self.0.cut();
+        Some("wrong".to_owned())
+    }
+}
+
 #[test]
 fn a_network_that_is_cut_while_the_host_is_asked_is_out_of_reach() {
     let kind = Kind { password: true, ..Kind::default() };
     if let Some(why) = missing(&kind) {
         return skipped(&why);
-    }
-    /// Whoever is asked for the password trips over the cable.
-    struct Trips<'a>(&'a Proxy);
-    impl Ask for Trips<'_> {
-        fn trust(&self, _: &UnknownHost) -> Option<bool> {
-            None
-        }
-        fn secret(&self, _: &Secret) -> Option<String> {
-            self.0.cut();
-            Some("wrong".to_owned())
-        }
     }
     let sshd = Sshd::start(&kind);
     let proxy = Proxy::to(sshd.port, Weather::default());
