@@ -12,7 +12,12 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'parts', environment: 'happy-dom', include: ['tests/*.test.ts'] },
+        test: {
+          name: 'parts',
+          environment: 'happy-dom',
+          include: ['tests/*.test.ts'],
+          testTimeout: 20_000,
+        },
       },
       {
         extends: true,

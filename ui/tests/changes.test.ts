@@ -71,6 +71,26 @@ describe('how rows are looked at', () => {
     expect(changes.change?.path).toBe('c');
   });
 
+  it('finds the chosen row again far away, and keeps it while somebody scrolls', async () => {
+    const { platform, changes, engine } = await changesOf(
+      Array.from({ length: 50 }, (_, index) => row(`m${index}`)),
+    );
+    platform.answers.changes_locate = ({ path }) =>
+      [...engine.rows]
+        .map((one) => one.path)
+        .sort()
+        .indexOf(path);
+    changes.choose(3);
+    const { path } = changes.change!;
+    engine.rows = [...Array.from({ length: 5000 }, (_, index) => row(`a${index}`)), ...engine.rows];
+    engine.revision += 1;
+    await changes.reload();
+    expect(changes.active).toBe(5003);
+    expect(changes.change?.path).toBe(path);
+    changes.rows.show(0, 20);
+    expect(changes.change?.path).toBe(path);
+  });
+
   it('stays in the list when its end went away', async () => {
     const { changes, engine } = await changesOf([row('a'), row('b')]);
     changes.choose(1);

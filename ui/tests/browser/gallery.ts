@@ -21,6 +21,7 @@ export const titles: Record<string, string> = {
   untracked: 'What is no longer tracked',
   ignored: 'What a rule leaves alone',
   menu: 'What can be done with a row',
+  ignore: 'What a rule would leave alone',
   names: 'Names that would hide or turn around',
   nothing: 'Nothing matches',
   million: 'A million changes',

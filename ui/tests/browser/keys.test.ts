@@ -113,7 +113,7 @@ describe.skipIf(!chromium)('the keyboard', () => {
     await press(page, 'Escape');
     await focused(page, 'Changed files');
     await press(page, 'F1');
-    await focused(page, 'Close');
+    await focused(page, 'Keys');
     await press(page, 'Escape');
     await focused(page, 'Changed files');
     await page.close();

@@ -331,6 +331,15 @@ export const scenes: Record<string, () => Scene> = {
     },
   }),
   menu: () => ({ platform: pending().platform, then: () => menuOf('parameters.yml') }),
+  ignore: () => ({
+    platform: pending().platform,
+    then: async () => {
+      await menuOf('parameters.yml');
+      const ends = (one: HTMLElement) => one.textContent?.trim().startsWith('Ignore the folder');
+      (await found(() => all('[role=menuitem]').find(ends))).click();
+      await wait(100);
+    },
+  }),
   names: () => ({
     platform: world({ projects, changes: strange, snapshots }).platform,
     then: () => choose('fdp.exe'),

@@ -89,7 +89,12 @@ export class Changes {
         platform.call('changes_list', { id: this.id, view: this.view, offset, limit }),
       ({ rows, total, revision }) => ({ rows, total, revision }),
     );
-    this.picked = new Picked(this.rows, (row) => row.path);
+    const locate = async (path: string) =>
+      // In a tree, looking for it would open folders that somebody closed.
+      this.layout === 'list'
+        ? platform.call('changes_locate', { id, view: this.view, path })
+        : null;
+    this.picked = new Picked(this.rows, (row) => row.path, locate);
     reads.follow('changes', () => this.reload());
   }
 
@@ -113,7 +118,7 @@ export class Changes {
 
   /** The change whose versions are shown. */
   get change(): ChangeRow | null {
-    const row = this.rows.row(this.active);
+    const { row } = this.picked;
     return row?.kind === 'change' ? row : null;
   }
 

@@ -7,6 +7,8 @@ let tickets = 0;
 /** Something that belongs to no project yet: runs once at a time, and can be cancelled. */
 export abstract class Ticketed {
   running = $state(false);
+  /** It was asked to stop, and has not stopped yet. */
+  cancelling = $state(false);
   /** Why it ended before its end. */
   error = $state.raw<ApiError | null>(null);
   #ticket = '';
@@ -19,6 +21,7 @@ export abstract class Ticketed {
     const ticket = `ticket-${tickets}`;
     this.#ticket = ticket;
     this.running = true;
+    this.cancelling = false;
     this.error = null;
     try {
       return await work(ticket);
@@ -34,10 +37,12 @@ export abstract class Ticketed {
   }
 
   async cancel(): Promise<void> {
+    this.cancelling = true;
     try {
       await this.workspace.platform.call('sync_cancel', { id: this.#ticket });
-    } catch (cause) {
-      this.error = toApiError(cause);
+    } catch {
+      // It goes on, and its end will be told.
+      this.cancelling = false;
     }
   }
 }
