@@ -11,6 +11,8 @@ mod newcomer;
 mod sample;
 #[path = "window/server.rs"]
 mod server;
+#[path = "window/settings.rs"]
+mod settings;
 #[path = "window/trouble.rs"]
 mod trouble;
 #[path = "window/work.rs"]

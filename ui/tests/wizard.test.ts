@@ -8,7 +8,7 @@ import { LookOut } from '../src/lib/state/outlook.svelte';
 import { Workspace } from '../src/lib/state/workspace.svelte';
 import { world } from './app';
 import { apiError } from './fake';
-import { outlook, project } from './fixtures';
+import { folder, outlook, project } from './fixtures';
 
 const user = userEvent.setup();
 const button = (name: string | RegExp) => screen.findByRole('button', { name });
@@ -48,6 +48,23 @@ describe('a new project', () => {
     await next();
     await screen.findByText('Say where the repository is.');
     expect(platform.requests('outlook_look')).toEqual([]);
+  });
+
+  it('proposes a name, but not into one that is being typed', async () => {
+    const platform = await begun();
+    let answer: (preview: ReturnType<typeof folder>) => void = () => undefined;
+    platform.answers.project_inspect_folder = () => new Promise((done) => (answer = done));
+    await user.type(screen.getByRole('textbox', { name: 'Folder' }), '/home/ana/coast');
+    const name = screen.getByRole('textbox', { name: 'Project name' }) as HTMLInputElement;
+    await user.type(name, 'S');
+    await user.clear(name);
+    answer(folder());
+    await waitFor(() => expect(screen.queryByText('Looking at the folder…')).toBeNull());
+    await user.type(name, 'Shore');
+    expect(name.value).toBe('Shore');
+    await user.clear(name);
+    await user.tab();
+    expect(name.value).toBe('coast');
   });
 
   it('keeps what was entered on the way back', async () => {

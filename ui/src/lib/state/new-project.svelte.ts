@@ -22,6 +22,7 @@ export class NewProject {
   dirs = $state.raw<ReadonlySet<string>>(new Set());
 
   #suggested = '';
+  #naming = false;
   /** The folder that was looked at last, and the look. */
   #looked: { path: string; done: Promise<void> } | null = null;
 
@@ -54,8 +55,8 @@ export class NewProject {
       this.preview = preview;
       this.dirs = new Set(preview.defaultDataDirsFound);
       this.everything = this.dirs.size === 0;
-      // A name that was typed stays.
-      if (this.name === this.#suggested) this.name = preview.suggestedName;
+      // A name that was typed stays, or is being typed now.
+      if (this.name === this.#suggested && !this.#naming) this.name = preview.suggestedName;
       this.#suggested = preview.suggestedName;
     } catch (cause) {
       if (!counts()) return;
@@ -65,6 +66,12 @@ export class NewProject {
     } finally {
       if (counts() || this.#looked === null) this.looking = false;
     }
+  }
+
+  /** Somebody is in the field of the name, or has left it. */
+  naming(inside: boolean): void {
+    this.#naming = inside;
+    if (!inside && this.name.trim() === '') this.name = this.#suggested;
   }
 
   toggleDir(name: string): void {
