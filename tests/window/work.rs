@@ -128,7 +128,7 @@ async fn story(theme: Theme) -> Outcome {
     session.click("Close").await?;
     // Who, when and in which snapshot; what differs; then the choice.
     session.row("harbour.csv").await?;
-    session.text("s3 · ben").await?;
+    session.text("s3 ·").await?;
     session.text("Here with repository").await?;
     picture("conflict").await?;
     session.work_as("ana@example.org")?;
