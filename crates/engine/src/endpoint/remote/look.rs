@@ -12,7 +12,8 @@ use dsg_wire::list::Line as Item;
 use dsg_wire::message::{Answer, Request};
 
 use super::line::{Line, Patience};
-use super::{Connection, Most, each_item, pool, unexpected};
+use super::lists::{Most, each_item};
+use super::{Connection, pool, unexpected};
 use crate::transport::Stream;
 
 /// No more is taken of a list: an agent gives less.

@@ -6,6 +6,7 @@
 //! | `connection` | what an endpoint and its transactions share of it |
 //! | `transaction` | staging in one pipelined stream, publish, abort |
 //! | `fetch` | files in one pipelined stream |
+//! | `lists` | lists that come, bounded in items and bytes |
 //! | `look` | what stands on the host, before a repository is opened |
 //! | `pool` | agents that rest until they are asked again |
 //!
@@ -16,6 +17,7 @@
 mod connection;
 mod fetch;
 mod line;
+mod lists;
 mod look;
 mod pool;
 #[cfg(test)]
@@ -45,11 +47,10 @@ use crate::transport::Stream;
 use connection::{Connection, Current};
 use line::Line;
 pub(crate) use line::Patience;
+use lists::{Most, each_item};
 pub(super) use look::Host;
 pub(super) use pool::dismiss;
 
-/// Nor are more bytes of a list kept in memory, however long its lines are.
-const MOST_KEPT: u64 = 64 * 1024 * 1024;
 /// No more people are at work at once.
 const MOST_LEASES: u64 = 1000;
 /// How long an agent whose connection was lost may take to end, and how often that is looked at.
@@ -284,51 +285,6 @@ impl RemoteEndpoint {
 pub(super) fn gone() -> Failure {
     Failure::new(Code::Unreachable, "The connection to the repository's host was lost.")
         .hint("Check the network, then try again: what has arrived is not sent again.")
-}
-
-/// How much of a list is taken.
-#[derive(Clone, Copy)]
-struct Most {
-    items: u64,
-    bytes: u64,
-}
-
-impl Most {
-    /// Of one that is kept here.
-    fn kept(items: u64) -> Self {
-        Self { items, bytes: MOST_KEPT }
-    }
-
-    /// Of one that passes by.
-    fn passing(items: u64) -> Self {
-        Self { items, bytes: u64::MAX }
-    }
-}
-
-/// Hands on each item of a list, and gives the answer that ends it.
-fn each_item<T: Item>(
-    line: &mut Line,
-    most: Most,
-    each: &mut dyn FnMut(&mut Line, T) -> Outcome<()>,
-) -> Outcome<Answer> {
-    let mut left = most;
-    loop {
-        let frame = line.next()?;
-        match frame.kind {
-            Kind::Lines => {
-                let items = list::items::<T>(&frame.payload);
-                let items = line.sound(items)?;
-                let (count, bytes) = (items.len() as u64, frame.payload.len() as u64);
-                if count > left.items || bytes > left.bytes {
-                    return line.violated("a list that does not end");
-                }
-                left = Most { items: left.items - count, bytes: left.bytes - bytes };
-                items.into_iter().try_for_each(|item| each(line, item))?;
-            }
-            Kind::Answer => return line.answer(&frame),
-            other => return line.violated(format!("{other:?} in a list")),
-        }
-    }
 }
 
 impl Drop for RemoteEndpoint {

@@ -19,7 +19,8 @@ use dsg_wire::pump::{Cargo, Opened, pump};
 use dsg_wire::told::Lists;
 
 use super::line::Line;
-use super::{Connection, MOST_KEPT, gone, unexpected};
+use super::lists::MOST_KEPT;
+use super::{Connection, gone, unexpected};
 use crate::endpoint::RemoteTransaction;
 
 /// Frames that are shorter are not waited for: the agent has work with what they tell.
