@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 
 import type { ChangeRow } from '../src/lib/bindings/api';
 import { Project } from '../src/lib/state/project.svelte';
+import { FileSettings } from '../src/lib/state/settings.svelte';
 import { world } from './app';
 import { apiError } from './fake';
 import { added, conflict, incoming, row } from './fixtures';
@@ -10,7 +11,7 @@ const settled = () => new Promise((done) => setTimeout(done));
 
 async function changesOf(rows: ChangeRow[]) {
   const { platform, changes: engine } = world({ changes: rows });
-  const project = new Project(platform, 'p1');
+  const project = new Project(platform, 'p1', new FileSettings(platform, { kind: 'own' }));
   await project.changes.reload();
   return { platform, engine, project, changes: project.changes };
 }

@@ -77,6 +77,25 @@ describe('settings', () => {
     expect(again.value).toContain('last=3');
   });
 
+  it('are read again, but what is typed meanwhile stays', async () => {
+    const { platform } = world();
+    const settings = new FileSettings(platform, { kind: 'project', id: 'p' });
+    await settings.open();
+    const read = platform.answers.settings_open!;
+    let answer: () => void = () => undefined;
+    platform.answers.settings_open = async (request) => {
+      await new Promise<void>((done) => (answer = done));
+      return read(request);
+    };
+    const again = settings.open();
+    await vi.waitFor(() => expect(platform.requests('settings_open')).toHaveLength(2));
+    const typed = settings.write('name: Harbour\n');
+    answer();
+    await Promise.all([again, typed]);
+    expect(settings.text).toBe('name: Harbour\n');
+    expect(settings.changed).toBe(true);
+  });
+
   it('are tried one after the other, and what is typed meanwhile counts', async () => {
     const { platform } = world();
     const settings = new FileSettings(platform, { kind: 'project', id: 'p' });

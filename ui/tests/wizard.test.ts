@@ -67,6 +67,32 @@ describe('a new project', () => {
     expect(name.value).toBe('coast');
   });
 
+  it('goes on by one step, however often Enter is pressed while it looks', async () => {
+    const platform = await begun();
+    let answer: (preview: ReturnType<typeof folder>) => void = () => undefined;
+    platform.answers.project_inspect_folder = () => new Promise((done) => (answer = done));
+    await user.type(
+      screen.getByRole('textbox', { name: 'Folder' }),
+      '/home/ana/coast{Enter}{Enter}{Enter}',
+    );
+    answer(folder());
+    await screen.findByText('Step 2 of 4: Where the repository goes');
+    await new Promise((done) => setTimeout(done));
+    expect(screen.queryByText('Step 3 of 4: Which folders are data')).toBeNull();
+  });
+
+  it('offers data folders that are configured, also where they lie deeper', async () => {
+    const platform = await begun();
+    platform.answers.project_inspect_folder = () =>
+      folder({ defaultDataDirsFound: ['measurements'] });
+    await user.click(await button('Browse…'));
+    await next();
+    await user.type(await screen.findByLabelText('Repository address'), '/srv/coast');
+    await next();
+    const configured = await screen.findByRole('checkbox', { name: 'measurements' });
+    expect((configured as HTMLInputElement).checked).toBe(true);
+  });
+
   it('keeps what was entered on the way back', async () => {
     await atTheEnd();
     const back = async () => user.click(await button('Back'));

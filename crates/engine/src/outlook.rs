@@ -100,7 +100,7 @@ pub fn look(
     let dir = Dir::open(root)?;
     let mut all = rules.clone();
     all.data_dirs = ["*".to_owned()].into();
-    let mut view = View { dir: &dir, rules, all, found: Outlook::default(), last: String::new() };
+    let mut view = View { dir: &dir, rules, all, found: Outlook::default(), last: Vec::new() };
     let take: Arc<Take> = {
         let rules = rules.clone();
         Arc::new(move |path, kind| {
@@ -139,8 +139,9 @@ struct View<'v> {
     /// The rules as if everything were data.
     all: SharedConfig,
     found: Outlook,
-    /// The folder that was last told as trouble: with all below.
-    last: String,
+    /// What was last told as trouble, with all below; as the system has it, since names that are no
+    /// text look alike.
+    last: Vec<u8>,
 }
 
 impl View<'_> {
@@ -183,7 +184,7 @@ impl View<'_> {
                 self.found.outside.add(&path, size);
             }
             (Tracking::Tracked, stat) => {
-                if self.last_covers(&path) {
+                if self.last_covers(step.path().as_bytes()) {
                     return;
                 }
                 let sound = RepoPath::from_bytes(step.path().as_bytes());
@@ -191,6 +192,9 @@ impl View<'_> {
                     (Err(error), _) => {
                         let found = problem::illegal_name(&path, &error);
                         self.trouble(&found.path, found.sentence, found.offer);
+                        if std::str::from_utf8(step.path().as_bytes()).is_err() {
+                            step.path().as_bytes().clone_into(&mut self.last);
+                        }
                     }
                     (Ok(_), _) if self.is_second(&path, step.twins.as_deref()) => {}
                     (Ok(legal), Some(stat)) => self.leaf(&legal, stat, size),
@@ -233,13 +237,13 @@ impl View<'_> {
         true
     }
 
-    fn last_covers(&self, path: &str) -> bool {
-        !self.last.is_empty()
-            && path.strip_prefix(&self.last).is_some_and(|r| r.is_empty() || r.starts_with('/'))
+    fn last_covers(&self, path: &[u8]) -> bool {
+        let below = path.strip_prefix(self.last.as_slice());
+        !self.last.is_empty() && below.is_some_and(|rest| matches!(rest, [] | [b'/', ..]))
     }
 
     fn trouble(&mut self, path: &str, sentence: String, offer: Option<String>) {
-        path.clone_into(&mut self.last);
+        path.as_bytes().clone_into(&mut self.last);
         self.found.troubled += 1;
         if self.found.troubles.len() < PROBLEMS {
             self.found.troubles.push(Trouble { path: path.to_owned(), sentence, offer });
@@ -344,6 +348,18 @@ mod tests {
         );
         assert_eq!((outlook.troubled, outlook.synced.files), (4, 2));
         assert!(outlook.troubles[3].sentence.contains("upper and lower case"));
+    }
+
+    #[test]
+    fn names_in_another_encoding_are_counted_each() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let dir = folder(&["data/ok"]);
+        for name in [&b"\xe4.csv"[..], b"\xf6.csv", b"\xfc.csv"] {
+            let path = dir.path().join("data").join(std::ffi::OsStr::from_bytes(name));
+            std::fs::write(path, "12345").unwrap();
+        }
+        let outlook = found(dir.path(), &["*"]);
+        assert_eq!((outlook.troubled, outlook.synced.files), (3, 1));
     }
 
     #[test]

@@ -36,16 +36,23 @@ pub(super) fn inspect(path: &str) -> Result<FolderPreview, ApiError> {
         }
     }
     top_level.sort_by(|a, b| (!a.is_dir, &a.name).cmp(&(!b.is_dir, &b.name)));
-    let is_default = |dir: &&&str| root.join(dir).is_dir();
+    let is_there = |dir: &&str| root.join(dir).is_dir();
+    let usual = |dir: &str| DEFAULT_DATA_DIRS.contains(&dir);
+    let data_dirs = match &found {
+        Some(config) if config.data_dirs.contains("*") => Vec::new(),
+        // What somebody wrote down is meant at any depth; what may be the default, where it is.
+        Some(config) => {
+            let named = config.data_dirs.iter().map(String::as_str);
+            named.filter(|dir| !usual(dir) || is_there(dir)).collect()
+        }
+        None => DEFAULT_DATA_DIRS.iter().copied().filter(is_there).collect::<Vec<_>>(),
+    };
+    let default_data_dirs_found = data_dirs.into_iter().map(str::to_owned).collect();
     Ok(FolderPreview {
         is_project: root.join(".dsg").is_dir(),
         has_repository: in_repository(&root),
         suggested_name: found.map_or(name, |config| config.name),
-        default_data_dirs_found: DEFAULT_DATA_DIRS
-            .iter()
-            .filter(is_default)
-            .map(|dir| (*dir).to_owned())
-            .collect(),
+        default_data_dirs_found,
         path: text(&root)?,
         top_level,
     })
@@ -104,6 +111,13 @@ mod tests {
         let entry = |name: &str, is_dir| TopLevelEntry { name: name.into(), is_dir };
         assert_eq!(preview.top_level, [entry("input", true), entry("n.txt", false)]);
         assert!(!preview.is_project && !preview.has_repository);
+
+        // What somebody wrote down counts, wherever such folders lie.
+        let config = "name: shore\ndata_dirs:\n- measurements\n- output\n";
+        std::fs::write(root.join(config_file::NAME), config)?;
+        let preview = inspect(&root.display().to_string()).map_err(|e| e.message)?;
+        assert_eq!(preview.suggested_name, "shore");
+        assert_eq!(preview.default_data_dirs_found, ["measurements"]);
         Ok(())
     }
 

@@ -168,11 +168,8 @@ pub(super) fn keep(session: &Arc<Session>, words: &Receiver<Word>) {
     }
     loop {
         // A sync looks by itself; what is touched meanwhile waits until it is over.
-        let (syncing, failing) = {
-            let view = session.view();
-            (view.is_busy(), view.failure.is_some())
-        };
-        work.everything |= std::mem::take(&mut unlooked) | retry.is_due(failing, Instant::now());
+        let syncing = session.view().is_busy();
+        work.everything |= std::mem::take(&mut unlooked);
         if !syncing && !work.is_empty() {
             let rules_changed = work.paths.iter().any(|path| config_file::is_one(path));
             let Work { ignored, ask, .. } = work;
@@ -212,6 +209,8 @@ pub(super) fn keep(session: &Arc<Session>, words: &Receiver<Word>) {
         }
         let due = if work.ask { asked } else { due(session, asked) };
         let left = due.saturating_duration_since(Instant::now());
+        let failing = session.view().failure.is_some();
+        work.everything |= retry.is_due(failing, Instant::now());
         let left = retry.left(Instant::now()).map_or(left, |retry| left.min(retry));
         let left = if draws.is_zero() { left } else { left.min(draws) };
         let left = if syncing || unlooked { left.min(Duration::from_millis(200)) } else { left };

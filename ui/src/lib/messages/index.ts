@@ -245,8 +245,10 @@ export const m = {
     text: 'A rule leaves it alone from now on: here at once, and for everybody who works with the repository after your next sync. Nothing is deleted. The rule stands in .dsgconfig.yml and can be taken out there again.',
     looking: 'Looking at what is pending…',
     affected: (n: number, complete: boolean) =>
-      n === 0 && complete
-        ? 'Nothing that is pending now is left alone by it.'
+      n === 0
+        ? complete
+          ? 'Nothing that is pending now is left alone by it.'
+          : 'More is pending than was looked at: what it leaves alone shows when it is added.'
         : `Of what is pending now, it leaves alone ${complete ? '' : 'at least '}${counted(n, 'change')}:`,
     more: (n: number, complete: boolean) => `and ${complete ? '' : 'at least '}${count(n)} more`,
     submit: 'Ignore',

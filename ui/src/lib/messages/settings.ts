@@ -19,6 +19,7 @@ export const configuring = {
     saving: 'Saving…',
     saved: 'Saved.',
     discard: 'Discard changes',
+    copy: 'Copy my text',
     unchanged: 'Nothing is written before you save.',
     unsaved: 'Not saved yet.',
     unsound: 'It can be saved when nothing is wrong in it.',

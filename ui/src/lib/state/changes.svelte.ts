@@ -248,8 +248,11 @@ export class Changes {
 
   /** Takes back the rule that was added just now. */
   async heed(): Promise<void> {
-    const rule = this.added;
-    if (rule) await this.work.during(() => this.#do('changes_heed', { id: this.id, rule }));
+    const { added: rule, told } = this;
+    if (!rule) return;
+    await this.work.during(() => this.#do('changes_heed', { id: this.id, rule }));
+    // The rule stands: it can be tried again.
+    if (this.failed) [this.added, this.told] = [rule, told];
   }
 
   /** Shows the project's folder in the file manager. */
@@ -294,8 +297,11 @@ export class Changes {
     request: Commands[N]['request'],
   ): Promise<Commands[N]['response'] | undefined> {
     this.failed = null;
-    this.told = null;
-    this.added = null;
+    // Looking around takes nothing back.
+    if (name !== 'changes_select' && name !== 'changes_expand') {
+      this.told = null;
+      this.added = null;
+    }
     try {
       return await this.reads.change(name, request);
     } catch (cause) {

@@ -26,8 +26,13 @@ export class NewProject {
   /** The folder that was looked at last, and the look. */
   #looked: { path: string; done: Promise<void> } | null = null;
 
-  /** Folders to choose from. */
-  readonly choices = $derived(this.preview?.topLevel.filter((entry) => entry.isDir) ?? []);
+  /** Folders to choose from: those that are there, and names that are configured for any depth. */
+  readonly choices = $derived.by(() => {
+    const there = this.preview?.topLevel.filter((entry) => entry.isDir) ?? [];
+    const named = this.preview?.defaultDataDirsFound ?? [];
+    const more = named.filter((name) => !there.some((entry) => entry.name === name));
+    return [...there, ...more.map((name) => ({ name, isDir: true }))];
+  });
   /** The folders as the contract wants them. */
   readonly dataDirs = $derived(this.everything ? ['*'] : [...this.dirs].sort());
   readonly number = $derived(steps.indexOf(this.step) + 1);

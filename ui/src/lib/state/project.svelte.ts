@@ -39,6 +39,7 @@ export class Project {
   constructor(
     readonly platform: Platform,
     readonly id: string,
+    own: FileSettings,
   ) {
     this.reads = new Reads(platform);
     this.work = new Work(platform, id);
@@ -50,7 +51,7 @@ export class Project {
     this.sync = new Sync(platform, id);
     this.settings = {
       project: new FileSettings(platform, { kind: 'project', id }),
-      own: new FileSettings(platform, { kind: 'own' }),
+      own,
     };
   }
 

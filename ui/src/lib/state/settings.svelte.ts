@@ -40,19 +40,28 @@ export class FileSettings {
   ) {}
 
   /** Reads the file, unless something waits to be saved. */
-  open(): Promise<void> {
-    return this.#inTurn(async () => {
-      if (!this.changed || this.form === null) await this.#read();
+  async open(): Promise<void> {
+    if (this.changed && this.form !== null) return;
+    await this.#inTurn(async () => {
+      if (this.changed && this.form !== null) return;
+      const before = this.text;
+      const found = await this.platform.call('settings_open', { file: this.file });
+      // What was typed meanwhile counts.
+      if (this.form === null || this.text === before) this.#take(found);
     });
   }
 
   /** Lets go what was not saved. */
   discard(): Promise<void> {
-    return this.#inTurn(() => this.#read());
+    this.saved = false;
+    return this.#inTurn(async () => {
+      this.#take(await this.platform.call('settings_open', { file: this.file }));
+    });
   }
 
   /** Makes a key say something else; nothing: it is not said any more. */
   change(field: SettingsField, value: SettingValue | null): Promise<void> {
+    this.saved = false;
     return this.#inTurn(async () => {
       for (;;) {
         const before = this.text;
@@ -69,6 +78,7 @@ export class FileSettings {
   /** Takes another text. */
   write(text: string): Promise<void> {
     this.text = text;
+    this.saved = false;
     return this.#inTurn(async () => {
       const draft = await this.#try([]);
       // What was typed since is looked at in its own turn.
@@ -79,6 +89,7 @@ export class FileSettings {
   async save(): Promise<boolean> {
     if (this.saving) return false;
     this.saving = true;
+    this.saved = false;
     await this.#inTurn(async () => {
       const { file, seen, text } = this;
       this.#take(await this.platform.call('settings_save', { file, seen, text }));
@@ -90,7 +101,6 @@ export class FileSettings {
 
   /** One after the other: each change builds on the text of the one before. */
   #inTurn(work: () => Promise<void>): Promise<void> {
-    this.saved = false;
     this.#turn = this.#turn.then(async () => {
       try {
         this.error = null;
@@ -104,10 +114,6 @@ export class FileSettings {
 
   #try(changes: { path: string[]; value: SettingValue | null }[]): Promise<SettingsDraft> {
     return this.platform.call('settings_try', { file: this.file, text: this.text, changes });
-  }
-
-  async #read(): Promise<void> {
-    this.#take(await this.platform.call('settings_open', { file: this.file }));
   }
 
   #take({ path, text, form }: Settings): void {

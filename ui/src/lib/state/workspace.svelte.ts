@@ -10,6 +10,7 @@ import { toApiError } from '../errors';
 import type { Platform } from '../platform';
 import { Project } from './project.svelte';
 import { Questions } from './questions.svelte';
+import { FileSettings } from './settings.svelte';
 
 /** Which form is open over the window, and the folder that it starts with. */
 export type Form =
@@ -31,6 +32,8 @@ export class Workspace {
   // Counts questions, so that a late answer to an old one is known as such.
   #question = 0;
   readonly #projects = new Map<string, Project>();
+  /** The person's own configuration, whichever project is shown beside it. */
+  readonly #own: FileSettings;
   readonly #tickets = new Map<string, (progress: Progress) => void>();
   readonly #told = new Map<string, (text: string) => void>();
   readonly #steps = new Map<string, (step: PlaceStep) => void>();
@@ -40,6 +43,7 @@ export class Workspace {
 
   constructor(readonly platform: Platform) {
     this.questions = new Questions(platform);
+    this.#own = new FileSettings(platform, { kind: 'own' });
   }
 
   /** Listens first, then asks: nothing that happens in between is missed. */
@@ -76,7 +80,7 @@ export class Workspace {
   choose(id: string): void {
     let project = this.#projects.get(id);
     if (!project) {
-      project = new Project(this.platform, id);
+      project = new Project(this.platform, id, this.#own);
       this.#projects.set(id, project);
       project.load();
     }
