@@ -1,5 +1,6 @@
 //! `.dsgconfig.yml` and `.dsgignore` on disk: the view of the shared configuration that people edit.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use dsg_core::config::{Patterns, ProjectConfig, SharedConfig};
@@ -173,8 +174,12 @@ impl View {
     ) -> Outcome<bool> {
         // An earlier run was cut off with something of a person's in its hands.
         self.keep_in_trash(root, transaction)?;
+        let mut mode = 0o644;
         let old = match root.open_file(self.name) {
             Ok(mut file) => {
+                if let Ok(is) = file.metadata() {
+                    mode = is.permissions().mode() & 0o777;
+                }
                 let mut text = String::new();
                 let read = std::io::Read::read_to_string(&mut file, &mut text);
                 read.map_err(|e| Failure::io("read", root.at(self.name), e))?;
@@ -189,7 +194,7 @@ impl View {
             Put::Text(text) => text,
         };
         let waiting = self.waiting();
-        root.open_beneath(DOT_DSG)?.write_atomically(self.waiting, text.as_bytes(), 0o644)?;
+        root.open_beneath(DOT_DSG)?.write_atomically(self.waiting, text.as_bytes(), mode)?;
         let Some(old) = old else {
             return match root.rename_noreplace(&waiting, root, self.name) {
                 Ok(()) => Ok(true),

@@ -101,8 +101,11 @@ fn save(path: &Path, seen: Option<&str>, text: &str) -> Outcome<()> {
     let waiting = dir.temporary_name(name);
     dir.write_atomically(&waiting, text.as_bytes(), mode)?;
     let swapped = swap(&dir, &waiting, name, seen);
-    // What came out is what was seen, or what was to go in.
-    let _ = dir.remove_file(&waiting);
+    // What came out is what was seen, or what was to go in; anything else is somebody's.
+    let left = text_of(&dir.at(&waiting)).ok().flatten();
+    if left.as_deref() == Some(text) || left.as_deref() == seen {
+        let _ = dir.remove_file(&waiting);
+    }
     swapped
 }
 
@@ -110,12 +113,19 @@ fn save(path: &Path, seen: Option<&str>, text: &str) -> Outcome<()> {
 fn swap(dir: &Dir, waiting: &str, name: &str, seen: Option<&str>) -> Outcome<()> {
     let path = dir.at(name);
     let Some(seen) = seen else {
-        return match dir.rename_noreplace(waiting, dir, name) {
+        return match dir.rename_new(waiting, dir, name) {
             Err(e) if e.is_present() => Err(changed_meanwhile(&path)),
             other => Ok(other?),
         };
     };
-    dir.exchange(waiting, dir, name)?;
+    match dir.exchange(waiting, dir, name) {
+        // Homes on a network, where nothing can be swapped: it is looked once more.
+        Err(e) if e.is_unsupported() && text_of(&path)?.as_deref() == Some(seen) => {
+            return Ok(dir.rename_replacing(waiting, dir, name)?);
+        }
+        Err(e) if e.is_unsupported() => return Err(changed_meanwhile(&path)),
+        other => other?,
+    }
     if text_of(&dir.at(waiting)).ok().flatten().as_deref() == Some(seen) {
         return Ok(());
     }

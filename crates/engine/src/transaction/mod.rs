@@ -23,7 +23,7 @@ use dsg_wire::chunks::Chunks;
 
 use crate::areas::Areas;
 use crate::crash;
-use crate::endpoint::{Endpoint, RemoteTransaction};
+use crate::endpoint::{self, Endpoint, RemoteTransaction};
 use crate::incoming;
 use crate::index::{Batch, Index, Seen};
 use crate::record::{self, Place, Record, SealedStep, Wait};
@@ -282,7 +282,7 @@ impl Staged {
             let published = match transaction.publish(&publication, monitor) {
                 Ok(header) => header,
                 Err(failure) => {
-                    let Some(header) = after_all(endpoint, &record, &failure)? else {
+                    let Some(header) = after_all(endpoint, &record, &failure, monitor)? else {
                         index.batch(record::forget)?;
                         return Err(failure);
                     };
@@ -300,19 +300,23 @@ impl Staged {
 /// Whether a publish that failed has decided all the same: some failures say that it cannot have;
 /// after any other the repository is asked. If it does not answer, the record stands.
 fn after_all(
-    endpoint: &dyn Endpoint,
+    there: &dyn Endpoint,
     record: &Record,
     failure: &Failure,
+    monitor: &Monitor,
 ) -> Outcome<Option<SnapshotHeader>> {
     if matches!(failure.code, Code::HeadMoved | Code::Locked | Code::Drift | Code::Cancelled) {
         return Ok(None);
     }
-    let header = match endpoint.outcome(&record.transaction) {
-        Ok(repository::Outcome::Aborted) => return Ok(None),
-        Ok(repository::Outcome::Published(id)) => endpoint.header(id),
+    let asked = || match there.outcome(&record.transaction) {
+        Ok(repository::Outcome::Aborted) => Ok(None),
+        Ok(repository::Outcome::Published(id)) => there.header(id).map(Some),
         Err(unknown) => Err(unknown),
     };
-    header.map(Some).map_err(|unknown| {
+    // Whoever stopped it has left, and is to be told all the same.
+    let stopped = monitor.check().is_err();
+    let header = if stopped { endpoint::unattended(asked) } else { asked() };
+    header.map_err(|unknown| {
         let message = format!("It is not known whether the repository took this sync: {failure}");
         Failure::new(Code::Unsettled, message)
             .hint("Run dsg sync again when the cause is removed: it finds out, and ends the sync.")

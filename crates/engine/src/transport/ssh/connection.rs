@@ -347,9 +347,19 @@ pub fn program_on(
     host: &SshHost,
     line: &str,
 ) -> Outcome<(Box<dyn Read + Send>, Box<dyn Write + Send>)> {
-    let Stream { reader, writer, .. } =
+    struct Held {
+        reader: Box<dyn Read + Send>,
+        /// Without it the program is hung up.
+        _hang_up: Box<dyn Fn() + Send + Sync>,
+    }
+    impl Read for Held {
+        fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+            self.reader.read(into)
+        }
+    }
+    let Stream { reader, writer, hang_up, .. } =
         connection(host)?.program(line.to_owned(), ask::person().as_ref())?;
-    Ok((reader, writer))
+    Ok((Box::new(Held { reader, _hang_up: hang_up }), writer))
 }
 
 /// One more connection to a host.

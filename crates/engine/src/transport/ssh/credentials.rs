@@ -26,8 +26,9 @@ const PERSONS_PATIENCE: Duration = Duration::from_secs(120);
 const REFUSED: i32 = -18;
 /// libssh2: the host took the key, and its signature did not let us in.
 const NOT_ENOUGH: i32 = -19;
-/// libssh2: the private key cannot be read, be it for a wrong passphrase.
+/// libssh2: the private key cannot be read, be it for a wrong passphrase; OpenSSH's own files, and others.
 const UNREADABLE: i32 = -16;
+const UNREADABLE_OTHERS: i32 = -48;
 /// libssh2: the host said goodbye.
 const DISMISSED: i32 = -13;
 
@@ -138,6 +139,8 @@ impl Attempt<'_> {
         let user = &self.route.user;
         let listed = |session: &mut Session| session.auth_methods(user).map(str::to_owned);
         match self.link.until(self.route.patience, self.ask, listed) {
+            // A host that asks for nothing.
+            Ok(_) if self.link.session.authenticated() => Ok(None),
             Ok(ways) => Ok(Some(ways)),
             Err(_) if self.link.session.authenticated() => Ok(None),
             Err(e) => Err(self.lost(e)),
@@ -167,9 +170,15 @@ impl Attempt<'_> {
             Err(Unanswered::Refused(e)) => match e.code() {
                 ErrorCode::Session(REFUSED) if proof == Proof::Key => Ok(Answer::Refused),
                 ErrorCode::Session(REFUSED | NOT_ENOUGH) => self.further(),
-                ErrorCode::Session(UNREADABLE) => Ok(Answer::Unreadable(e.message().to_owned())),
-                _ if self.link.ended || self.is_dismissed() => Err(self.lost(Unanswered::Ended)),
-                _ => Ok(Answer::Unreadable(e.message().to_owned())),
+                ErrorCode::Session(UNREADABLE | UNREADABLE_OTHERS) => {
+                    Ok(Answer::Unreadable(e.message().to_owned()))
+                }
+                _ if self.link.ended => Err(self.lost(Unanswered::Ended)),
+                // On a line that lives, an answer that nobody takes would be taken for the next one's.
+                _ => Ok(match self.further()? {
+                    Answer::Refused => Answer::Unreadable(e.message().to_owned()),
+                    led => led,
+                }),
             },
             Err(e) => Err(self.lost(e)),
         }

@@ -277,6 +277,24 @@ fn a_passphrase_is_asked_for_and_may_be_corrected() {
 }
 
 #[test]
+fn a_passphrase_of_a_key_in_another_format_may_be_corrected_too() {
+    let sshd = Sshd::start(&Kind::default());
+    let client = Client::new();
+    let file = client.home.path().join(".ssh/id_ed25519");
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    let made = std::process::Command::new("ssh-keygen")
+        .args(["-q", "-t", "rsa", "-b", "2048", "-m", "PEM", "-N", "open sesame", "-f"])
+        .arg(&file)
+        .status();
+    assert!(made.is_ok_and(|status| status.success()));
+    sshd.admit(client.home.path(), "open sesame");
+    sshd.introduce(client.home.path(), sshd.port);
+    let corrected = Told { secrets: Mutex::new(vec!["a", "open sesame"]), ..Told::default() };
+    client.connect(&sshd, sshd.port, &corrected).unwrap();
+    assert_eq!(corrected.asked.lock().unwrap().len(), 2);
+}
+
+#[test]
 fn a_password_is_asked_for_and_may_be_corrected() {
     let kind = Kind { password: true, ..Kind::default() };
     if let Some(why) = missing(&kind) {
