@@ -29,9 +29,6 @@ const MANY: usize = 10_000;
 /// How far behind other work of this computer, as `nice` counts.
 #[cfg(target_os = "linux")]
 const LEISURE: i32 = 10;
-/// A folder that cannot be read is looked at again after so long at first, and at last.
-const SOON: Duration = Duration::from_secs(2);
-const SELDOM: Duration = Duration::from_secs(120);
 /// It is never asked more often.
 const BREATH: Duration = Duration::from_secs(1);
 
@@ -118,32 +115,6 @@ impl Work {
     }
 }
 
-/// When a folder that cannot be read is looked at again: it may be on a disk that comes back. Each time
-/// in vain doubles the time to the next.
-#[derive(Default)]
-struct Retry(Option<(Duration, Instant)>);
-
-impl Retry {
-    /// Whether it is time.
-    fn is_due(&mut self, failing: bool, now: Instant) -> bool {
-        let (after, due) = match self.0 {
-            _ if !failing => {
-                self.0 = None;
-                return false;
-            }
-            None => (SOON, false),
-            Some((after, at)) if at <= now => ((after * 2).min(SELDOM), true),
-            Some(_) => return false,
-        };
-        self.0 = Some((after, now + after));
-        due
-    }
-
-    fn left(&self, now: Instant) -> Option<Duration> {
-        self.0.map(|(_, at)| at.saturating_duration_since(now))
-    }
-}
-
 /// Looks after a project until it is told to stop.
 pub(super) fn keep(session: &Arc<Session>, words: &Receiver<Word>) {
     let mut work = Work { everything: true, shown: true, ..Work::default() };
@@ -156,7 +127,6 @@ pub(super) fn keep(session: &Arc<Session>, words: &Receiver<Word>) {
     let mut asked = Instant::now();
     let mut first = true;
     let mut unlooked = false;
-    let mut retry = Retry::default();
     let recalled = session.recall();
     work.until(words, None, |work| work.started);
     if recalled && session.view().rows.len() >= MANY {
@@ -209,9 +179,6 @@ pub(super) fn keep(session: &Arc<Session>, words: &Receiver<Word>) {
         }
         let due = if work.ask { asked } else { due(session, asked) };
         let left = due.saturating_duration_since(Instant::now());
-        let failing = session.view().failure.is_some();
-        work.everything |= retry.is_due(failing, Instant::now());
-        let left = retry.left(Instant::now()).map_or(left, |retry| left.min(retry));
         let left = if draws.is_zero() { left } else { left.min(draws) };
         let left = if syncing || unlooked { left.min(Duration::from_millis(200)) } else { left };
         match words.recv_timeout(left) {
@@ -252,10 +219,17 @@ fn at_leisure(work: impl Fn() -> bool + Sync) -> bool {
 /// When the repository is asked again.
 fn due(session: &Session, asked: Instant) -> Instant {
     let view = session.view();
-    let next = match &view.offline {
-        Some(cut) => cut.due,
-        None if view.at_work.is_empty() => asked + POLL,
-        None => asked + POLL_AT_WORK,
+    let away = view.offline.as_ref().map(|cut| cut.due);
+    next(asked, away, view.failure.is_some(), !view.at_work.is_empty())
+}
+
+/// The same, where the repository is `away` until then, the folder cannot be read (it may be on a disk that
+/// comes back), or somebody is at work.
+fn next(asked: Instant, away: Option<Instant>, failing: bool, at_work: bool) -> Instant {
+    let next = match away {
+        Some(due) if !failing => due,
+        None if at_work => asked + POLL_AT_WORK,
+        _ => asked + POLL,
     };
     next.max(asked + BREATH)
 }
@@ -352,18 +326,13 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_went_away_is_looked_for_soon_and_then_more_and_more_seldom() {
-        let begun = Instant::now();
-        let mut retry = Retry::default();
-        assert!(!retry.is_due(true, begun), "it was looked at just now");
-        let mut tries = Vec::new();
-        for second in 0..600 {
-            if retry.is_due(true, begun + Duration::from_secs(second)) {
-                tries.push(second);
-            }
-        }
-        assert_eq!(tries, [2, 6, 14, 30, 62, 126, 246, 366, 486]);
-        assert!(!retry.is_due(false, begun) && retry.left(begun).is_none(), "it is there");
+    fn a_folder_that_cannot_be_read_does_not_wait_for_the_server_that_is_away_too() {
+        let asked = Instant::now();
+        let away = Some(asked + Duration::from_secs(900));
+        assert_eq!(next(asked, away, false, false), asked + Duration::from_secs(900));
+        assert_eq!(next(asked, away, true, false), asked + POLL);
+        assert_eq!(next(asked, None, false, true), asked + POLL_AT_WORK);
+        assert_eq!(next(asked, Some(asked), false, false), asked + BREATH);
     }
 
     #[test]

@@ -111,11 +111,12 @@ impl Session {
             }
             (view.chain, view.failure.is_some(), view.offline.is_some())
         };
-        let everything = Look::Everything { shown: false, asks: true };
         if failed {
-            self.look(&everything);
+            // A repository that is away has its own time.
+            self.look(&Look::Everything { shown: false, asks: !was_offline });
             return;
         }
+        let everything = Look::Everything { shown: false, asks: true };
         let asked = self.ask_news(|repository| {
             // For people only: whoever may not look at the locks sees nobody.
             Ok((repository.head()?, repository.leases().unwrap_or_default()))
